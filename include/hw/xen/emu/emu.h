@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The Xen emulation of this machine: one object, its parts and its options
+ *
+ * Life: the accelerator's init calls xen_emu_init() with its XenAccelOps once
+ * it knows that it can (before the machine is built); the PC machine then
+ * creates the devices (xen_overlay_create, xen_evtchn_create, ...), vCPUs
+ * register as they are realized.  Nothing is ever torn down.
+ */
+#ifndef HW_XEN_EMU_EMU_H
+#define HW_XEN_EMU_EMU_H
+
+#include "hw/xen/emu/accel.h"
+#include "hw/xen/emu/evtchn.h"
+
+#define XEN_EMU_VERSION(major, minor)   ((uint32_t)(major) << 16 | (minor))
+
+typedef enum XenEmuAbi {
+    XEN_EMU_ABI_AUTO,
+    XEN_EMU_ABI_2LEVEL,
+    XEN_EMU_ABI_FIFO,
+} XenEmuAbi;
+
+/* The accelerator's properties, xen-*. */
+typedef struct XenEmuConfig {
+    uint32_t version;           /* XEN_EMU_VERSION(); 0: no Xen */
+    uint16_t gnttab_max_frames; /* 64 */
+    uint16_t evtchn_max_pirq;   /* 256 */
+    XenEmuAbi evtchn_abi;
+    uint32_t kvm_caps_mask;     /* x-kvm-xen-caps: bits that may be used */
+} XenEmuConfig;
+
+typedef struct XenEmu {
+    XenEmuConfig config;
+    XenAccelOps *accel;
+    XenEvtchn *evtchn;          /* from xen_evtchn_create() on */
+    bool long_mode;             /* latched layout, as migrated */
+} XenEmu;
+
+/* The emulation of this machine, or NULL where xen-version was not given. */
+extern XenEmu *xen_emu;
+
+/*
+ * Adds the xen-* properties to an accelerator class.  class_init only.
+ */
+struct ObjectClass;
+void xen_emu_add_accel_properties(struct ObjectClass *oc);
+/*
+ * What was set on @accel (an AccelState); never NULL.  Its version is 0 where
+ * the user did not ask for Xen.
+ */
+const XenEmuConfig *xen_emu_accel_config(struct Object *accel);
+/*
+ * Turns the emulation on for the machine under construction: sets xen_mode
+ * and xen_emu.  @accel: the AccelState that the options were given to.
+ * Returns false with *errp where the machine cannot (not a PC, too many
+ * vCPUs).  BQL.
+ */
+bool xen_emu_init(struct Object *accel, XenAccelOps *ops, Error **errp);
+
+/* What the hypercall layer, GSI code and back ends need of each other. */
+
+/* Latch the guest's layout (hypercall page written, callback set). BQL. */
+int xen_emu_set_long_mode(bool long_mode);
+
+/* Domain reset: SHUTDOWN_soft_reset, system reset.  BQL. */
+int xen_emu_soft_reset(void);
+
+static inline const XenGuestLayout *xen_emu_layout(void)
+{
+    return &xen_guest_layout[xen_emu->long_mode];
+}
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The hypercall layer's way in
+ *
+ * An accelerator calls xen_hypercall() when the guest made one that nobody
+ * took before.  The layer checks CPL, copies arguments in, calls one function
+ * per operation, copies results out.  It runs in the vCPU's thread; under
+ * qtest in the main thread.  It takes the BQL only for operations that change
+ * the machine (memory map, GSIs); sends, unmasks and timers run without.
+ *
+ * Source of the ABI: include/hw/xen/interface/.  Unknown operations are logged
+ * with LOG_UNIMP and give -ENOSYS.
+ */
+#ifndef HW_XEN_EMU_HYPERCALL_H
+#define HW_XEN_EMU_HYPERCALL_H
+
+#include "hw/core/cpu.h"
+
+typedef struct XenHypercall {
+    CPUState *cs;
+    uint64_t nr;            /* __HYPERVISOR_* */
+    uint64_t arg[6];        /* a 32-bit caller's are zero-extended */
+    bool long_mode;         /* the caller executes 64-bit code */
+    uint8_t cpl;
+    bool restart;           /* out: run the instruction again (preempted) */
+} XenHypercall;
+
+/* Returns what goes to RAX/EAX. */
+int64_t xen_hypercall(XenHypercall *hc);
+
+/* Copy between guest and host by the caller's address space; -EFAULT. */
+int xen_copy_from_guest(XenHypercall *hc, void *dst, uint64_t gva, size_t len);
+int xen_copy_to_guest(XenHypercall *hc, uint64_t gva, const void *src,
+                      size_t len);
+
+/* Fills the hypercall page for @gpa's frame (MSR write). 0 or -EFAULT. */
+int xen_hypercall_page_write(CPUState *cs, uint64_t msr_value, bool long_mode);
+
+/* CPUID leaf of the hypervisor range, false when not one of ours. */
+bool xen_emu_cpuid(CPUState *cs, uint32_t leaf, uint32_t subleaf,
+                   uint32_t regs[4]);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Upcalls: how the guest is told that a vCPU has events
+ *
+ * Four ways, by what the guest set: a LAPIC vector per vCPU
+ * (HVMOP_set_evtchn_upcall_vector), else by HVM_PARAM_CALLBACK_IRQ one vector
+ * for all vCPUs that bypasses the LAPIC, a GSI, or a PCI INTx pin; the last two
+ * are a level that follows vCPU 0's evtchn_upcall_pending.
+ *
+ * Raising is for any thread, without the BQL; the level types move to the main
+ * loop, which has it.
+ */
+#ifndef HW_XEN_EMU_UPCALL_H
+#define HW_XEN_EMU_UPCALL_H
+
+#include "hw/irq.h"
+
+/* Lines to the machine's GSIs, one each; before the guest runs. */
+void xen_upcall_init(unsigned nr_gsis, qemu_irq *gsis);
+
+/*
+ * HVM_PARAM_CALLBACK_IRQ = @param.  -EINVAL: an INTx pin that does not exist.
+ * Unknown types are accepted and mean "none", as in Xen.  BQL.
+ */
+int xen_upcall_set_param(uint64_t param);
+uint64_t xen_upcall_param(void);
+/* The domain-wide vector, or 0 when another way is in force. */
+uint8_t xen_upcall_callback_vector(void);
+
+/* vCPU @vcpu has evtchn_upcall_pending newly set. [fast] */
+void xen_upcall_raise(unsigned vcpu);
+
+/*
+ * The level types: look at vCPU 0's flag and move the line.  BQL.  Called where
+ * the guest may have finished: an EOI, or an exit to QEMU.
+ */
+void xen_upcall_update_level(void);
+/* The line may be high, worth a look after each exit.  Any thread. */
+bool xen_upcall_level_asserted(void);
+
+/*
+ * A device moves GSI @gsi, which may be the callback's: returns the level that
+ * the line must have.  BQL.
+ */
+int xen_upcall_merge_gsi(int gsi, int level);
+
+#endif

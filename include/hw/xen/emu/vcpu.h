@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the emulation knows of each vCPU
+ *
+ * vCPU numbers are Xen's: QEMU's cpu_index.  The addresses that the guest
+ * registered live in CPUX86State (env.xen_*), where migration finds them in
+ * upstream's format; this module acts on them: tells the engine and the
+ * accelerator, and writes what QEMU itself keeps there.
+ *
+ * Threads: set functions are called under the BQL, or by the vCPU's own thread
+ * for itself; the accelerator's part runs in the vCPU's thread.
+ */
+#ifndef HW_XEN_EMU_VCPU_H
+#define HW_XEN_EMU_VCPU_H
+
+#include "hw/core/cpu.h"
+#include "hw/xen/emu/timer.h"
+#include "hw/xen/emu/time.h"
+
+typedef struct XenVcpu {
+    CPUState *cs;
+    XenVcpuTimer *timer;
+    XenRunstate *runstate;
+    XenGuestPage time_page;     /* the registered copy of time info */
+} XenVcpu;
+
+/* A vCPU came up (boot or hot-plug); its thread, before it runs. */
+int xen_vcpu_realize(CPUState *cs, Error **errp);
+/* vCPU number @id, or NULL.  Any thread. */
+XenVcpu *xen_vcpu_get(unsigned id);
+
+/*
+ * VCPUOP_register_vcpu_info and friends; @gpa XEN_GPA_NONE: none.
+ * -EINVAL: no RAM there, or the operation is final and was done before.
+ */
+int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa);
+/* The place in shared_info that counts until the guest names another. */
+int xen_vcpu_set_default_info(XenVcpu *v, uint64_t gpa, void *hva);
+int xen_vcpu_set_time_area(XenVcpu *v, uint64_t gpa);
+int xen_vcpu_set_runstate_area(XenVcpu *v, uint64_t gpa);
+int xen_vcpu_set_upcall_vector(XenVcpu *v, uint8_t vector);
+
+/* The timer VIRQ of @v was bound to @port, or closed (0): kernel timers. */
+void xen_vcpu_timer_port_changed(XenVcpu *v, uint32_t port);
+
+void xen_vcpu_soft_reset(XenVcpu *v);
+/* State was loaded: make everything real. */
+int xen_vcpu_post_load(XenVcpu *v);
+
+#endif
