@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Overlay pages: memory of QEMU's that covers guest RAM where the guest asks
+ *
+ * The shared-info page, grant frames and the xenstore and console rings are
+ * pages of QEMU's which XENMEM_add_to_physmap and HVM parameters place over
+ * the guest's RAM.  This module owns shared info and places all of them;
+ * xenstore, console and grant table own theirs.
+ */
+#ifndef QEMU_XEN_OVERLAY_H
+#define QEMU_XEN_OVERLAY_H
+
+#include "exec/memory.h"
+
+/* Creates the xen-overlay device.  Once, while the machine is built. */
+void xen_overlay_create(void);
+
+/*
+ * Shows @page (one page of RAM) to the guest at @gpa instead of where it was;
+ * UINT64_MAX: nowhere.  BQL.
+ */
+void xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa);
+
+/* Shared info to @gpa, or nowhere; 0, -EINVAL (not a page) or -ENOENT. BQL. */
+int xen_overlay_map_shinfo_page(uint64_t gpa);
+/* The shared-info page; NULL where there is no Xen.  Any thread. */
+void *xen_overlay_get_shinfo_ptr(void);
+
+/*
+ * The guest's layout, 64-bit or 32-bit: latch it, ask for it, and take over
+ * what the accelerator latched by itself.  0 or negative errno.  BQL.
+ */
+int xen_set_long_mode(bool long_mode);
+bool xen_is_long_mode(void);
+int xen_sync_long_mode(void);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What Xen devices outside the emulation need to know of it
+ *
+ * Grant table, xenstore and primary console are QEMU's own; this header keeps
+ * the names that they use.  Despite its name nothing here is about KVM.
+ */
+#ifndef QEMU_SYSTEM_KVM_XEN_H
+#define QEMU_SYSTEM_KVM_XEN_H
+
+/* No guest physical address, no guest frame. */
+#define INVALID_GPA UINT64_MAX
+#define INVALID_GFN UINT64_MAX
+
+/* QEMU is the other domain of inter-domain channels and grants. */
+#define DOMID_QEMU  0
+
+/* Limits that the user set: xen-gnttab-max-frames, xen-evtchn-max-pirq. */
+uint16_t kvm_xen_get_gnttab_max_frames(void);
+uint16_t kvm_xen_get_evtchn_max_pirq(void);
+
+/* Where the pages lie that a guest finds through HVM parameters. */
+#define XEN_SPECIAL_AREA_ADDR 0xfeff8000UL
+#define XEN_SPECIAL_AREA_SIZE 0x4000UL
+
+#define XEN_SPECIALPAGE_CONSOLE     0
+#define XEN_SPECIALPAGE_XENSTORE    1
+
+#define XEN_SPECIAL_PFN(x) ((XEN_SPECIAL_AREA_ADDR >> TARGET_PAGE_BITS) + \
+                            XEN_SPECIALPAGE_##x)
+
+#endif
