@@ -147,7 +147,9 @@ void xen_runstate_fetch(XenRunstateSums *s, const XenGuestLayout *layout,
     uint8_t buf[MAX_SIZE];
 
     memcpy(buf, area->part[0], area->len[0]);
-    memcpy(buf + area->len[0], area->part[1], area->len[1]);
+    if (area->len[1]) {
+        memcpy(buf + area->len[0], area->part[1], area->len[1]);
+    }
 
     s->state = buf[0] < XEN_RUNSTATE_NR ? buf[0] : RUNSTATE_running;
     s->entered = get64(buf + layout->runstate_entry) & ~XEN_RUNSTATE_UPDATE;

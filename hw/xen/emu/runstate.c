@@ -29,7 +29,7 @@ struct XenRunstate {
     XenRunstateSums sums;
     int schedstat;              /* file descriptor or SCHEDSTAT_* */
     uint64_t delay;             /* of the vCPU's thread, when last charged */
-    uint64_t gpa;               /* read without the lock to see if there is one */
+    uint64_t gpa;               /* also looked at without the lock */
     XenGuestPage part[2];       /* of the area; part[1] may be unused */
 };
 
@@ -76,7 +76,7 @@ static void open_schedstat(XenRunstate *r)
 }
 
 /*
- * ns for which the vCPU's thread was ready and did not run since it was made, as
+ * For how many ns of its life the vCPU's thread was ready and did not run, as
  * far as the host tells.  Lock held.
  */
 static uint64_t host_run_delay(XenRunstate *r)

@@ -39,13 +39,13 @@ static uint32_t begin_write(uint8_t *version)
     uint32_t odd = ldl_le_p(version) | 1;
 
     stl_le_p(version, odd);
-    smp_wmb();
+    smp_wmb();      /* odd is seen before anything changes */
     return odd;
 }
 
 static void end_write(uint8_t *version, uint32_t odd)
 {
-    smp_wmb();
+    smp_wmb();      /* even is seen after everything has changed */
     stl_le_p(version, odd + 1);
 }
 
@@ -75,7 +75,8 @@ void xen_time_write_wallclock(void *shared_info)
     uint8_t *nsec = version + 8;
     uint8_t *sec_hi = (uint8_t *)shared_info + layout->wc_sec_hi;
     uint64_t utc_now = qemu_clock_get_ns(QEMU_CLOCK_HOST);
-    uint64_t utc_at_start = utc_now - MIN(utc_now, xen_emu->accel->system_time());
+    uint64_t up = xen_emu->accel->system_time();
+    uint64_t utc_at_start = utc_now - MIN(utc_now, up);
     uint32_t odd = begin_write(version);
 
     stl_le_p(sec, utc_at_start / NANOSECONDS_PER_SECOND);

@@ -16,11 +16,11 @@ bool xen_timer_is_due(uint64_t deadline_ns, uint64_t now_ns)
 
 uint64_t xen_timer_op_deadline(uint64_t timeout_ns, uint64_t now_ns)
 {
-    bool negative = (int64_t)timeout_ns < 0;
-    bool too_far = timeout_ns > now_ns &&
-                   (timeout_ns - now_ns) >> OVERFLOW_SHIFT != 0;
+    /* As an unsigned number, a negative one is the farthest of all. */
+    bool overflow = timeout_ns > now_ns &&
+                    (timeout_ns - now_ns) >> OVERFLOW_SHIFT != 0;
 
-    return negative || too_far ? now_ns + OVERFLOW_DELAY_NS : timeout_ns;
+    return overflow ? now_ns + OVERFLOW_DELAY_NS : timeout_ns;
 }
 
 bool xen_timer_period_valid(uint64_t period_ns)
