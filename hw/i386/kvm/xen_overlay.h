@@ -25,6 +25,10 @@ void xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa);
 int xen_overlay_map_shinfo_page(uint64_t gpa);
 /* The shared-info page; NULL where there is no Xen.  Any thread. */
 void *xen_overlay_get_shinfo_ptr(void);
+/* A hot-added vCPU has its place in shared info, if that is mapped.  BQL. */
+void xen_overlay_vcpu_added(unsigned vcpu);
+/* The machine starts anew: shared info is empty and nowhere.  BQL. */
+int xen_overlay_clear(void);
 
 /*
  * The guest's layout, 64-bit or 32-bit: latch it, ask for it, and take over

@@ -58,10 +58,22 @@ const XenEmuConfig *xen_emu_accel_config(struct Object *accel);
  */
 bool xen_emu_init(struct Object *accel, XenAccelOps *ops, Error **errp);
 
+/*
+ * Called for every accelerator once its own init has succeeded: TCG and qtest
+ * get Xen here, KVM had it from kvm_arch_init().  0, or -EINVAL with the
+ * reason reported.  BQL.
+ */
+int xen_emu_accel_ready(struct Object *accel);
+/* The other accelerators' XenAccelOps.  Once. */
+XenAccelOps *xen_emu_tcg_ops(void);
+XenAccelOps *xen_emu_qtest_ops(void);
+
 /* What the hypercall layer, GSI code and back ends need of each other. */
 
 /* Latch the guest's layout (hypercall page written, callback set). BQL. */
 int xen_emu_set_long_mode(bool long_mode);
+/* The same, where the accelerator latched it first.  BQL. */
+void xen_emu_note_long_mode(bool long_mode);
 
 /* Domain reset: SHUTDOWN_soft_reset, system reset.  BQL. */
 int xen_emu_soft_reset(void);

@@ -14,6 +14,7 @@
 #define HW_XEN_EMU_VCPU_H
 
 #include "hw/core/cpu.h"
+#include "qemu/rcu.h"
 #include "hw/xen/emu/timer.h"
 #include "hw/xen/emu/time.h"
 
@@ -22,10 +23,12 @@ typedef struct XenVcpu {
     XenVcpuTimer *timer;
     XenRunstate *runstate;
     XenGuestPage time_page;     /* the registered copy of time info */
+    struct rcu_head rcu;
 } XenVcpu;
 
-/* A vCPU came up (boot or hot-plug); its thread, before it runs. */
-int xen_vcpu_realize(CPUState *cs, Error **errp);
+/* A vCPU came up (boot or hot-plug), before it runs; and leaves.  BQL. */
+void xen_vcpu_realize(CPUState *cs);
+void xen_vcpu_unrealize(CPUState *cs);
 /* vCPU number @id, or NULL.  Any thread. */
 XenVcpu *xen_vcpu_get(unsigned id);
 
@@ -44,7 +47,16 @@ int xen_vcpu_set_upcall_vector(XenVcpu *v, uint8_t vector);
 void xen_vcpu_timer_port_changed(XenVcpu *v, uint32_t port);
 
 void xen_vcpu_soft_reset(XenVcpu *v);
-/* State was loaded: make everything real. */
+/* State was loaded into env: make it real.  The vCPU's thread, or stopped. */
 int xen_vcpu_post_load(XenVcpu *v);
+/* All vCPUs so, once, when the VM next runs: accelerators without a hook. */
+void xen_vcpu_post_load_all(void);
+/* Bring env up to date for saving.  The vCPU's thread, or stopped. */
+int xen_vcpu_pre_save(XenVcpu *v);
+
+/* The engine exists from now on: tell it which vCPUs there are.  BQL. */
+void xen_vcpu_engine_ready(void);
+/* Guest memory [gpa, gpa + len) changes: forget pages there.  BQL. */
+void xen_vcpu_invalidate(uint64_t gpa, uint64_t len);
 
 #endif

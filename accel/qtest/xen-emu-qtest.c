@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Xen emulation on qtest: no vCPU runs, the test is the guest
+ *
+ * Guest virtual addresses are guest physical ones.  A LAPIC vector goes to the
+ * vCPU's LAPIC, where a test reads it in IRR; the callback vector is what
+ * evtchn_upcall_pending in guest memory says.  Everything runs in the main
+ * thread under the BQL.
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "hw/i386/apic-msidef.h"
+#include "hw/i386/apic_internal.h"
+#include "hw/pci/msi.h"
+#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/time.h"
+#include "cpu.h"
+
+static int qtest_xen_translate(CPUState *cs, uint64_t gva, bool write,
+                               uint64_t *gpa, uint64_t *len)
+{
+    *gpa = gva;
+    *len = MIN(*len, TARGET_PAGE_SIZE - (gva & ~TARGET_PAGE_MASK));
+    return 0;
+}
+
+static void qtest_xen_raise_vector(CPUState *cs, uint8_t vector)
+{
+    MSIMessage msg = {
+        .address = APIC_DEFAULT_ADDRESS |
+                   X86_CPU(cs)->apic_id << MSI_ADDR_DEST_ID_SHIFT,
+        .data = vector | 1 << MSI_DATA_LEVEL_SHIFT,
+    };
+
+    assert(bql_locked());
+    apic_get_class(NULL)->send_msi(&msg);
+}
+
+static void qtest_xen_raise_callback(CPUState *cs)
+{
+}
+
+static XenAccelOps qtest_ops = {
+    .name = "qtest",
+    .caps = 1u << XEN_ACCEL_CAP_HCALL,
+    .translate = qtest_xen_translate,
+    .system_time = xen_emu_virtual_time,
+    .raise_vector = qtest_xen_raise_vector,
+    .raise_callback = qtest_xen_raise_callback,
+};
+
+XenAccelOps *xen_emu_qtest_ops(void)
+{
+    return &qtest_ops;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Targets without Xen emulation: accelerators have no xen-* properties
+ */
+#include "qemu/osdep.h"
+#include "hw/xen/emu/emu.h"
+
+void xen_emu_add_accel_properties(ObjectClass *oc)
+{
+}
+
+int xen_emu_accel_ready(Object *accel)
+{
+    return 0;
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Xen emulation: the accelerators' xen-* properties, and turning it on
+ *
+ * KVM, TCG and qtest have the same properties.  Their values belong to one
+ * accelerator object, not to the process: with "-accel kvm,xen-version=4.17
+ * -accel tcg" a KVM without Xen support must leave no trace in the TCG machine
+ * that is built instead.  So xen_mode changes only in xen_emu_init(), when the
+ * accelerator is known to be the one.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/visitor.h"
+#include "qemu/accel.h"
+#include "qemu/cutils.h"
+#include "qemu/error-report.h"
+#include "hw/boards.h"
+#include "hw/i386/e820_memory_layout.h"
+#include "hw/i386/pc.h"
+#include "hw/xen/xen.h"
+#include "hw/xen/emu/emu.h"
+#include "system/kvm_xen.h"
+#include "system/qtest.h"
+#include "system/tcg.h"
+
+XenEmu *xen_emu;
+
+/* Object * -> XenEmuConfig *, for accelerators with a xen-* property set. */
+static GHashTable *accel_configs;
+
+static const XenEmuConfig default_config = {
+    .gnttab_max_frames = 64,
+    /*
+     * The number of a PIRQ in an MSI message needs more than 32 address bits
+     * above this, which not all devices have.
+     */
+    .evtchn_max_pirq = 256,
+    .evtchn_abi = XEN_EMU_ABI_AUTO,
+    .kvm_caps_mask = UINT32_MAX,
+};
+
+/* Releases of Xen by major version: minor versions run from 0 to this. */
+static const struct {
+    unsigned major, last_minor;
+} xen_releases[] = {
+    { 3, 4 }, { 4, 21 },
+};
+
+static const char *const abi_names[] = {
+    [XEN_EMU_ABI_AUTO] = "auto",
+    [XEN_EMU_ABI_2LEVEL] = "2level",
+    [XEN_EMU_ABI_FIFO] = "fifo",
+};
+
+static XenEmuConfig *config_for_writing(Object *accel)
+{
+    XenEmuConfig *config;
+
+    if (!accel_configs) {
+        accel_configs = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    }
+    config = g_hash_table_lookup(accel_configs, accel);
+    if (!config) {
+        config = g_memdup2(&default_config, sizeof(default_config));
+        g_hash_table_insert(accel_configs, accel, config);
+    }
+    return config;
+}
+
+const XenEmuConfig *xen_emu_accel_config(Object *accel)
+{
+    const XenEmuConfig *config = accel_configs ?
+        g_hash_table_lookup(accel_configs, accel) : NULL;
+
+    return config ?: &default_config;
+}
+
+/* The next accelerator object may be allocated at the same address. */
+static void release_config(Object *accel, const char *name, void *opaque)
+{
+    if (accel_configs) {
+        g_hash_table_remove(accel_configs, accel);
+    }
+}
+
+/* "4.17", or the number that XENVER_version returns: 0x40011. */
+static bool parse_version(const char *text, uint32_t *version)
+{
+    unsigned major, minor;
+    uint64_t number;
+    const char *end;
+
+    if (strchr(text, '.')) {
+        if (qemu_strtoui(text, &end, 10, &major) || *end != '.' ||
+            !g_ascii_isdigit(end[1]) ||
+            qemu_strtoui(end + 1, NULL, 10, &minor)) {
+            return false;
+        }
+    } else {
+        if (qemu_strtou64(text, NULL, 0, &number) || number > UINT32_MAX) {
+            return false;
+        }
+        if (!number) {
+            *version = 0;
+            return true;
+        }
+        major = number >> 16;
+        minor = number & 0xffff;
+    }
+
+    for (size_t i = 0; i < ARRAY_SIZE(xen_releases); i++) {
+        if (major == xen_releases[i].major &&
+            minor <= xen_releases[i].last_minor) {
+            *version = XEN_EMU_VERSION(major, minor);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As upstream shows it: the number, not the text. */
+static void get_version(Object *obj, Visitor *v, const char *name,
+                        void *opaque, Error **errp)
+{
+    uint32_t value = xen_emu_accel_config(obj)->version;
+
+    visit_type_uint32(v, name, &value, errp);
+}
+
+static void set_version(Object *obj, Visitor *v, const char *name,
+                        void *opaque, Error **errp)
+{
+    g_autofree char *text = NULL;
+    uint32_t version;
+
+    if (!visit_type_str(v, name, &text, errp)) {
+        return;
+    }
+    if (!parse_version(text, &version)) {
+        error_setg(errp, "Property '%s' doesn't take value '%s'", name, text);
+        error_append_hint(errp, "Valid are Xen's releases 3.0 to 3.4 and 4.0 "
+                          "to 4.21, as \"4.17\" or as \"0x40011\", and 0 for "
+                          "no Xen.\n");
+        return;
+    }
+    config_for_writing(obj)->version = version;
+}
+
+/* A uint16_t of XenEmuConfig with its limits. */
+typedef struct {
+    const char *name, *description;
+    size_t offset;
+    uint16_t min, max;
+} NumberProperty;
+
+static const NumberProperty number_properties[] = {
+    {
+        "xen-gnttab-max-frames", "Maximum number of grant table frames",
+        offsetof(XenEmuConfig, gnttab_max_frames), 1, 4096,
+    }, {
+        /* 16 to 23 are for GSIs; upstream's migration stream has 16 bits */
+        "xen-evtchn-max-pirq", "Maximum number of Xen PIRQs",
+        offsetof(XenEmuConfig, evtchn_max_pirq), IOAPIC_NUM_PINS, UINT16_MAX,
+    },
+};
+
+static void get_number(Object *obj, Visitor *v, const char *name,
+                       void *opaque, Error **errp)
+{
+    const NumberProperty *prop = opaque;
+    const XenEmuConfig *config = xen_emu_accel_config(obj);
+    uint16_t value = *(const uint16_t *)((const char *)config + prop->offset);
+
+    visit_type_uint16(v, name, &value, errp);
+}
+
+static void set_number(Object *obj, Visitor *v, const char *name,
+                       void *opaque, Error **errp)
+{
+    const NumberProperty *prop = opaque;
+    uint64_t value;
+
+    if (!visit_type_uint64(v, name, &value, errp)) {
+        return;
+    }
+    if (value < prop->min || value > prop->max) {
+        error_setg(errp, "Property '%s' doesn't take value '%" PRIu64 "'",
+                   name, value);
+        error_append_hint(errp, "Valid is %u to %u.\n", prop->min, prop->max);
+        return;
+    }
+    *(uint16_t *)((char *)config_for_writing(obj) + prop->offset) = value;
+}
+
+static char *get_abi(Object *obj, Error **errp)
+{
+    return g_strdup(abi_names[xen_emu_accel_config(obj)->evtchn_abi]);
+}
+
+static void set_abi(Object *obj, const char *value, Error **errp)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(abi_names); i++) {
+        if (g_str_equal(value, abi_names[i])) {
+            config_for_writing(obj)->evtchn_abi = i;
+            return;
+        }
+    }
+    error_setg(errp, "Property 'xen-evtchn-abi' doesn't take value '%s'",
+               value);
+    error_append_hint(errp, "Valid are auto, 2level and fifo.\n");
+}
+
+static void get_kvm_caps(Object *obj, Visitor *v, const char *name,
+                         void *opaque, Error **errp)
+{
+    uint32_t value = xen_emu_accel_config(obj)->kvm_caps_mask;
+
+    visit_type_uint32(v, name, &value, errp);
+}
+
+static void set_kvm_caps(Object *obj, Visitor *v, const char *name,
+                         void *opaque, Error **errp)
+{
+    uint32_t value;
+
+    if (visit_type_uint32(v, name, &value, errp)) {
+        config_for_writing(obj)->kvm_caps_mask = value;
+    }
+}
+
+void xen_emu_add_accel_properties(ObjectClass *oc)
+{
+    object_class_property_add(oc, "xen-version", "uint32", get_version,
+                              set_version, release_config, NULL);
+    object_class_property_set_description(oc, "xen-version",
+        "Xen version to be emulated (e.g. 4.17, or in XENVER_version form "
+        "0x40011)");
+
+    for (size_t i = 0; i < ARRAY_SIZE(number_properties); i++) {
+        const NumberProperty *prop = &number_properties[i];
+
+        object_class_property_add(oc, prop->name, "uint16", get_number,
+                                  set_number, NULL, (void *)prop);
+        object_class_property_set_description(oc, prop->name,
+                                              prop->description);
+    }
+
+    object_class_property_add_str(oc, "xen-evtchn-abi", get_abi, set_abi);
+    object_class_property_set_description(oc, "xen-evtchn-abi",
+        "Event channel ABI that the guest may use: auto, 2level or fifo");
+
+    if (g_str_equal(object_class_get_name(oc), ACCEL_CLASS_NAME("kvm"))) {
+        object_class_property_add(oc, "x-kvm-xen-caps", "uint32",
+                                  get_kvm_caps, set_kvm_caps, NULL, NULL);
+        object_class_property_set_description(oc, "x-kvm-xen-caps",
+            "Bits of KVM_CAP_XEN_HVM to use where present (for tests)");
+    }
+}
+
+bool xen_emu_init(Object *accel, XenAccelOps *ops, Error **errp)
+{
+    MachineState *ms = current_machine;
+    const XenEmuConfig *config = xen_emu_accel_config(accel);
+
+    assert(config->version && !xen_emu);
+
+    if (!object_dynamic_cast(OBJECT(ms), TYPE_PC_MACHINE)) {
+        error_setg(errp, "xen-version: the machine '%s' cannot run Xen guests",
+                   MACHINE_GET_CLASS(ms)->name);
+        error_append_hint(errp, "Valid are the pc and q35 machines.\n");
+        return false;
+    }
+    if (ms->smp.max_cpus > XEN_EVTCHN_MAX_VCPUS) {
+        error_setg(errp, "xen-version: %u vCPUs (smp.maxcpus) are too many "
+                   "for a Xen guest", ms->smp.max_cpus);
+        error_append_hint(errp, "Valid is 1 to %u.\n", XEN_EVTCHN_MAX_VCPUS);
+        return false;
+    }
+
+    xen_emu = g_new0(XenEmu, 1);
+    xen_emu->config = *config;
+    xen_emu->accel = ops;
+    xen_mode = XEN_EMULATE;
+
+    /* Shared pages live here; firmware must keep off. */
+    e820_add_entry(XEN_SPECIAL_AREA_ADDR, XEN_SPECIAL_AREA_SIZE,
+                   E820_RESERVED);
+    return true;
+}
+
+int xen_emu_accel_ready(Object *accel)
+{
+    const XenEmuConfig *config = xen_emu_accel_config(accel);
+    XenAccelOps *ops = NULL;
+    Error *err = NULL;
+
+    if (!config->version || xen_emu) {
+        return 0;
+    }
+    if (tcg_enabled()) {
+        ops = xen_emu_tcg_ops();
+    } else if (qtest_enabled()) {
+        ops = xen_emu_qtest_ops();
+    }
+    /* No other accelerator has the property. */
+    assert(ops);
+
+    if (!xen_emu_init(accel, ops, &err)) {
+        error_report_err(err);
+        return -EINVAL;
+    }
+    return 0;
+}

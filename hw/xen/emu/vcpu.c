@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vCPUs: what the guest registered for each, made known to engine and
+ * accelerator
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/main-loop.h"
+#include "hw/core/cpu.h"
+#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/guest-page.h"
+#include "hw/xen/emu/upcall.h"
+#include "hw/xen/emu/vcpu.h"
+#include "hw/i386/kvm/xen_overlay.h"
+#include "system/runstate.h"
+#include "cpu.h"
+#include "trace.h"
+
+#include "hw/xen/interface/xen.h"
+
+/* By vCPU number.  Entries appear and go under the BQL. */
+static XenVcpu *vcpus[XEN_EVTCHN_MAX_VCPUS];
+
+static CPUX86State *vcpu_env(XenVcpu *v)
+{
+    return &X86_CPU(v->cs)->env;
+}
+
+XenVcpu *xen_vcpu_get(unsigned id)
+{
+    return id < XEN_EVTCHN_MAX_VCPUS ? qatomic_rcu_read(&vcpus[id]) : NULL;
+}
+
+/*
+ * The accelerator's part runs in the thread of the vCPU: KVM's vCPU ioctls
+ * wait for as long as the vCPU runs.  While the VM is stopped the work is done
+ * before the vCPU runs again, which is as good.
+ */
+static void run_in_vcpu(CPUState *cs, run_on_cpu_func func, uint64_t arg)
+{
+    run_on_cpu_data data = RUN_ON_CPU_HOST_ULONG(arg);
+
+    if (qemu_cpu_is_self(cs)) {
+        func(cs, data);
+    } else {
+        async_run_on_cpu(cs, func, data);
+    }
+}
+
+static void accel_set_vcpu_info(CPUState *cs, run_on_cpu_data data)
+{
+    int ret = xen_emu->accel->set_vcpu_info(cs, data.host_ulong, NULL);
+
+    trace_xen_vcpu_accel(cs->cpu_index, "vcpu_info", data.host_ulong, ret);
+}
+
+static void accel_set_time_info(CPUState *cs, run_on_cpu_data data)
+{
+    int ret = xen_emu->accel->set_time_info(cs, data.host_ulong);
+
+    trace_xen_vcpu_accel(cs->cpu_index, "time_info", data.host_ulong, ret);
+}
+
+static void accel_set_runstate(CPUState *cs, run_on_cpu_data data)
+{
+    int ret = xen_emu->accel->set_runstate(cs, data.host_ulong);
+
+    trace_xen_vcpu_accel(cs->cpu_index, "runstate", data.host_ulong, ret);
+}
+
+static void accel_set_upcall_vector(CPUState *cs, run_on_cpu_data data)
+{
+    int ret = xen_emu->accel->set_upcall_vector(cs, data.host_ulong);
+
+    trace_xen_vcpu_accel(cs->cpu_index, "upcall_vector", data.host_ulong, ret);
+}
+
+/*
+ * The deadline travels with the port: before the port was bound the guest may
+ * have armed QEMU's timer, and afterwards the kernel may have armed its own.
+ */
+static void accel_set_timer(CPUState *cs, run_on_cpu_data data)
+{
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+    uint32_t port = data.host_ulong;
+    uint64_t deadline, period, in_kernel = 0;
+    int ret;
+
+    if (!v) {
+        return;
+    }
+    xen_vcpu_timer_get_state(v->timer, &deadline, &period);
+    if (!port && xen_emu->accel->get_timer) {
+        xen_emu->accel->get_timer(cs, &in_kernel);
+    }
+
+    ret = xen_emu->accel->set_timer(cs, port, port ? deadline : 0);
+    trace_xen_vcpu_accel(cs->cpu_index, "timer", port, ret);
+    if (ret) {
+        return;
+    }
+    if (port) {
+        xen_vcpu_timer_stop_singleshot(v->timer);
+    } else if (in_kernel) {
+        xen_vcpu_timer_set_singleshot(v->timer, in_kernel, 0);
+    }
+}
+
+static void write_time_info(XenVcpu *v)
+{
+    uint8_t *vi;
+
+    if (xen_emu->accel->set_vcpu_info) {
+        return;     /* the kernel writes it */
+    }
+    vi = xen_evtchn_peek_vcpu_info(xen_emu->evtchn, v->cs->cpu_index);
+    if (vi) {
+        xen_time_write_vcpu_time(vi + XEN_VCPU_INFO_TIME);
+    }
+}
+
+static void tell_accel_vcpu_info(XenVcpu *v, uint64_t gpa)
+{
+    if (xen_emu->accel->set_vcpu_info) {
+        run_in_vcpu(v->cs, accel_set_vcpu_info, gpa);
+    }
+    write_time_info(v);
+}
+
+int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
+{
+    CPUX86State *env = vcpu_env(v);
+    int ret;
+
+    trace_xen_vcpu_set_info(v->cs->cpu_index, gpa);
+
+    /* Once registered it stays, as in Xen, until the domain is reset. */
+    if (gpa != XEN_GPA_NONE && env->xen_vcpu_info_gpa != XEN_GPA_NONE) {
+        return -EINVAL;
+    }
+    ret = xen_evtchn_set_vcpu_info(xen_emu->evtchn, v->cs->cpu_index, gpa,
+                                   true);
+    if (ret) {
+        return ret;
+    }
+    env->xen_vcpu_info_gpa = gpa;
+    tell_accel_vcpu_info(v, gpa);
+    return 0;
+}
+
+int xen_vcpu_set_default_info(XenVcpu *v, uint64_t gpa, void *hva)
+{
+    CPUX86State *env = vcpu_env(v);
+
+    env->xen_vcpu_info_default_gpa = gpa;
+    if (env->xen_vcpu_info_gpa == XEN_GPA_NONE) {
+        xen_evtchn_set_vcpu_info_fixed(xen_emu->evtchn, v->cs->cpu_index, hva,
+                                       false);
+        tell_accel_vcpu_info(v, gpa);
+    }
+    return 0;
+}
+
+static void forget_time_page(XenVcpu *v)
+{
+    XenGuestPage *page = &v->time_page;
+
+    if (page->pin) {
+        xen_guest_page_unpin(NULL, page->gpa, page->len, page->pin);
+    }
+    *page = (XenGuestPage) { .gpa = XEN_GPA_NONE };
+}
+
+int xen_vcpu_set_time_area(XenVcpu *v, uint64_t gpa)
+{
+    CPUX86State *env = vcpu_env(v);
+
+    if (xen_emu->accel->set_time_info) {
+        env->xen_vcpu_time_info_gpa = gpa;
+        run_in_vcpu(v->cs, accel_set_time_info, gpa);
+        return 0;
+    }
+
+    if (gpa != XEN_GPA_NONE) {
+        void *pin;
+        void *hva = xen_guest_page_pin(NULL, gpa, sizeof(vcpu_time_info_t),
+                                       &pin);
+
+        if (!hva) {
+            return -EINVAL;
+        }
+        forget_time_page(v);
+        v->time_page = (XenGuestPage) {
+            .hva = hva, .gpa = gpa, .pin = pin,
+            .len = sizeof(vcpu_time_info_t),
+        };
+        xen_time_write_vcpu_time(hva);
+    } else {
+        forget_time_page(v);
+    }
+    env->xen_vcpu_time_info_gpa = gpa;
+    return 0;
+}
+
+int xen_vcpu_set_runstate_area(XenVcpu *v, uint64_t gpa)
+{
+    CPUX86State *env = vcpu_env(v);
+    int ret;
+
+    if (xen_emu->accel->set_runstate) {
+        run_in_vcpu(v->cs, accel_set_runstate, gpa);
+    } else {
+        ret = xen_runstate_set_area(v->runstate, gpa);
+        if (ret) {
+            return ret;
+        }
+    }
+    env->xen_vcpu_runstate_gpa = gpa;
+    return 0;
+}
+
+int xen_vcpu_set_upcall_vector(XenVcpu *v, uint8_t vector)
+{
+    CPUX86State *env = vcpu_env(v);
+
+    trace_xen_vcpu_upcall_vector(v->cs->cpu_index, vector);
+    qatomic_set(&env->xen_vcpu_callback_vector, vector);
+    if (xen_emu->accel->set_upcall_vector) {
+        run_in_vcpu(v->cs, accel_set_upcall_vector, vector);
+    }
+    /* An upcall that is due comes by the new vector, as in Xen. */
+    if (vector && xen_evtchn_upcall_pending(xen_emu->evtchn,
+                                            v->cs->cpu_index)) {
+        xen_upcall_raise(v->cs->cpu_index);
+    }
+    return 0;
+}
+
+void xen_vcpu_timer_port_changed(XenVcpu *v, uint32_t port)
+{
+    if (xen_emu->accel->set_timer) {
+        run_in_vcpu(v->cs, accel_set_timer, port);
+    }
+}
+
+/* Nothing registered; the state of a vCPU that was just made or reset. */
+static void clear_registered(CPUX86State *env)
+{
+    env->xen_vcpu_info_gpa = XEN_GPA_NONE;
+    env->xen_vcpu_info_default_gpa = XEN_GPA_NONE;
+    env->xen_vcpu_time_info_gpa = XEN_GPA_NONE;
+    env->xen_vcpu_runstate_gpa = XEN_GPA_NONE;
+    env->xen_vcpu_callback_vector = 0;
+    memset(env->xen_virq, 0, sizeof(env->xen_virq));
+    env->xen_singleshot_timer_ns = 0;
+    env->xen_periodic_timer_period = 0;
+}
+
+void xen_vcpu_realize(CPUState *cs)
+{
+    XenVcpu *v = g_new0(XenVcpu, 1);
+
+    assert(bql_locked());
+    assert(cs->cpu_index < XEN_EVTCHN_MAX_VCPUS && !vcpus[cs->cpu_index]);
+
+    clear_registered(&X86_CPU(cs)->env);
+    v->cs = cs;
+    v->timer = xen_vcpu_timer_new(cs);
+    v->runstate = xen_runstate_new(cs->cpu_index);
+    v->time_page.gpa = XEN_GPA_NONE;
+    qatomic_rcu_set(&vcpus[cs->cpu_index], v);
+
+    if (xen_emu->evtchn) {
+        xen_evtchn_set_vcpu_present(xen_emu->evtchn, cs->cpu_index, true);
+        xen_overlay_vcpu_added(cs->cpu_index);
+    }
+}
+
+static void reclaim_vcpu(XenVcpu *v)
+{
+    xen_vcpu_timer_free(v->timer);
+    xen_runstate_free(v->runstate);
+    g_free(v);
+}
+
+void xen_vcpu_unrealize(CPUState *cs)
+{
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+    if (!v) {
+        return;
+    }
+    xen_vcpu_soft_reset(v);
+    xen_evtchn_set_vcpu_present(xen_emu->evtchn, cs->cpu_index, false);
+    qatomic_rcu_set(&vcpus[cs->cpu_index], NULL);
+
+    /* Hypercalls of other vCPUs may be looking at it. */
+    call_rcu(v, reclaim_vcpu, rcu);
+}
+
+void xen_vcpu_engine_ready(void)
+{
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        xen_evtchn_set_vcpu_present(xen_emu->evtchn, cs->cpu_index, true);
+    }
+}
+
+void xen_vcpu_soft_reset(XenVcpu *v)
+{
+    xen_evtchn_set_vcpu_info(xen_emu->evtchn, v->cs->cpu_index, XEN_GPA_NONE,
+                             false);
+    clear_registered(vcpu_env(v));
+    xen_vcpu_timer_reset(v->timer);
+
+    tell_accel_vcpu_info(v, XEN_GPA_NONE);
+    xen_vcpu_set_time_area(v, XEN_GPA_NONE);
+    xen_vcpu_set_runstate_area(v, XEN_GPA_NONE);
+    xen_vcpu_set_upcall_vector(v, 0);
+    xen_vcpu_timer_port_changed(v, 0);
+}
+
+void xen_vcpu_invalidate(uint64_t gpa, uint64_t len)
+{
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+        if (!v) {
+            continue;
+        }
+        /* Its contents never change, so nobody needs to write it again. */
+        if (v->time_page.pin &&
+            xen_guest_page_overlaps(&v->time_page, gpa, len)) {
+            forget_time_page(v);
+        }
+        xen_runstate_invalidate(v->runstate, gpa, len);
+    }
+}
+
+int xen_vcpu_pre_save(XenVcpu *v)
+{
+    CPUX86State *env = vcpu_env(v);
+    uint64_t deadline, in_kernel = 0;
+
+    xen_vcpu_timer_get_state(v->timer, &deadline,
+                             &env->xen_periodic_timer_period);
+    if (xen_emu->accel->get_timer && env->xen_virq[VIRQ_TIMER]) {
+        int ret = xen_emu->accel->get_timer(v->cs, &in_kernel);
+
+        if (ret) {
+            return ret;
+        }
+    }
+    env->xen_singleshot_timer_ns = in_kernel ?: deadline;
+    return 0;
+}
+
+int xen_vcpu_post_load(XenVcpu *v)
+{
+    CPUX86State *env = vcpu_env(v);
+    CPUState *cs = v->cs;
+    uint64_t gpa = env->xen_vcpu_info_gpa;
+    int ret;
+
+    if (gpa != XEN_GPA_NONE) {
+        ret = xen_evtchn_set_vcpu_info(xen_emu->evtchn, cs->cpu_index, gpa,
+                                       false);
+        if (ret) {
+            return ret;
+        }
+        tell_accel_vcpu_info(v, gpa);
+    }
+    /* Without one, shared info's own load has set the default place. */
+
+    ret = xen_vcpu_set_time_area(v, env->xen_vcpu_time_info_gpa);
+    if (ret) {
+        return ret;
+    }
+    ret = xen_vcpu_set_runstate_area(v, env->xen_vcpu_runstate_gpa);
+    if (ret) {
+        return ret;
+    }
+    xen_vcpu_timer_set_state(v->timer, env->xen_singleshot_timer_ns,
+                             env->xen_periodic_timer_period);
+    xen_vcpu_set_upcall_vector(v, env->xen_vcpu_callback_vector);
+    if (env->xen_virq[VIRQ_TIMER]) {
+        xen_vcpu_timer_port_changed(v, env->xen_virq[VIRQ_TIMER]);
+    }
+    return 0;
+}
+
+static VMChangeStateEntry *post_load_entry;
+
+static void post_load_when_running(void *opaque, bool running, RunState state)
+{
+    CPUState *cs;
+
+    if (!running) {
+        return;
+    }
+    qemu_del_vm_change_state_handler(post_load_entry);
+    post_load_entry = NULL;
+
+    CPU_FOREACH(cs) {
+        XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+        int ret = v ? xen_vcpu_post_load(v) : 0;
+
+        if (ret) {
+            /* The guest's own table of what it registered is nonsense. */
+            trace_xen_vcpu_post_load_failed(cs->cpu_index, ret);
+        }
+    }
+}
+
+void xen_vcpu_post_load_all(void)
+{
+    /* KVM loads each vCPU's state by itself, in its thread. */
+    if (xen_emu->accel->set_vcpu_info || post_load_entry) {
+        return;
+    }
+    post_load_entry =
+        qemu_add_vm_change_state_handler(post_load_when_running, NULL);
+}
