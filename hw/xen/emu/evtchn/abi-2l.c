@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * 2-level ABI: a pending and a mask bit a port in shared_info, and in each
+ * vcpu_info a selector with one bit a word of pending bits
+ *
+ * 64- and 32-bit layout differ in offsets, in the number of ports and in how
+ * many ports a selector bit stands for; all three come from the layout, and
+ * every bit is reached through the 32-bit word that it lies in.
+ */
+#include "internal.h"
+
+static inline uint32_t *evtchn_2l_word(void *base, unsigned offset,
+                                       uint32_t bit)
+{
+    return (uint32_t *)((uint8_t *)base + offset) + bit / 32;
+}
+
+/* The bit was set before. */
+static inline bool evtchn_2l_set(void *base, unsigned offset, uint32_t bit)
+{
+    uint32_t m = 1u << (bit % 32);
+
+    return __atomic_fetch_or(evtchn_2l_word(base, offset, bit), m,
+                             __ATOMIC_SEQ_CST) & m;
+}
+
+static inline bool evtchn_2l_clear(void *base, unsigned offset, uint32_t bit)
+{
+    uint32_t m = 1u << (bit % 32);
+
+    return __atomic_fetch_and(evtchn_2l_word(base, offset, bit), ~m,
+                              __ATOMIC_SEQ_CST) & m;
+}
+
+static inline bool evtchn_2l_test(void *base, unsigned offset, uint32_t bit)
+{
+    return __atomic_load_n(evtchn_2l_word(base, offset, bit),
+                           __ATOMIC_SEQ_CST) >> (bit % 32) & 1;
+}
+
+static bool evtchn_2l_has_port(XenEvtchn *e, uint32_t port)
+{
+    return e->shared_info && port < e->layout->nr_2l_ports;
+}
+
+static void evtchn_2l_select(XenEvtchn *e, XenEvtchnVcpu *v, uint32_t port,
+                             XenEvtchnFrame *f)
+{
+    void *info = xen_guest_page_check(&v->info.page);
+
+    if (info) {
+        if (evtchn_2l_set(info, e->layout->pending_sel,
+                          port / e->layout->word_bits)) {
+            v->stats.upcalls_saved++;
+        } else {
+            evtchn_set_upcall(v, f);
+        }
+    }
+    if (f->slow) {
+        v->stats.slow++;
+    } else {
+        v->stats.fast++;
+    }
+}
+
+static int evtchn_2l_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
+                             XenEvtchnPort *p, uint32_t port,
+                             XenEvtchnEvent event, XenEvtchnFrame *f)
+{
+    const XenGuestLayout *layout = e->layout;
+    XenEvtchnVcpu *v = held->v;
+    void *shared = e->shared_info;
+
+    f->port = port;
+    if (e->kernel_delivery && event == EVTCHN_RAISE && !f->in_memory) {
+        v->stats.kernel++;
+        f->kernel = true;
+        f->vcpu = v->index;
+        f->wake = p->pollers;
+        return 0;
+    }
+    if (evtchn_unlikely(!evtchn_2l_has_port(e, port))) {
+        if (event == EVTCHN_RAISE) {
+            evtchn_park(e, held, p);
+            f->wake = p->pollers;
+        }
+        return 0;
+    }
+    if (evtchn_unlikely(evtchn_page_is_stale(&v->info))) {
+        if (!f->park) {
+            v->stats.would_block += !f->slow;
+            f->stale = &v->info;
+            return -EWOULDBLOCK;
+        }
+        /*
+         * The vcpu_info is nowhere.  The guest's own bits can be changed all
+         * the same, and then the port waits for somebody to be told.
+         */
+        if (event == EVTCHN_UNMASK) {
+            evtchn_2l_clear(shared, layout->evtchn_mask, port);
+        }
+        if (event == EVTCHN_RAISE ||
+            evtchn_2l_test(shared, layout->evtchn_pending, port)) {
+            evtchn_park(e, held, p);
+            f->wake = p->pollers;
+        }
+        return 0;
+    }
+
+    if (evtchn_unlikely(p->parked)) {
+        evtchn_unpark(e, p);
+        evtchn_2l_set(shared, layout->evtchn_pending, port);
+        if (event == EVTCHN_RAISE) {
+            event = EVTCHN_RENOTIFY;
+        }
+    }
+    switch (event) {
+    case EVTCHN_RAISE:
+        if (evtchn_2l_set(shared, layout->evtchn_pending, port)) {
+            v->stats.already_pending++;
+            return 0;
+        }
+        f->wake = p->pollers;
+        if (evtchn_2l_test(shared, layout->evtchn_mask, port)) {
+            v->stats.masked++;
+            return 0;
+        }
+        break;
+    case EVTCHN_UNMASK:
+        if (!evtchn_2l_clear(shared, layout->evtchn_mask, port) ||
+            !evtchn_2l_test(shared, layout->evtchn_pending, port)) {
+            return 0;
+        }
+        break;
+    case EVTCHN_RENOTIFY:
+        if (!evtchn_2l_test(shared, layout->evtchn_pending, port) ||
+            evtchn_2l_test(shared, layout->evtchn_mask, port)) {
+            return 0;
+        }
+        break;
+    }
+    evtchn_2l_select(e, v, port, f);
+    return 0;
+}
+
+static uint32_t evtchn_2l_peek(XenEvtchn *e, uint32_t port,
+                               XenEvtchnPage **stale)
+{
+    uint32_t word = 0;
+
+    if (evtchn_2l_has_port(e, port)) {
+        if (evtchn_2l_test(e->shared_info, e->layout->evtchn_pending, port)) {
+            word |= EVTCHN_PENDING;
+        }
+        if (evtchn_2l_test(e->shared_info, e->layout->evtchn_mask, port)) {
+            word |= EVTCHN_MASKED;
+        }
+    }
+    return word;
+}
+
+static void evtchn_2l_clear_pending(XenEvtchn *e, uint32_t port)
+{
+    if (evtchn_2l_has_port(e, port)) {
+        evtchn_2l_clear(e->shared_info, e->layout->evtchn_pending, port);
+    }
+}
+
+const XenEvtchnAbiOps evtchn_abi_2l = {
+    .abi = XEN_EVTCHN_ABI_2L,
+    .deliver = evtchn_2l_deliver,
+    .peek = evtchn_2l_peek,
+    .clear_pending = evtchn_2l_clear_pending,
+};

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Binding and what a guest may ask or change about a port
+ *
+ * Errors and the order in which they are found are Xen's.
+ */
+#include "internal.h"
+
+static bool evtchn_is_self(XenEvtchn *e, uint16_t dom)
+{
+    return dom == DOMID_SELF || dom == e->domid;
+}
+
+/*
+ * The domain that an operation works on can only be the guest itself: QEMU
+ * exists, but an unprivileged guest must leave it alone.
+ */
+static int evtchn_check_target(XenEvtchn *e, uint16_t dom)
+{
+    if (evtchn_is_self(e, dom)) {
+        return 0;
+    }
+    return dom == EVTCHN_DOMID_QEMU ? -EPERM : -ESRCH;
+}
+
+/* Raises a port from a function that has the configuration lock. */
+static void evtchn_notify_port(XenEvtchn *e, uint32_t port,
+                               XenEvtchnEvent event, XenEvtchnFrame *f,
+                               XenEvtchnBatch *batch)
+{
+    evtchn_try_slow(e, evtchn_try_port,
+                    &(XenEvtchnRequest) { .port = port, .event = event },
+                    f, batch);
+}
+
+int xen_evtchn_alloc_unbound(XenEvtchn *e, struct evtchn_alloc_unbound *op)
+{
+    XenEvtchnState state = { .type = EVTCHNSTAT_unbound };
+    uint32_t port;
+    int ret = evtchn_check_target(e, op->dom);
+
+    if (ret < 0) {
+        return ret;
+    }
+    /* Any other remote is as good as a domain that never comes. */
+    if (op->remote_dom == EVTCHN_DOMID_QEMU) {
+        state.to_backend = true;
+    } else if (!evtchn_is_self(e, op->remote_dom)) {
+        state.val = op->remote_dom;
+    }
+
+    pthread_mutex_lock(&e->config);
+    ret = evtchn_alloc_port(e, state, 0, &port);
+    if (ret == 0) {
+        evtchn_report_port(e, port, evtchn_port(e, port), state.type);
+        op->port = port;
+    }
+    pthread_mutex_unlock(&e->config);
+    return ret;
+}
+
+/* Both ends change before a sender can see that they belong together. */
+static int evtchn_bind_loopback(XenEvtchn *e, uint32_t remote, uint32_t *local)
+{
+    XenEvtchnPort *rp = evtchn_open_port(e, remote), *lp;
+    XenEvtchnState s = { .type = EVTCHNSTAT_unbound };
+    int ret;
+
+    if (rp) {
+        s = evtchn_state(rp);
+    }
+    if (!rp || s.type != EVTCHNSTAT_unbound || s.to_backend || s.val) {
+        return -EINVAL;
+    }
+    ret = evtchn_alloc_port(e, (XenEvtchnState) {
+                                .type = EVTCHNSTAT_interdomain,
+                                .val = remote }, 0, local);
+    if (ret < 0) {
+        return ret;
+    }
+    lp = evtchn_port(e, *local);
+    evtchn_change_state(e, rp, (XenEvtchnState) {
+                            .type = EVTCHNSTAT_interdomain, .val = *local });
+    evtchn_report_port(e, *local, lp, EVTCHNSTAT_interdomain);
+    evtchn_report_port(e, remote, rp, EVTCHNSTAT_interdomain);
+    return 0;
+}
+
+static int evtchn_bind_backend(XenEvtchn *e, uint32_t remote, uint32_t *local)
+{
+    XenEvtchnBackend *be = g_hash_table_lookup(e->backends,
+                                               GUINT_TO_POINTER(remote));
+    XenEvtchnState s = { .type = EVTCHNSTAT_unbound, .to_backend = true };
+    int ret;
+
+    if (!be || be->guest_port) {
+        return -EINVAL;
+    }
+    ret = evtchn_alloc_port(e, s, 0, local);
+    if (ret == 0) {
+        evtchn_backend_connect(e, be, *local, evtchn_port(e, *local));
+    }
+    return ret;
+}
+
+int xen_evtchn_bind_interdomain(XenEvtchn *e,
+                                struct evtchn_bind_interdomain *op)
+{
+    XenEvtchnBatch batch = { 0 };
+    XenEvtchnFrame f = { 0 };
+    uint32_t local;
+    int ret;
+
+    if (!evtchn_is_self(e, op->remote_dom) &&
+        op->remote_dom != EVTCHN_DOMID_QEMU) {
+        return -ESRCH;
+    }
+
+    pthread_mutex_lock(&e->config);
+    ret = op->remote_dom == EVTCHN_DOMID_QEMU
+          ? evtchn_bind_backend(e, op->remote_port, &local)
+          : evtchn_bind_loopback(e, op->remote_port, &local);
+    if (ret == 0) {
+        op->local_port = local;
+        /* What was sent to the other end while it was unbound is gone. */
+        evtchn_notify_port(e, local, EVTCHN_RAISE, &f, &batch);
+    }
+    pthread_mutex_unlock(&e->config);
+    evtchn_finish(e, &f, 0);
+    evtchn_finish_batch(e, &batch);
+    return ret;
+}
+
+int xen_evtchn_bind_virq(XenEvtchn *e, struct evtchn_bind_virq *op)
+{
+    XenEvtchnState state = { .type = EVTCHNSTAT_virq, .val = op->virq };
+    uint32_t *slot, port;
+    int ret;
+
+    if (op->virq >= XEN_EVTCHN_NR_VIRQS) {
+        return -EINVAL;
+    }
+    if (evtchn_virq_is_global(op->virq) && op->vcpu != 0) {
+        return -EINVAL;
+    }
+    if (!evtchn_vcpu_exists(e, op->vcpu)) {
+        return -ENOENT;
+    }
+
+    pthread_mutex_lock(&e->config);
+    slot = &e->vcpus[op->vcpu].virq_port[op->virq];
+    ret = *slot ? -EEXIST : evtchn_alloc_port(e, state, op->vcpu, &port);
+    if (ret == 0) {
+        __atomic_store_n(slot, port, __ATOMIC_RELEASE);
+        evtchn_report_port(e, port, evtchn_port(e, port), state.type);
+        op->port = port;
+    }
+    pthread_mutex_unlock(&e->config);
+    return ret;
+}
+
+int xen_evtchn_bind_pirq(XenEvtchn *e, struct evtchn_bind_pirq *op)
+{
+    XenEvtchnState state = { .type = EVTCHNSTAT_pirq, .val = op->pirq };
+    uint32_t *slot, port;
+    int ret;
+
+    if (op->pirq >= e->max_pirqs) {
+        return -EINVAL;
+    }
+
+    pthread_mutex_lock(&e->config);
+    slot = &e->pirq_port[op->pirq];
+    ret = *slot ? -EEXIST : evtchn_alloc_port(e, state, 0, &port);
+    if (ret == 0) {
+        __atomic_store_n(slot, port, __ATOMIC_RELEASE);
+        evtchn_report_port(e, port, evtchn_port(e, port), state.type);
+        op->port = port;
+    }
+    pthread_mutex_unlock(&e->config);
+    return ret;
+}
+
+int xen_evtchn_bind_ipi(XenEvtchn *e, struct evtchn_bind_ipi *op)
+{
+    XenEvtchnState state = { .type = EVTCHNSTAT_ipi };
+    uint32_t port;
+    int ret;
+
+    if (!evtchn_vcpu_exists(e, op->vcpu)) {
+        return -ENOENT;
+    }
+
+    pthread_mutex_lock(&e->config);
+    ret = evtchn_alloc_port(e, state, op->vcpu, &port);
+    if (ret == 0) {
+        evtchn_report_port(e, port, evtchn_port(e, port), state.type);
+        op->port = port;
+    }
+    pthread_mutex_unlock(&e->config);
+    return ret;
+}
+
+static bool evtchn_may_choose_vcpu(XenEvtchnState s)
+{
+    switch (s.type) {
+    case EVTCHNSTAT_unbound:
+    case EVTCHNSTAT_interdomain:
+    case EVTCHNSTAT_pirq:
+        return true;
+    case EVTCHNSTAT_virq:
+        return evtchn_virq_is_global(s.val);
+    default:
+        return false;
+    }
+}
+
+int xen_evtchn_bind_vcpu(XenEvtchn *e, const struct evtchn_bind_vcpu *op)
+{
+    XenEvtchnBatch batch = { 0 };
+    XenEvtchnFrame f = { 0 };
+    XenEvtchnPort *p;
+    int ret = -EINVAL;
+
+    if (!evtchn_vcpu_exists(e, op->vcpu)) {
+        return -ENOENT;
+    }
+
+    pthread_mutex_lock(&e->config);
+    p = evtchn_open_port(e, op->port);
+    if (p && evtchn_may_choose_vcpu(evtchn_state(p))) {
+        evtchn_move_port(e, p, op->port, op->vcpu, evtchn_route(p).priority);
+        evtchn_report_port(e, op->port, p, evtchn_state(p).type);
+        /* An event that the old vCPU has not looked at is the new one's. */
+        evtchn_notify_port(e, op->port, EVTCHN_RENOTIFY, &f, &batch);
+        ret = 0;
+    }
+    pthread_mutex_unlock(&e->config);
+    evtchn_finish(e, &f, 0);
+    evtchn_finish_batch(e, &batch);
+    return ret;
+}
+
+int xen_evtchn_set_priority(XenEvtchn *e,
+                            const struct evtchn_set_priority *op)
+{
+    XenEvtchnPort *p;
+    int ret = 0;
+
+    pthread_mutex_lock(&e->config);
+    p = evtchn_open_port(e, op->port);
+    if (!e->fifo_allowed) {
+        ret = -ENOSYS;
+    } else if (!evtchn_port_is_valid(e, op->port)) {
+        ret = -EINVAL;
+    } else if (e->abi != &evtchn_abi_fifo) {
+        ret = -ENOSYS;
+    } else if (!p) {
+        ret = -EACCES;
+    } else if (op->priority > EVTCHN_FIFO_PRIORITY_MIN) {
+        ret = -EINVAL;
+    } else {
+        evtchn_move_port(e, p, op->port, evtchn_route(p).vcpu, op->priority);
+    }
+    pthread_mutex_unlock(&e->config);
+    return ret;
+}
+
+static void evtchn_fill_status(XenEvtchn *e, const XenEvtchnPort *p,
+                               struct evtchn_status *op)
+{
+    XenEvtchnState s = evtchn_state(p);
+
+    op->status = s.type;
+    op->vcpu = evtchn_route(p).vcpu;
+    switch (s.type) {
+    case EVTCHNSTAT_unbound:
+        op->u.unbound.dom = s.to_backend ? EVTCHN_DOMID_QEMU
+                                         : s.val ? s.val : e->domid;
+        break;
+    case EVTCHNSTAT_interdomain:
+        op->u.interdomain.dom = s.to_backend ? EVTCHN_DOMID_QEMU : e->domid;
+        op->u.interdomain.port = s.val;
+        break;
+    case EVTCHNSTAT_pirq:
+        op->u.pirq = s.val;
+        break;
+    case EVTCHNSTAT_virq:
+        op->u.virq = s.val;
+        break;
+    }
+}
+
+int xen_evtchn_status(XenEvtchn *e, struct evtchn_status *op)
+{
+    XenEvtchnPort *p;
+    int ret = evtchn_check_target(e, op->dom);
+
+    if (ret < 0) {
+        return ret;
+    }
+
+    pthread_mutex_lock(&e->config);
+    p = evtchn_open_port(e, op->port);
+    if (p) {
+        evtchn_fill_status(e, p, op);
+    } else if (evtchn_port_is_valid(e, op->port)) {
+        op->status = EVTCHNSTAT_closed;
+        op->vcpu = 0;
+    } else {
+        ret = -EINVAL;
+    }
+    pthread_mutex_unlock(&e->config);
+    return ret;
+}

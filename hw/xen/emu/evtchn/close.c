@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Closing one port and all ports. */
+#include "internal.h"
+
+/*
+ * Ports that reset closes before it lets go of the configuration lock, so
+ * that others who need it wait microseconds and not until all are closed.
+ */
+#define RESET_CHUNK     512
+
+/* Removes @p from where others find it, so that nothing names it any more. */
+static void evtchn_detach_port(XenEvtchn *e, uint32_t port, XenEvtchnPort *p)
+{
+    XenEvtchnState s = evtchn_state(p);
+
+    switch (s.type) {
+    case EVTCHNSTAT_virq: {
+        unsigned vcpu = evtchn_virq_is_global(s.val) ? 0
+                                                     : evtchn_route(p).vcpu;
+
+        __atomic_store_n(&e->vcpus[vcpu].virq_port[s.val], 0,
+                         __ATOMIC_RELEASE);
+        break;
+    }
+    case EVTCHNSTAT_pirq:
+        __atomic_store_n(&e->pirq_port[s.val], 0, __ATOMIC_RELEASE);
+        break;
+    case EVTCHNSTAT_interdomain:
+        if (s.to_backend) {
+            evtchn_backend_disconnect(e, p);
+        } else {
+            XenEvtchnPort *peer = evtchn_make_port(e, s.val);
+
+            evtchn_change_state(e, peer, (XenEvtchnState) {
+                                    .type = EVTCHNSTAT_unbound });
+            evtchn_report_port(e, s.val, peer, EVTCHNSTAT_unbound);
+        }
+        break;
+    }
+}
+
+void evtchn_close_port(XenEvtchn *e, uint32_t port, XenEvtchnPort *p,
+                       bool clear)
+{
+    XenEvtchnPage *stale = NULL;
+    XenEvtchnHeld held;
+
+    evtchn_report_port(e, port, p, EVTCHNSTAT_closed);
+    evtchn_detach_port(e, port, p);
+    if (clear) {
+        e->abi->peek(e, port, &stale);
+        if (stale) {
+            evtchn_page_refresh(e, stale);
+        }
+    }
+    if (!evtchn_lock_port(e, p, &held)) {
+        g_assert_not_reached();
+    }
+    evtchn_set_state(p, (XenEvtchnState) { .type = EVTCHNSTAT_closed });
+    if (clear) {
+        /* Its next user must not find this one's event. */
+        e->abi->clear_pending(e, port);
+    }
+    evtchn_unpark(e, p);
+    evtchn_unlock_port(&held);
+
+    evtchn_move_port(e, p, port, 0, EVTCHN_FIFO_PRIORITY_DEFAULT);
+    evtchn_free_port_number(e, port);
+}
+
+int xen_evtchn_close(XenEvtchn *e, uint32_t port)
+{
+    XenEvtchnPort *p;
+
+    pthread_mutex_lock(&e->config);
+    p = evtchn_open_port(e, port);
+    if (p) {
+        evtchn_close_port(e, port, p, true);
+    }
+    pthread_mutex_unlock(&e->config);
+    return p ? 0 : -EINVAL;
+}
+
+/* Closes what is open in [from, to). */
+static void evtchn_close_range(XenEvtchn *e, uint32_t from, uint32_t to)
+{
+    for (uint32_t port = from; port < to; port++) {
+        XenEvtchnPort *bucket = e->buckets[port / EVTCHN_BUCKET_PORTS], *p;
+
+        if (!bucket) {
+            continue;
+        }
+        p = &bucket[port % EVTCHN_BUCKET_PORTS];
+        if (evtchn_state(p).type != EVTCHNSTAT_closed) {
+            evtchn_close_port(e, port, p, true);
+        }
+    }
+}
+
+int xen_evtchn_reset(XenEvtchn *e, uint16_t dom)
+{
+    if (dom != DOMID_SELF && dom != e->domid) {
+        return dom == EVTCHN_DOMID_QEMU ? -EPERM : -ESRCH;
+    }
+
+    for (uint32_t from = 1; from < EVTCHN_MAX_PORTS; from += RESET_CHUNK) {
+        uint32_t end;
+
+        pthread_mutex_lock(&e->config);
+        end = xen_idmap_end(&e->used_ports);
+        evtchn_close_range(e, from, MIN(from + RESET_CHUNK, end));
+        pthread_mutex_unlock(&e->config);
+        if (from >= end) {
+            break;
+        }
+    }
+
+    /* What another vCPU opened meanwhile goes too, with the switch. */
+    pthread_mutex_lock(&e->config);
+    evtchn_close_range(e, 1, xen_idmap_end(&e->used_ports));
+    evtchn_fifo_teardown(e);
+    evtchn_free_all_closing(e);
+    pthread_mutex_unlock(&e->config);
+    return 0;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Life of the event-channel engine, its layout and delivery mode. */
+#include <stdlib.h>
+#include "internal.h"
+
+static void *evtchn_alloc_lines(size_t n, size_t size)
+{
+    void *mem = aligned_alloc(EVTCHN_CACHE_LINE, n * size);
+
+    if (!mem) {
+        g_error("%s: cannot allocate %zu bytes", __func__, n * size);
+    }
+    return memset(mem, 0, n * size);
+}
+
+static void evtchn_page_init(XenEvtchnPage *p, int owner)
+{
+    xen_guest_page_init(&p->page);
+    p->owner = owner;
+}
+
+XenEvtchn *xen_evtchn_new(unsigned max_vcpus, unsigned max_pirqs,
+                          uint16_t domid, const XenEvtchnOps *ops,
+                          void *opaque)
+{
+    XenEvtchn *e;
+
+    g_assert(max_vcpus > 0 && max_vcpus <= XEN_EVTCHN_MAX_VCPUS);
+
+    e = evtchn_alloc_lines(1, sizeof(*e));
+    e->ops = ops;
+    e->opaque = opaque;
+    e->max_vcpus = max_vcpus;
+    e->max_pirqs = max_pirqs;
+    e->domid = domid;
+    e->pirq_port = g_new0(uint32_t, max_pirqs);
+    e->vcpus = evtchn_alloc_lines(max_vcpus, sizeof(*e->vcpus));
+    e->pollers = evtchn_alloc_lines(max_vcpus, sizeof(*e->pollers));
+    for (unsigned i = 0; i < max_vcpus; i++) {
+        XenEvtchnVcpu *v = &e->vcpus[i];
+
+        pthread_mutex_init(&v->lock, NULL);
+        v->index = i;
+        evtchn_page_init(&v->info, i);
+        evtchn_page_init(&v->control, i);
+        pthread_mutex_init(&e->pollers[i].lock, NULL);
+    }
+    for (unsigned i = 0; i < EVTCHN_MAX_ARRAY_PAGES; i++) {
+        evtchn_page_init(&e->array[i], EVTCHN_ALL_VCPUS);
+    }
+    pthread_mutex_init(&e->pages_lock, NULL);
+    pthread_mutex_init(&e->config, NULL);
+    xen_idmap_init(&e->used_ports, EVTCHN_MAX_PORTS);
+    xen_idmap_take(&e->used_ports, 0);
+    xen_idmap_init(&e->used_be_ports, EVTCHN_MAX_BE_PORTS);
+    xen_idmap_take(&e->used_be_ports, 0);
+    e->backends = g_hash_table_new(NULL, NULL);
+    e->nr_valid = EVTCHN_BUCKET_PORTS;
+    e->fifo_allowed = true;
+    e->abi = &evtchn_abi_2l;
+    e->long_mode = true;
+    e->layout = &xen_guest_layout[1];
+    evtchn_update_limit(e);
+    return e;
+}
+
+void xen_evtchn_free(XenEvtchn *e)
+{
+    for (unsigned i = 0; i < e->max_vcpus; i++) {
+        evtchn_page_set_fixed(e, &e->vcpus[i].info, NULL, 0);
+    }
+    evtchn_fifo_teardown(e);
+    for (unsigned i = 0; i < EVTCHN_NR_BUCKETS; i++) {
+        g_free(e->buckets[i]);
+    }
+    for (unsigned i = 0; i < e->max_vcpus; i++) {
+        pthread_mutex_destroy(&e->vcpus[i].lock);
+        pthread_mutex_destroy(&e->pollers[i].lock);
+    }
+    pthread_mutex_destroy(&e->pages_lock);
+    pthread_mutex_destroy(&e->config);
+    xen_idmap_destroy(&e->used_ports);
+    xen_idmap_destroy(&e->used_be_ports);
+    g_hash_table_destroy(e->backends);
+    g_free(e->pirq_port);
+    free(e->vcpus);
+    free(e->pollers);
+    free(e);
+}
+
+void evtchn_update_limit(XenEvtchn *e)
+{
+    uint32_t limit = e->abi == &evtchn_abi_fifo ? EVTCHN_MAX_PORTS
+                                                : e->layout->nr_2l_ports;
+
+    __atomic_store_n(&e->port_limit, limit, __ATOMIC_RELAXED);
+}
+
+void xen_evtchn_set_shared_info(XenEvtchn *e, void *shared_info)
+{
+    XenEvtchnBatch batch = { 0 };
+
+    pthread_mutex_lock(&e->config);
+    evtchn_lock_all_vcpus(e);
+    e->shared_info = shared_info;
+    evtchn_unlock_all_vcpus(e);
+    evtchn_replay_parked(e, &batch);
+    pthread_mutex_unlock(&e->config);
+    evtchn_finish_batch(e, &batch);
+}
+
+void xen_evtchn_set_long_mode(XenEvtchn *e, bool long_mode)
+{
+    XenEvtchnBatch batch = { 0 };
+
+    pthread_mutex_lock(&e->config);
+    evtchn_lock_all_vcpus(e);
+    __atomic_store_n(&e->long_mode, long_mode, __ATOMIC_RELAXED);
+    e->layout = &xen_guest_layout[long_mode];
+    evtchn_update_limit(e);
+    evtchn_unlock_all_vcpus(e);
+    evtchn_replay_parked(e, &batch);
+    pthread_mutex_unlock(&e->config);
+    evtchn_finish_batch(e, &batch);
+}
+
+bool xen_evtchn_long_mode(XenEvtchn *e)
+{
+    return __atomic_load_n(&e->long_mode, __ATOMIC_RELAXED);
+}
+
+void xen_evtchn_set_kernel_delivery(XenEvtchn *e, bool on)
+{
+    g_assert(!on || e->ops->kernel_deliver);
+
+    pthread_mutex_lock(&e->config);
+    evtchn_lock_all_vcpus(e);
+    e->kernel_delivery = on;
+    evtchn_unlock_all_vcpus(e);
+    pthread_mutex_unlock(&e->config);
+}
+
+void xen_evtchn_allow_fifo(XenEvtchn *e, bool allow)
+{
+    pthread_mutex_lock(&e->config);
+    e->fifo_allowed = allow;
+    pthread_mutex_unlock(&e->config);
+}
+
+XenEvtchnAbi xen_evtchn_abi(XenEvtchn *e)
+{
+    XenEvtchnAbi abi;
+
+    pthread_mutex_lock(&e->config);
+    abi = e->abi->abi;
+    pthread_mutex_unlock(&e->config);
+    return abi;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* FIFO ABI: control blocks, event array, the switch and the way back. */
+#include "internal.h"
+
+#define CONTROL_BLOCK_LEN   sizeof(struct evtchn_fifo_control_block)
+
+void evtchn_fifo_switch_on(XenEvtchn *e)
+{
+    uint32_t end = xen_idmap_end(&e->used_ports);
+
+    for (uint32_t port = 1; port < end; port++) {
+        XenEvtchnPort *p = evtchn_open_port(e, port);
+        XenEvtchnHeld held;
+        XenEvtchnRoute r;
+
+        if (!p) {
+            continue;
+        }
+        r = evtchn_route(p);
+        held.v = &e->vcpus[r.vcpu];
+        held.q = held.v;
+        r.priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+        r.queue_priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+        r.queue_vcpu = r.vcpu;
+        evtchn_set_route(p, r);
+        /*
+         * There is no event array yet: what is pending now waits for it.
+         * The bit in shared_info is of no further use to anybody.
+         */
+        if (e->abi->peek(e, port, NULL) & EVTCHN_PENDING) {
+            evtchn_park(e, &held, p);
+        }
+    }
+    e->abi = &evtchn_abi_fifo;
+    evtchn_update_limit(e);
+}
+
+static bool evtchn_control_offset_ok(uint32_t offset)
+{
+    return offset <= XEN_EMU_PAGE_SIZE - CONTROL_BLOCK_LEN && offset % 8 == 0;
+}
+
+/* Guest frame number to address; a frame that no address can have: NONE. */
+static uint64_t evtchn_gfn_to_gpa(uint64_t gfn)
+{
+    return gfn > UINT64_MAX >> XEN_EMU_PAGE_SHIFT ? XEN_GPA_NONE
+                                                  : gfn << XEN_EMU_PAGE_SHIFT;
+}
+
+int xen_evtchn_init_control(XenEvtchn *e, struct evtchn_init_control *op)
+{
+    XenEvtchnBatch batch = { 0 };
+    uint64_t gpa = evtchn_gfn_to_gpa(op->control_gfn);
+    XenEvtchnVcpu *v;
+    int ret;
+
+    pthread_mutex_lock(&e->config);
+    if (!e->fifo_allowed) {
+        ret = -ENOSYS;
+        goto out;
+    }
+    op->link_bits = EVTCHN_FIFO_LINK_BITS;
+    if (!evtchn_vcpu_exists(e, op->vcpu)) {
+        ret = -ENOENT;
+        goto out;
+    }
+    v = &e->vcpus[op->vcpu];
+    if (!evtchn_control_offset_ok(op->offset) || gpa == XEN_GPA_NONE ||
+        xen_guest_page_is_set(&v->control.page)) {
+        ret = -EINVAL;
+        goto out;
+    }
+    ret = evtchn_page_set(e, &v->control, gpa + op->offset,
+                          CONTROL_BLOCK_LEN);
+    if (ret == 0) {
+        if (e->abi != &evtchn_abi_fifo) {
+            evtchn_lock_all_vcpus(e);
+            evtchn_fifo_switch_on(e);
+            evtchn_unlock_all_vcpus(e);
+        }
+        evtchn_replay_parked(e, &batch);
+    }
+out:
+    pthread_mutex_unlock(&e->config);
+    evtchn_finish_batch(e, &batch);
+    return ret;
+}
+
+int xen_evtchn_expand_array(XenEvtchn *e, const struct evtchn_expand_array *op)
+{
+    XenEvtchnBatch batch = { 0 };
+    uint64_t gpa = evtchn_gfn_to_gpa(op->array_gfn);
+    int ret;
+
+    pthread_mutex_lock(&e->config);
+    if (!e->fifo_allowed) {
+        ret = -ENOSYS;
+    } else if (e->abi != &evtchn_abi_fifo) {
+        ret = -EOPNOTSUPP;
+    } else if (e->nr_array_pages == EVTCHN_MAX_ARRAY_PAGES) {
+        ret = -ENOSPC;
+    } else if (gpa == XEN_GPA_NONE) {
+        ret = -EINVAL;
+    } else {
+        ret = evtchn_page_set(e, &e->array[e->nr_array_pages], gpa,
+                              XEN_EMU_PAGE_SIZE);
+    }
+    if (ret == 0) {
+        /* Senders look at the page once they see the number. */
+        __atomic_store_n(&e->nr_array_pages, e->nr_array_pages + 1,
+                         __ATOMIC_RELEASE);
+        evtchn_replay_parked(e, &batch);
+    }
+    pthread_mutex_unlock(&e->config);
+    evtchn_finish_batch(e, &batch);
+    return ret;
+}
+
+void evtchn_fifo_teardown(XenEvtchn *e)
+{
+    uint32_t nr = e->nr_array_pages;
+
+    evtchn_lock_all_vcpus(e);
+    e->abi = &evtchn_abi_2l;
+    evtchn_update_limit(e);
+    __atomic_store_n(&e->nr_array_pages, 0, __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < e->max_vcpus; i++) {
+        memset(e->vcpus[i].tail, 0, sizeof(e->vcpus[i].tail));
+    }
+    evtchn_unlock_all_vcpus(e);
+
+    for (unsigned i = 0; i < e->max_vcpus; i++) {
+        evtchn_page_set_fixed(e, &e->vcpus[i].control, NULL, 0);
+    }
+    for (unsigned i = 0; i < nr; i++) {
+        evtchn_page_set_fixed(e, &e->array[i], NULL, 0);
+    }
+}
+
+/* -------------------------------------------------------- migration -- */
+
+uint64_t xen_evtchn_fifo_control_gpa(XenEvtchn *e, unsigned vcpu)
+{
+    uint64_t gpa;
+
+    g_assert(vcpu < e->max_vcpus);
+    pthread_mutex_lock(&e->config);
+    gpa = e->vcpus[vcpu].control.page.gpa;
+    pthread_mutex_unlock(&e->config);
+    return gpa;
+}
+
+unsigned xen_evtchn_fifo_nr_array_pages(XenEvtchn *e)
+{
+    return __atomic_load_n(&e->nr_array_pages, __ATOMIC_ACQUIRE);
+}
+
+uint64_t xen_evtchn_fifo_array_gfn(XenEvtchn *e, unsigned index)
+{
+    uint64_t gpa;
+
+    g_assert(index < EVTCHN_MAX_ARRAY_PAGES);
+    pthread_mutex_lock(&e->config);
+    gpa = e->array[index].page.gpa;
+    pthread_mutex_unlock(&e->config);
+    return gpa == XEN_GPA_NONE ? gpa : gpa >> XEN_EMU_PAGE_SHIFT;
+}
+
+uint32_t xen_evtchn_fifo_tail(XenEvtchn *e, unsigned vcpu, unsigned priority)
+{
+    XenEvtchnVcpu *v = &e->vcpus[vcpu];
+    uint32_t tail;
+
+    g_assert(vcpu < e->max_vcpus && priority < EVTCHN_NR_QUEUES);
+    evtchn_lock_vcpu(v);
+    tail = v->tail[priority];
+    evtchn_unlock_vcpu(v);
+    return tail;
+}
+
+/* Any FIFO state makes the engine a FIFO one, as it was when saved. */
+static void evtchn_restore_fifo_abi(XenEvtchn *e)
+{
+    if (e->abi != &evtchn_abi_fifo) {
+        evtchn_lock_all_vcpus(e);
+        e->abi = &evtchn_abi_fifo;
+        evtchn_update_limit(e);
+        evtchn_unlock_all_vcpus(e);
+    }
+}
+
+int xen_evtchn_restore_fifo_control(XenEvtchn *e, unsigned vcpu, uint64_t gpa)
+{
+    int ret = -EINVAL;
+
+    if (vcpu >= e->max_vcpus ||
+        (gpa != XEN_GPA_NONE &&
+         !evtchn_control_offset_ok(gpa % XEN_EMU_PAGE_SIZE))) {
+        return -EINVAL;
+    }
+    pthread_mutex_lock(&e->config);
+    if (!xen_guest_page_is_set(&e->vcpus[vcpu].control.page)) {
+        if (gpa != XEN_GPA_NONE) {
+            evtchn_page_set_stale(e, &e->vcpus[vcpu].control, gpa,
+                                  CONTROL_BLOCK_LEN);
+            evtchn_restore_fifo_abi(e);
+        }
+        ret = 0;
+    }
+    pthread_mutex_unlock(&e->config);
+    return ret;
+}
+
+int xen_evtchn_restore_fifo_array(XenEvtchn *e, unsigned index, uint64_t gfn)
+{
+    uint64_t gpa = evtchn_gfn_to_gpa(gfn);
+    int ret = -EINVAL;
+
+    pthread_mutex_lock(&e->config);
+    if (index == e->nr_array_pages && index < EVTCHN_MAX_ARRAY_PAGES &&
+        gpa != XEN_GPA_NONE) {
+        evtchn_page_set_stale(e, &e->array[index], gpa, XEN_EMU_PAGE_SIZE);
+        __atomic_store_n(&e->nr_array_pages, index + 1, __ATOMIC_RELEASE);
+        evtchn_restore_fifo_abi(e);
+        ret = 0;
+    }
+    pthread_mutex_unlock(&e->config);
+    return ret;
+}
+
+int xen_evtchn_restore_fifo_tail(XenEvtchn *e, unsigned vcpu,
+                                 unsigned priority, uint32_t tail)
+{
+    if (vcpu >= e->max_vcpus || priority >= EVTCHN_NR_QUEUES ||
+        tail >= EVTCHN_MAX_PORTS) {
+        return -EINVAL;
+    }
+    evtchn_lock_vcpu(&e->vcpus[vcpu]);
+    e->vcpus[vcpu].tail[priority] = tail;
+    evtchn_unlock_vcpu(&e->vcpus[vcpu]);
+    return 0;
+}

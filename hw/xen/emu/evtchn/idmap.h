@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Set of small numbers that gives the lowest free one in constant time
+ *
+ * Three levels of 64-bit words: a bit in an upper level says that the whole
+ * word below is in use.  So taking, freeing and finding each touch at most
+ * one word a level.  Holds up to 64^3 = 262144 numbers.
+ *
+ * Not locked: the engine uses it under its configuration lock.
+ */
+#ifndef HW_XEN_EMU_EVTCHN_IDMAP_H
+#define HW_XEN_EMU_EVTCHN_IDMAP_H
+
+#include <stdint.h>
+#include <stdbool.h>
+
+typedef struct XenIdMap {
+    uint32_t size;              /* numbers are 0 .. size - 1 */
+    uint64_t top;
+    uint64_t full[64];          /* level 1 */
+    uint64_t *used;             /* level 0 */
+} XenIdMap;
+
+void xen_idmap_init(XenIdMap *map, uint32_t size);
+void xen_idmap_destroy(XenIdMap *map);
+
+bool xen_idmap_is_used(const XenIdMap *map, uint32_t id);
+/* @id becomes used; must be below size. */
+void xen_idmap_take(XenIdMap *map, uint32_t id);
+void xen_idmap_release(XenIdMap *map, uint32_t id);
+/* The lowest number not in use, or size when there is none. */
+uint32_t xen_idmap_lowest_free(const XenIdMap *map);
+/* One past the highest number in use; 0: none is. */
+uint32_t xen_idmap_end(const XenIdMap *map);
+
+#endif

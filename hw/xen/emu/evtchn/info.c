@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inspection: what QMP shows and migration saves. */
+#include "internal.h"
+
+uint32_t xen_evtchn_nr_ports(XenEvtchn *e)
+{
+    uint32_t end;
+
+    pthread_mutex_lock(&e->config);
+    end = xen_idmap_end(&e->used_ports);
+    /* Numbers of closed ports that are still linked are in use, too. */
+    while (end > 1 && !evtchn_open_port(e, end - 1)) {
+        end--;
+    }
+    pthread_mutex_unlock(&e->config);
+    return end > 1 ? end : 0;
+}
+
+bool xen_evtchn_port_info(XenEvtchn *e, uint32_t port,
+                          XenEvtchnPortInfo *info)
+{
+    XenEvtchnPage *stale = NULL;
+    XenEvtchnHeld held;
+    XenEvtchnPort *p;
+    uint32_t word;
+
+    *info = (XenEvtchnPortInfo) { .port = port, .type = EVTCHNSTAT_closed };
+
+    pthread_mutex_lock(&e->config);
+    p = evtchn_open_port(e, port);
+    if (p) {
+        e->abi->peek(e, port, &stale);
+        if (stale) {
+            evtchn_page_refresh(e, stale);
+        }
+        evtchn_fill_info(p, port, info);
+        if (!evtchn_lock_port(e, p, &held)) {
+            g_assert_not_reached();
+        }
+        word = e->abi->peek(e, port, &stale);
+        evtchn_unlock_port(&held);
+        info->pending = word & EVTCHN_PENDING;
+        info->masked = word & EVTCHN_MASKED;
+        info->linked = word & EVTCHN_LINKED;
+        info->busy = word & EVTCHN_BUSY;
+    }
+    pthread_mutex_unlock(&e->config);
+    return p != NULL;
+}

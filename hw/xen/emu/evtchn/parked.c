@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Events whose guest page was missing
+ *
+ * An event that cannot be written where it belongs (no shared_info, no event
+ * array page, no control block, no RAM behind one of them) is kept in its
+ * port as one flag, as the pending bit would keep it.  Whoever makes a page
+ * appear replays.
+ */
+#include "internal.h"
+
+void evtchn_park(XenEvtchn *e, const XenEvtchnHeld *held, XenEvtchnPort *p)
+{
+    held->v->stats.parked++;
+    if (!p->parked) {
+        __atomic_store_n(&p->parked, true, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&e->nr_parked, 1, __ATOMIC_RELAXED);
+    }
+}
+
+static void evtchn_replay_port(XenEvtchn *e, uint32_t port,
+                               XenEvtchnBatch *batch)
+{
+    XenEvtchnFrame f = { .slow = true, .in_memory = true };
+    XenEvtchnPort *p = evtchn_open_port(e, port);
+    XenEvtchnHeld held;
+    int ret;
+
+    if (!p || !__atomic_load_n(&p->parked, __ATOMIC_RELAXED)) {
+        return;
+    }
+    if (!evtchn_lock_port(e, p, &held)) {
+        g_assert_not_reached();
+    }
+    /* -EWOULDBLOCK: its page is still missing, it stays parked. */
+    ret = e->abi->deliver(e, &held, p, port, EVTCHN_RAISE, &f);
+    evtchn_unlock_port(&held);
+    if (ret == 0) {
+        evtchn_batch_add(e, batch, &f);
+    }
+}
+
+void evtchn_replay_parked(XenEvtchn *e, XenEvtchnBatch *batch)
+{
+    uint32_t end;
+
+    if (!__atomic_load_n(&e->nr_parked, __ATOMIC_RELAXED)) {
+        return;
+    }
+    end = xen_idmap_end(&e->used_ports);
+    for (uint32_t port = 1; port < end; port++) {
+        evtchn_replay_port(e, port, batch);
+    }
+}
+
+void xen_evtchn_retry_parked(XenEvtchn *e)
+{
+    XenEvtchnBatch batch = { 0 };
+
+    if (!__atomic_load_n(&e->nr_parked, __ATOMIC_RELAXED)) {
+        return;
+    }
+    pthread_mutex_lock(&e->config);
+    for (unsigned i = 0; i < e->max_vcpus; i++) {
+        evtchn_page_refresh(e, &e->vcpus[i].info);
+        evtchn_page_refresh(e, &e->vcpus[i].control);
+    }
+    for (unsigned i = 0; i < e->nr_array_pages; i++) {
+        evtchn_page_refresh(e, &e->array[i]);
+    }
+    evtchn_replay_parked(e, &batch);
+    pthread_mutex_unlock(&e->config);
+    evtchn_finish_batch(e, &batch);
+}

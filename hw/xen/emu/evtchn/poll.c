@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * SCHEDOP_poll: who waits for what
+ *
+ * A port counts its pollers under its vCPU's lock, so a sender that makes it
+ * pending knows without further looking whether anybody waits.  Only then it
+ * looks who.  A poller is counted before it decides to sleep, under the same
+ * lock that it reads the pending bit with: an event comes either before that,
+ * and is seen, or after it, and wakes.
+ */
+#include "internal.h"
+
+static void evtchn_count_poller(XenEvtchn *e, uint32_t port, int n)
+{
+    XenEvtchnPort *p = evtchn_make_port(e, port);
+    XenEvtchnHeld held;
+
+    if (!evtchn_lock_port(e, p, &held)) {
+        g_assert_not_reached();
+    }
+    p->pollers += n;
+    evtchn_unlock_port(&held);
+}
+
+/* Counts itself in and says whether @port, which is open, is pending. */
+static bool evtchn_poll_port(XenEvtchn *e, uint32_t port)
+{
+    XenEvtchnPort *p = evtchn_port(e, port);
+    XenEvtchnPage *stale = NULL;
+    XenEvtchnHeld held;
+    uint32_t word;
+
+    e->abi->peek(e, port, &stale);
+    if (stale) {
+        evtchn_page_refresh(e, stale);
+    }
+    if (!evtchn_lock_port(e, p, &held)) {
+        g_assert_not_reached();
+    }
+    p->pollers++;
+    word = e->abi->peek(e, port, &stale);
+    if (p->parked) {
+        word |= EVTCHN_PENDING;
+    }
+    evtchn_unlock_port(&held);
+    return word & EVTCHN_PENDING;
+}
+
+static void evtchn_set_polling(XenEvtchn *e, unsigned vcpu, bool on)
+{
+    uint64_t bit = 1ull << (vcpu % 64);
+
+    if (on) {
+        __atomic_fetch_or(&e->polling[vcpu / 64], bit, __ATOMIC_SEQ_CST);
+    } else {
+        __atomic_fetch_and(&e->polling[vcpu / 64], ~bit, __ATOMIC_SEQ_CST);
+    }
+}
+
+static void evtchn_poll_forget(XenEvtchn *e, unsigned vcpu)
+{
+    XenEvtchnPoller *poller = &e->pollers[vcpu];
+    unsigned nr;
+
+    evtchn_set_polling(e, vcpu, false);
+    pthread_mutex_lock(&poller->lock);
+    nr = poller->nr;
+    poller->nr = 0;
+    pthread_mutex_unlock(&poller->lock);
+    /* Only this thread writes the ports. */
+    for (unsigned i = 0; i < nr; i++) {
+        evtchn_count_poller(e, poller->ports[i], -1);
+    }
+}
+
+int xen_evtchn_poll_begin(XenEvtchn *e, unsigned vcpu, const uint32_t *ports,
+                          unsigned nr)
+{
+    XenEvtchnPoller *poller = &e->pollers[vcpu];
+    int ret = 0;
+
+    g_assert(vcpu < e->max_vcpus);
+
+    if (nr > XEN_EVTCHN_MAX_POLL) {
+        return -EINVAL;
+    }
+    pthread_mutex_lock(&e->config);
+    for (unsigned i = 0; i < nr; i++) {
+        if (!evtchn_open_port(e, ports[i])) {
+            pthread_mutex_unlock(&e->config);
+            return -EINVAL;
+        }
+    }
+
+    pthread_mutex_lock(&poller->lock);
+    g_assert(poller->nr == 0);
+    if (nr) {
+        memcpy(poller->ports, ports, nr * sizeof(*ports));
+    }
+    poller->nr = nr;
+    poller->woken = false;
+    pthread_mutex_unlock(&poller->lock);
+    evtchn_set_polling(e, vcpu, true);
+
+    for (unsigned i = 0; i < nr; i++) {
+        ret |= evtchn_poll_port(e, ports[i]);
+    }
+    if (ret) {
+        evtchn_poll_forget(e, vcpu);
+    }
+    pthread_mutex_unlock(&e->config);
+    return ret;
+}
+
+bool xen_evtchn_poll_woken(XenEvtchn *e, unsigned vcpu)
+{
+    XenEvtchnPoller *poller = &e->pollers[vcpu];
+    bool woken;
+
+    g_assert(vcpu < e->max_vcpus);
+    pthread_mutex_lock(&poller->lock);
+    woken = poller->woken;
+    pthread_mutex_unlock(&poller->lock);
+    return woken;
+}
+
+void xen_evtchn_poll_end(XenEvtchn *e, unsigned vcpu)
+{
+    g_assert(vcpu < e->max_vcpus);
+    pthread_mutex_lock(&e->config);
+    evtchn_poll_forget(e, vcpu);
+    pthread_mutex_unlock(&e->config);
+}
+
+static bool evtchn_poller_wants(XenEvtchnPoller *poller, uint32_t port)
+{
+    bool wants = false;
+
+    pthread_mutex_lock(&poller->lock);
+    for (unsigned i = 0; i < poller->nr && !wants; i++) {
+        wants = poller->ports[i] == port;
+    }
+    if (wants) {
+        poller->woken = true;
+    }
+    pthread_mutex_unlock(&poller->lock);
+    return wants;
+}
+
+void evtchn_mark_pollers(XenEvtchn *e, uint32_t port, uint64_t *wake)
+{
+    for (unsigned i = 0; i < EVTCHN_VCPU_WORDS; i++) {
+        uint64_t left = __atomic_load_n(&e->polling[i], __ATOMIC_SEQ_CST);
+
+        for (; left; left &= left - 1) {
+            unsigned vcpu = i * 64 + __builtin_ctzll(left);
+
+            if (evtchn_poller_wants(&e->pollers[vcpu], port)) {
+                wake[i] |= 1ull << (vcpu % 64);
+            }
+        }
+    }
+}

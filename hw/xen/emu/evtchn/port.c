@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Ports: look-up, allocation, locking, moving to another vCPU. */
+#include "internal.h"
+
+/* Closed ports that are looked at when one is allocated. */
+#define CLOSING_CHECKED         4
+#define CLOSING_CHECKED_FULL    64
+
+static void evtchn_lock_pair(XenEvtchnVcpu *a, XenEvtchnVcpu *b)
+{
+    if (a == b) {
+        evtchn_lock_vcpu(a);
+    } else {
+        evtchn_lock_vcpu(a < b ? a : b);
+        evtchn_lock_vcpu(a < b ? b : a);
+    }
+}
+
+static void evtchn_unlock_pair(XenEvtchnVcpu *a, XenEvtchnVcpu *b)
+{
+    evtchn_unlock_vcpu(a);
+    if (a != b) {
+        evtchn_unlock_vcpu(b);
+    }
+}
+
+bool evtchn_lock_port(XenEvtchn *e, XenEvtchnPort *p, XenEvtchnHeld *held)
+{
+    for (unsigned i = 0; i < EVTCHN_MAX_RETRIES; i++) {
+        XenEvtchnRoute seen = evtchn_route(p), now;
+
+        held->v = &e->vcpus[seen.vcpu];
+        held->q = &e->vcpus[seen.queue_vcpu];
+        evtchn_lock_pair(held->v, held->q);
+        now = evtchn_route(p);
+        if (evtchn_likely(now.vcpu == seen.vcpu &&
+                          now.queue_vcpu == seen.queue_vcpu)) {
+            return true;
+        }
+        evtchn_unlock_pair(held->v, held->q);
+    }
+    return false;
+}
+
+void evtchn_unlock_port(const XenEvtchnHeld *held)
+{
+    evtchn_unlock_pair(held->v, held->q);
+}
+
+void evtchn_lock_all_vcpus(XenEvtchn *e)
+{
+    for (unsigned i = 0; i < e->max_vcpus; i++) {
+        evtchn_lock_vcpu(&e->vcpus[i]);
+    }
+}
+
+void evtchn_unlock_all_vcpus(XenEvtchn *e)
+{
+    for (unsigned i = e->max_vcpus; i-- > 0; ) {
+        evtchn_unlock_vcpu(&e->vcpus[i]);
+    }
+}
+
+bool evtchn_port_is_valid(XenEvtchn *e, uint32_t port)
+{
+    return port < e->port_limit && port < e->nr_valid;
+}
+
+XenEvtchnPort *evtchn_open_port(XenEvtchn *e, uint32_t port)
+{
+    XenEvtchnPort *p = evtchn_port(e, port);
+
+    return p && evtchn_state(p).type != EVTCHNSTAT_closed ? p : NULL;
+}
+
+XenEvtchnPort *evtchn_make_port(XenEvtchn *e, uint32_t port)
+{
+    XenEvtchnPort **slot = &e->buckets[port / EVTCHN_BUCKET_PORTS];
+    XenEvtchnPort *bucket = *slot;
+
+    if (!bucket) {
+        bucket = g_new0(XenEvtchnPort, EVTCHN_BUCKET_PORTS);
+        /* Senders that see the bucket must see it cleared. */
+        __atomic_store_n(slot, bucket, __ATOMIC_RELEASE);
+        e->nr_valid = MAX(e->nr_valid, (port | (EVTCHN_BUCKET_PORTS - 1)) + 1);
+    }
+    return &bucket[port % EVTCHN_BUCKET_PORTS];
+}
+
+static bool evtchn_word_is_linked(XenEvtchn *e, uint32_t port)
+{
+    XenEvtchnPage *stale = NULL;
+    uint32_t word = e->abi->peek(e, port, &stale);
+
+    if (stale && evtchn_page_refresh(e, stale) == 0) {
+        stale = NULL;
+        word = e->abi->peek(e, port, &stale);
+    }
+    return !stale && (word & EVTCHN_LINKED);
+}
+
+/*
+ * A port that is closed while its word is linked could, if it were opened
+ * again at once, be delivered on its old vCPU.  It waits in a list until the
+ * guest has unlinked it.
+ */
+void evtchn_free_port_number(XenEvtchn *e, uint32_t port)
+{
+    XenEvtchnState closed = { .type = EVTCHNSTAT_closed };
+    XenEvtchnPort *last;
+
+    if (!evtchn_word_is_linked(e, port)) {
+        xen_idmap_release(&e->used_ports, port);
+        return;
+    }
+    if (e->nr_closing++ == 0) {
+        e->closing_head = port;
+    } else {
+        last = evtchn_make_port(e, e->closing_tail);
+        closed.val = port;
+        evtchn_change_state(e, last, closed);
+    }
+    e->closing_tail = port;
+}
+
+static uint32_t evtchn_pop_closing(XenEvtchn *e)
+{
+    uint32_t port = e->closing_head;
+    XenEvtchnPort *p = evtchn_make_port(e, port);
+
+    e->closing_head = evtchn_state(p).val;
+    e->nr_closing--;
+    evtchn_change_state(e, p, (XenEvtchnState) { .type = EVTCHNSTAT_closed });
+    return port;
+}
+
+static void evtchn_free_some_closing(XenEvtchn *e, uint32_t max)
+{
+    for (uint32_t n = MIN(max, e->nr_closing); n > 0; n--) {
+        /* A port that is still linked goes to the end of the list. */
+        evtchn_free_port_number(e, evtchn_pop_closing(e));
+    }
+}
+
+void evtchn_free_all_closing(XenEvtchn *e)
+{
+    while (e->nr_closing) {
+        xen_idmap_release(&e->used_ports, evtchn_pop_closing(e));
+    }
+}
+
+int evtchn_alloc_port(XenEvtchn *e, XenEvtchnState state, unsigned vcpu,
+                      uint32_t *out)
+{
+    XenEvtchnPort *p;
+    uint32_t port;
+
+    evtchn_free_some_closing(e, CLOSING_CHECKED);
+    port = xen_idmap_lowest_free(&e->used_ports);
+    if (port >= e->port_limit) {
+        evtchn_free_some_closing(e, CLOSING_CHECKED_FULL);
+        port = xen_idmap_lowest_free(&e->used_ports);
+        if (port >= e->port_limit) {
+            return -ENOSPC;
+        }
+    }
+    xen_idmap_take(&e->used_ports, port);
+    p = evtchn_make_port(e, port);
+    evtchn_move_port(e, p, port, vcpu, EVTCHN_FIFO_PRIORITY_DEFAULT);
+    evtchn_change_state(e, p, state);
+    *out = port;
+    return 0;
+}
+
+void evtchn_change_state(XenEvtchn *e, XenEvtchnPort *p, XenEvtchnState s)
+{
+    XenEvtchnHeld held;
+    bool locked = evtchn_lock_port(e, p, &held);
+
+    g_assert(locked);
+    evtchn_set_state(p, s);
+    evtchn_unlock_port(&held);
+}
+
+void evtchn_move_port(XenEvtchn *e, XenEvtchnPort *p, uint32_t port,
+                      unsigned vcpu, unsigned priority)
+{
+    XenEvtchnRoute r = evtchn_route(p);
+    unsigned a = MIN(MIN(r.vcpu, r.queue_vcpu), vcpu);
+    unsigned c = MAX(MAX(r.vcpu, r.queue_vcpu), vcpu);
+    /* What is left when the lowest and highest are taken away. */
+    unsigned b = (unsigned)r.vcpu + r.queue_vcpu + vcpu - a - c;
+    XenEvtchnPage *stale = NULL;
+    uint32_t word;
+
+    evtchn_lock_vcpu(&e->vcpus[a]);
+    if (b != a) {
+        evtchn_lock_vcpu(&e->vcpus[b]);
+    }
+    if (c != b) {
+        evtchn_lock_vcpu(&e->vcpus[c]);
+    }
+
+    /*
+     * Only we link, and with these locks: a word that is not linked now
+     * stays so until we are done.  Its old queue must forget it, for it may
+     * soon be linked elsewhere and would then look like that queue's tail.
+     */
+    word = e->abi->peek(e, port, &stale);
+    if (!stale && !(word & EVTCHN_LINKED)) {
+        uint32_t *tail = &e->vcpus[r.queue_vcpu].tail[r.queue_priority];
+
+        if (*tail == port) {
+            *tail = 0;
+        }
+        r.queue_vcpu = vcpu;
+        r.queue_priority = priority;
+    }
+    r.vcpu = vcpu;
+    r.priority = priority;
+    evtchn_set_route(p, r);
+
+    if (c != b) {
+        evtchn_unlock_vcpu(&e->vcpus[c]);
+    }
+    if (b != a) {
+        evtchn_unlock_vcpu(&e->vcpus[b]);
+    }
+    evtchn_unlock_vcpu(&e->vcpus[a]);
+}
+
+void evtchn_fill_info(const XenEvtchnPort *p, uint32_t port,
+                      XenEvtchnPortInfo *info)
+{
+    XenEvtchnState s = evtchn_state(p);
+    XenEvtchnRoute r = evtchn_route(p);
+
+    *info = (XenEvtchnPortInfo) {
+        .port = port,
+        .type = s.type,
+        .priority = r.priority,
+        .vcpu = r.vcpu,
+        .val = s.type == EVTCHNSTAT_closed ? 0 : s.val,
+        .to_backend = s.to_backend,
+        .parked = __atomic_load_n(&p->parked, __ATOMIC_RELAXED),
+        .queue_vcpu = r.queue_vcpu,
+        .queue_priority = r.queue_priority,
+    };
+}
+
+void evtchn_report_port(XenEvtchn *e, uint32_t port, const XenEvtchnPort *p,
+                        unsigned type)
+{
+    XenEvtchnPortInfo info;
+
+    if (e->ops->port_changed) {
+        evtchn_fill_info(p, port, &info);
+        info.type = type;
+        e->ops->port_changed(e->opaque, &info,
+                             p->backend ? p->backend->cookie : NULL);
+    }
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Migration: puts back what xen_evtchn_port_info() and the fifo functions
+ * gave.  Pending and mask bits are in guest memory and arrive with it.
+ */
+#include "internal.h"
+
+/* Closes all without touching guest memory, which may be the new one. */
+static void evtchn_forget_all(XenEvtchn *e)
+{
+    uint32_t end = xen_idmap_end(&e->used_ports);
+    GHashTableIter iter;
+    gpointer be;
+
+    evtchn_fifo_teardown(e);
+    for (uint32_t port = 1; port < end; port++) {
+        XenEvtchnPort *p = evtchn_make_port(e, port);
+
+        if (evtchn_state(p).type != EVTCHNSTAT_closed) {
+            evtchn_close_port(e, port, p, false);
+        }
+    }
+    evtchn_free_all_closing(e);
+
+    /* The guest that arrives has given other back ends their numbers. */
+    g_hash_table_iter_init(&iter, e->backends);
+    while (g_hash_table_iter_next(&iter, NULL, &be)) {
+        xen_idmap_release(&e->used_be_ports,
+                          xen_evtchn_backend_port(be));
+        __atomic_store_n(&((XenEvtchnBackend *)be)->port, 0,
+                         __ATOMIC_RELEASE);
+        g_hash_table_iter_remove(&iter);
+    }
+}
+
+void xen_evtchn_restore_begin(XenEvtchn *e)
+{
+    pthread_mutex_lock(&e->config);
+    evtchn_forget_all(e);
+    pthread_mutex_unlock(&e->config);
+}
+
+/* Where the engine keeps the port of a VIRQ or PIRQ; NULL: not one. */
+static uint32_t *evtchn_binding_slot(XenEvtchn *e,
+                                     const XenEvtchnPortInfo *info)
+{
+    if (info->type == EVTCHNSTAT_virq) {
+        unsigned vcpu = evtchn_virq_is_global(info->val) ? 0 : info->vcpu;
+
+        return &e->vcpus[vcpu].virq_port[info->val];
+    }
+    return info->type == EVTCHNSTAT_pirq ? &e->pirq_port[info->val] : NULL;
+}
+
+static bool evtchn_info_is_sane(XenEvtchn *e, const XenEvtchnPortInfo *info)
+{
+    if (!info->port || info->port >= EVTCHN_MAX_PORTS ||
+        info->vcpu >= e->max_vcpus || info->queue_vcpu >= e->max_vcpus ||
+        info->priority >= EVTCHN_NR_QUEUES ||
+        info->queue_priority >= EVTCHN_NR_QUEUES) {
+        return false;
+    }
+    if (info->to_backend && info->type != EVTCHNSTAT_unbound &&
+        info->type != EVTCHNSTAT_interdomain) {
+        return false;
+    }
+    switch (info->type) {
+    case EVTCHNSTAT_unbound:
+        return info->to_backend ? !info->val
+                                : info->val <= UINT16_MAX &&
+                                  info->val != e->domid;
+    case EVTCHNSTAT_interdomain:
+        return info->to_backend
+               ? info->val && info->val < EVTCHN_MAX_BE_PORTS &&
+                 !xen_idmap_is_used(&e->used_be_ports, info->val)
+               : info->val && info->val < EVTCHN_MAX_PORTS &&
+                 info->val != info->port;
+    case EVTCHNSTAT_pirq:
+        return info->val < e->max_pirqs && !*evtchn_binding_slot(e, info);
+    case EVTCHNSTAT_virq:
+        return info->val < XEN_EVTCHN_NR_VIRQS &&
+               !*evtchn_binding_slot(e, info);
+    case EVTCHNSTAT_ipi:
+        return !info->val;
+    default:
+        return false;
+    }
+}
+
+int xen_evtchn_restore_port(XenEvtchn *e, const XenEvtchnPortInfo *info)
+{
+    XenEvtchnHeld held;
+    XenEvtchnPort *p;
+    uint32_t *slot;
+    int ret = 0;
+
+    pthread_mutex_lock(&e->config);
+    if (!evtchn_info_is_sane(e, info)) {
+        ret = -EINVAL;
+        goto out;
+    }
+    p = evtchn_make_port(e, info->port);
+    if (evtchn_state(p).type != EVTCHNSTAT_closed) {
+        ret = -EEXIST;
+        goto out;
+    }
+    xen_idmap_take(&e->used_ports, info->port);
+    if (info->type == EVTCHNSTAT_interdomain && info->to_backend) {
+        xen_idmap_take(&e->used_be_ports, info->val);
+    }
+    slot = evtchn_binding_slot(e, info);
+    if (slot) {
+        __atomic_store_n(slot, info->port, __ATOMIC_RELEASE);
+    }
+
+    evtchn_lock_all_vcpus(e);
+    held.v = &e->vcpus[info->vcpu];
+    evtchn_set_route(p, (XenEvtchnRoute) {
+                         .vcpu = info->vcpu,
+                         .priority = info->priority,
+                         .queue_vcpu = info->queue_vcpu,
+                         .queue_priority = info->queue_priority });
+    evtchn_set_state(p, (XenEvtchnState) {
+                         .type = info->type,
+                         .to_backend = info->to_backend,
+                         .val = info->val });
+    if (info->parked) {
+        evtchn_park(e, &held, p);
+    }
+    evtchn_unlock_all_vcpus(e);
+out:
+    pthread_mutex_unlock(&e->config);
+    return ret;
+}
+
+/* Both ends of a loop-back channel must name each other. */
+static bool evtchn_pair_is_whole(XenEvtchn *e, uint32_t port,
+                                 const XenEvtchnPort *p)
+{
+    XenEvtchnState s = evtchn_state(p), other;
+    XenEvtchnPort *peer;
+
+    if (s.type != EVTCHNSTAT_interdomain || s.to_backend) {
+        return true;
+    }
+    peer = evtchn_open_port(e, s.val);
+    if (!peer) {
+        return false;
+    }
+    other = evtchn_state(peer);
+    return other.type == EVTCHNSTAT_interdomain && !other.to_backend &&
+           other.val == port;
+}
+
+static bool evtchn_restored_is_whole(XenEvtchn *e)
+{
+    uint32_t end = xen_idmap_end(&e->used_ports);
+
+    for (uint32_t port = 1; port < end; port++) {
+        XenEvtchnPort *p = evtchn_make_port(e, port);
+
+        if (evtchn_state(p).type == EVTCHNSTAT_closed) {
+            continue;
+        }
+        if (port >= e->port_limit || !evtchn_pair_is_whole(e, port, p)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int xen_evtchn_restore_finish(XenEvtchn *e)
+{
+    XenEvtchnBatch batch = { 0 };
+    bool whole;
+
+    pthread_mutex_lock(&e->config);
+    whole = evtchn_restored_is_whole(e);
+    if (whole) {
+        uint32_t end = xen_idmap_end(&e->used_ports);
+
+        for (uint32_t port = 1; port < end; port++) {
+            XenEvtchnPort *p = evtchn_open_port(e, port);
+
+            if (p) {
+                evtchn_report_port(e, port, p, evtchn_state(p).type);
+            }
+        }
+        evtchn_replay_parked(e, &batch);
+    } else {
+        evtchn_forget_all(e);
+    }
+    pthread_mutex_unlock(&e->config);
+    evtchn_finish_batch(e, &batch);
+    return whole ? 0 : -EINVAL;
+}

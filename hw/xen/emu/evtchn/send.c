@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The fast and the slow frame, and the operations that run in them
+ *
+ * An operation is written once, as an attempt: it takes the port's locks,
+ * looks, and either does all of it or gives -EWOULDBLOCK and names the page
+ * that is stale.  The fast frame makes one attempt.  The slow frame holds the
+ * configuration lock, refreshes the named page and tries again; so it sees
+ * ports that do not move and pairs that stay pairs.
+ */
+#include "internal.h"
+
+/*
+ * A delivery needs at most four pages.  More refreshes than this mean that
+ * memory changes all the time; parked, the event waits until it does not.
+ */
+#define SLOW_ATTEMPTS   16
+
+int evtchn_finish(XenEvtchn *e, const XenEvtchnFrame *f, int ret)
+{
+    if (f->upcall) {
+        e->ops->raise_upcall(e->opaque, f->vcpu);
+    }
+    if (evtchn_unlikely(f->kernel)) {
+        ret = e->ops->kernel_deliver(e->opaque, f->port, f->vcpu);
+    }
+    if (evtchn_unlikely(f->wake)) {
+        XenEvtchnBatch batch = { 0 };
+
+        evtchn_mark_pollers(e, f->port, batch.wake);
+        evtchn_finish_batch(e, &batch);
+    }
+    return ret;
+}
+
+static void evtchn_for_each_bit(XenEvtchn *e, const uint64_t *words,
+                                void (*fn)(void *opaque, unsigned vcpu))
+{
+    for (unsigned i = 0; i < EVTCHN_VCPU_WORDS; i++) {
+        for (uint64_t left = words[i]; left; left &= left - 1) {
+            fn(e->opaque, i * 64 + __builtin_ctzll(left));
+        }
+    }
+}
+
+void evtchn_finish_batch(XenEvtchn *e, const XenEvtchnBatch *batch)
+{
+    evtchn_for_each_bit(e, batch->upcall, e->ops->raise_upcall);
+    evtchn_for_each_bit(e, batch->wake, e->ops->wake_poller);
+}
+
+void evtchn_batch_add(XenEvtchn *e, XenEvtchnBatch *batch,
+                      const XenEvtchnFrame *f)
+{
+    if (f->upcall) {
+        batch->upcall[f->vcpu / 64] |= 1ull << (f->vcpu % 64);
+    }
+    if (f->wake) {
+        evtchn_mark_pollers(e, f->port, batch->wake);
+    }
+}
+
+static inline int evtchn_fast(XenEvtchn *e, XenEvtchnTry *attempt,
+                              const XenEvtchnRequest *r)
+{
+    XenEvtchnFrame f = { 0 };
+    int ret = attempt(e, r, &f);
+
+    return evtchn_finish(e, &f, ret);
+}
+
+int evtchn_try_slow(XenEvtchn *e, XenEvtchnTry *attempt,
+                    const XenEvtchnRequest *r, XenEvtchnFrame *f,
+                    XenEvtchnBatch *batch)
+{
+    bool refreshed = false, park = false;
+    int ret;
+
+    for (unsigned i = 0; ; i++) {
+        *f = (XenEvtchnFrame) { .slow = true, .park = park };
+        ret = attempt(e, r, f);
+        if (ret != -EWOULDBLOCK) {
+            break;
+        }
+        if (park) {
+            /* A peer that does not name us: never so in our own tables. */
+            ret = -EINVAL;
+            break;
+        }
+        if (!f->stale || evtchn_page_refresh(e, f->stale) < 0 ||
+            i >= SLOW_ATTEMPTS) {
+            park = true;
+        } else {
+            refreshed = true;
+        }
+    }
+    if (refreshed) {
+        evtchn_replay_parked(e, batch);
+    }
+    return ret;
+}
+
+static int evtchn_slow(XenEvtchn *e, XenEvtchnTry *attempt,
+                       const XenEvtchnRequest *r)
+{
+    XenEvtchnBatch batch = { 0 };
+    XenEvtchnFrame f;
+    int ret;
+
+    pthread_mutex_lock(&e->config);
+    ret = evtchn_try_slow(e, attempt, r, &f, &batch);
+    pthread_mutex_unlock(&e->config);
+    evtchn_finish_batch(e, &batch);
+    return evtchn_finish(e, &f, ret);
+}
+
+int evtchn_do(XenEvtchn *e, XenEvtchnTry *attempt, const XenEvtchnRequest *r)
+{
+    int ret = evtchn_fast(e, attempt, r);
+
+    return ret == -EWOULDBLOCK ? evtchn_slow(e, attempt, r) : ret;
+}
+
+/*
+ * Locks an open port.  0, -EINVAL: there is none, -EWOULDBLOCK: it moves.
+ */
+static inline int evtchn_lock_open_port(XenEvtchn *e, uint32_t port,
+                                        XenEvtchnPort **p,
+                                        XenEvtchnHeld *held)
+{
+    *p = evtchn_port(e, port);
+    if (!*p) {
+        return -EINVAL;
+    }
+    if (!evtchn_lock_port(e, *p, held)) {
+        return -EWOULDBLOCK;
+    }
+    if (evtchn_state(*p).type == EVTCHNSTAT_closed) {
+        evtchn_unlock_port(held);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int evtchn_try_port(XenEvtchn *e, const XenEvtchnRequest *r,
+                    XenEvtchnFrame *f)
+{
+    XenEvtchnPort *p;
+    XenEvtchnHeld held;
+    int ret = evtchn_lock_open_port(e, r->port, &p, &held);
+
+    if (ret == 0) {
+        ret = e->abi->deliver(e, &held, p, r->port, r->event, f);
+        evtchn_unlock_port(&held);
+    }
+    return ret;
+}
+
+/*
+ * -------------------------------------------------------------- send --
+ * -ESTALE inside: the port is not any more what it was when it was read.
+ */
+
+/*
+ * The other end of a loop-back channel.  Its own lock is enough: both ends
+ * name each other, and this end is the first to change when they part.
+ */
+static int evtchn_send_to_peer(XenEvtchn *e, uint32_t port, uint32_t peer,
+                               XenEvtchnFrame *f)
+{
+    XenEvtchnPort *p = evtchn_port(e, peer);
+    XenEvtchnHeld held;
+    XenEvtchnState s;
+    int ret = -ESTALE;
+
+    if (!p) {
+        /* The guest has become 32-bit, which has no such port. */
+        return -EINVAL;
+    }
+    if (!evtchn_lock_port(e, p, &held)) {
+        return -EWOULDBLOCK;
+    }
+    s = evtchn_state(p);
+    if (evtchn_likely(s.type == EVTCHNSTAT_interdomain && !s.to_backend &&
+                      s.val == port)) {
+        ret = e->abi->deliver(e, &held, p, peer, EVTCHN_RAISE, f);
+    }
+    evtchn_unlock_port(&held);
+    return ret;
+}
+
+/* The port itself, if it is still what the sender has seen. */
+static int evtchn_send_own(XenEvtchn *e, XenEvtchnPort *p, uint32_t port,
+                           XenEvtchnState seen, XenEvtchnFrame *f)
+{
+    XenEvtchnHeld held;
+    int ret = -ESTALE;
+
+    if (!evtchn_lock_port(e, p, &held)) {
+        return -EWOULDBLOCK;
+    }
+    if (evtchn_likely(evtchn_same_state(evtchn_state(p), seen))) {
+        if (seen.type == EVTCHNSTAT_ipi) {
+            ret = e->abi->deliver(e, &held, p, port, EVTCHN_RAISE, f);
+        } else if (p->backend) {
+            e->ops->signal_backend(e->opaque, p->backend, p->backend->cookie);
+            ret = 0;
+        } else {
+            ret = -ENOENT;
+        }
+    }
+    evtchn_unlock_port(&held);
+    return ret;
+}
+
+static int evtchn_try_send(XenEvtchn *e, const XenEvtchnRequest *r,
+                           XenEvtchnFrame *f)
+{
+    XenEvtchnPort *p = evtchn_port(e, r->port);
+    int ret;
+
+    if (!p) {
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < EVTCHN_MAX_RETRIES; i++) {
+        XenEvtchnState s = evtchn_state(p);
+
+        switch (s.type) {
+        case EVTCHNSTAT_ipi:
+            ret = evtchn_send_own(e, p, r->port, s, f);
+            break;
+        case EVTCHNSTAT_interdomain:
+            ret = s.to_backend ? evtchn_send_own(e, p, r->port, s, f)
+                               : evtchn_send_to_peer(e, r->port, s.val, f);
+            break;
+        case EVTCHNSTAT_unbound:
+            /* Nobody is there yet; whoever binds is told that he missed it. */
+            return 0;
+        default:
+            return -EINVAL;
+        }
+        if (evtchn_likely(ret != -ESTALE)) {
+            return ret;
+        }
+    }
+    return -EWOULDBLOCK;
+}
+
+int xen_evtchn_send_fast(XenEvtchn *e, uint32_t port)
+{
+    return evtchn_fast(e, evtchn_try_send,
+                       &(XenEvtchnRequest) { .port = port });
+}
+
+int xen_evtchn_send(XenEvtchn *e, uint32_t port)
+{
+    return evtchn_do(e, evtchn_try_send, &(XenEvtchnRequest) { .port = port });
+}
+
+/* ------------------------------------------------------------ unmask -- */
+
+static int evtchn_try_unmask(XenEvtchn *e, const XenEvtchnRequest *r,
+                             XenEvtchnFrame *f)
+{
+    int ret = evtchn_try_port(e, r, f);
+
+    /* As in Xen, a closed port that exists can be unmasked to no effect. */
+    if (ret == -EINVAL && (r->port < EVTCHN_BUCKET_PORTS ||
+                           evtchn_port(e, r->port))) {
+        ret = 0;
+    }
+    return ret;
+}
+
+int xen_evtchn_unmask_fast(XenEvtchn *e, uint32_t port)
+{
+    return evtchn_fast(e, evtchn_try_unmask, &(XenEvtchnRequest) {
+                           .port = port, .event = EVTCHN_UNMASK });
+}
+
+int xen_evtchn_unmask(XenEvtchn *e, uint32_t port)
+{
+    return evtchn_do(e, evtchn_try_unmask, &(XenEvtchnRequest) {
+                         .port = port, .event = EVTCHN_UNMASK });
+}
+
+int xen_evtchn_inject(XenEvtchn *e, uint32_t port)
+{
+    return evtchn_do(e, evtchn_try_port,
+                     &(XenEvtchnRequest) { .port = port });
+}
+
+/* -------------------------------------------------------- VIRQ, PIRQ -- */
+
+/* Raises @port if it is still bound to @val as @type. */
+static int evtchn_raise_bound(XenEvtchn *e, uint32_t port, unsigned type,
+                              uint32_t val, XenEvtchnFrame *f)
+{
+    XenEvtchnPort *p;
+    XenEvtchnHeld held;
+    XenEvtchnState s;
+    int ret;
+
+    if (!port) {
+        return -ENOENT;
+    }
+    ret = evtchn_lock_open_port(e, port, &p, &held);
+    if (ret < 0) {
+        return ret == -EINVAL ? -ENOENT : ret;
+    }
+    s = evtchn_state(p);
+    ret = -ENOENT;
+    if (s.type == type && s.val == val) {
+        ret = e->abi->deliver(e, &held, p, port, EVTCHN_RAISE, f);
+    }
+    evtchn_unlock_port(&held);
+    return ret;
+}
+
+uint32_t xen_evtchn_virq_port(XenEvtchn *e, unsigned vcpu, unsigned virq)
+{
+    if (vcpu >= e->max_vcpus || virq >= XEN_EVTCHN_NR_VIRQS) {
+        return 0;
+    }
+    if (evtchn_virq_is_global(virq)) {
+        vcpu = 0;
+    }
+    return __atomic_load_n(&e->vcpus[vcpu].virq_port[virq], __ATOMIC_ACQUIRE);
+}
+
+static int evtchn_try_virq(XenEvtchn *e, const XenEvtchnRequest *r,
+                           XenEvtchnFrame *f)
+{
+    return evtchn_raise_bound(e, xen_evtchn_virq_port(e, r->vcpu, r->virq),
+                              EVTCHNSTAT_virq, r->virq, f);
+}
+
+int xen_evtchn_raise_virq_fast(XenEvtchn *e, unsigned vcpu, unsigned virq)
+{
+    return evtchn_fast(e, evtchn_try_virq,
+                       &(XenEvtchnRequest) { .vcpu = vcpu, .virq = virq });
+}
+
+int xen_evtchn_raise_virq(XenEvtchn *e, unsigned vcpu, unsigned virq)
+{
+    return evtchn_do(e, evtchn_try_virq,
+                     &(XenEvtchnRequest) { .vcpu = vcpu, .virq = virq });
+}
+
+uint32_t xen_evtchn_pirq_port(XenEvtchn *e, unsigned pirq)
+{
+    return pirq < e->max_pirqs
+           ? __atomic_load_n(&e->pirq_port[pirq], __ATOMIC_ACQUIRE) : 0;
+}
+
+/* @r->virq: the PIRQ. */
+static int evtchn_try_pirq(XenEvtchn *e, const XenEvtchnRequest *r,
+                           XenEvtchnFrame *f)
+{
+    return evtchn_raise_bound(e, xen_evtchn_pirq_port(e, r->virq),
+                              EVTCHNSTAT_pirq, r->virq, f);
+}
+
+int xen_evtchn_raise_pirq_fast(XenEvtchn *e, unsigned pirq)
+{
+    return evtchn_fast(e, evtchn_try_pirq,
+                       &(XenEvtchnRequest) { .virq = pirq });
+}
+
+int xen_evtchn_raise_pirq(XenEvtchn *e, unsigned pirq)
+{
+    return evtchn_do(e, evtchn_try_pirq,
+                     &(XenEvtchnRequest) { .virq = pirq });
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vcpu_info: where it is, and the flag in it that makes an upcall. */
+#include "internal.h"
+
+/*
+ * The flag is the only thing that says whether the vCPU must be told: if it
+ * was set already, the guest has not entered its handler since, and will find
+ * whatever was made pending before this call.
+ */
+void evtchn_set_upcall(XenEvtchnVcpu *v, XenEvtchnFrame *f)
+{
+    uint8_t *info = xen_guest_page_check(&v->info.page);
+
+    if (!info) {
+        /* No vcpu_info yet; registering one sets the flag. */
+        return;
+    }
+    if (__atomic_exchange_n(info + XEN_VCPU_INFO_UPCALL_PENDING, 1,
+                            __ATOMIC_SEQ_CST)) {
+        v->stats.upcalls_saved++;
+    } else {
+        v->stats.upcalls++;
+        f->upcall = true;
+        f->vcpu = v->index;
+    }
+}
+
+static void evtchn_mark_all(XenEvtchn *e, XenEvtchnVcpu *v, XenEvtchnFrame *f)
+{
+    uint8_t *info;
+
+    evtchn_lock_vcpu(v);
+    info = xen_guest_page_check(&v->info.page);
+    if (info) {
+        uint32_t *sel = (uint32_t *)(info + e->layout->pending_sel);
+
+        for (unsigned i = 0; i < e->layout->word_bits / 32; i++) {
+            __atomic_store_n(&sel[i], UINT32_MAX, __ATOMIC_SEQ_CST);
+        }
+        evtchn_set_upcall(v, f);
+    }
+    evtchn_unlock_vcpu(v);
+}
+
+/* Configuration lock is held; drops it. */
+static void evtchn_vcpu_info_moved(XenEvtchn *e, XenEvtchnVcpu *v,
+                                   bool mark_all)
+{
+    XenEvtchnFrame frame = { 0 };
+    XenEvtchnBatch batch = { 0 };
+
+    if (mark_all) {
+        evtchn_mark_all(e, v, &frame);
+    }
+    evtchn_replay_parked(e, &batch);
+    pthread_mutex_unlock(&e->config);
+    evtchn_finish(e, &frame, 0);
+    evtchn_finish_batch(e, &batch);
+}
+
+int xen_evtchn_set_vcpu_info(XenEvtchn *e, unsigned vcpu, uint64_t gpa,
+                             bool mark_all)
+{
+    XenEvtchnVcpu *v;
+    int ret;
+
+    if (vcpu >= e->max_vcpus) {
+        return -ENOENT;
+    }
+    v = &e->vcpus[vcpu];
+
+    if (gpa == XEN_GPA_NONE) {
+        xen_evtchn_set_vcpu_info_fixed(e, vcpu, NULL, false);
+        return 0;
+    }
+    if (gpa % XEN_EMU_PAGE_SIZE > XEN_EMU_PAGE_SIZE - XEN_VCPU_INFO_SIZE) {
+        return -EINVAL;
+    }
+
+    pthread_mutex_lock(&e->config);
+    if (gpa % (e->layout->word_bits / 8)) {
+        ret = -ENXIO;
+    } else {
+        ret = evtchn_page_set(e, &v->info, gpa, XEN_VCPU_INFO_SIZE);
+    }
+    if (ret < 0) {
+        pthread_mutex_unlock(&e->config);
+        return ret;
+    }
+    evtchn_vcpu_info_moved(e, v, mark_all);
+    return 0;
+}
+
+void xen_evtchn_set_vcpu_info_fixed(XenEvtchn *e, unsigned vcpu, void *hva,
+                                    bool mark_all)
+{
+    XenEvtchnVcpu *v = &e->vcpus[vcpu];
+
+    g_assert(vcpu < e->max_vcpus);
+
+    pthread_mutex_lock(&e->config);
+    evtchn_page_set_fixed(e, &v->info, hva, XEN_VCPU_INFO_SIZE);
+    evtchn_vcpu_info_moved(e, v, mark_all);
+}
+
+void *xen_evtchn_peek_vcpu_info(XenEvtchn *e, unsigned vcpu)
+{
+    g_assert(vcpu < e->max_vcpus);
+    return xen_guest_page_check(&e->vcpus[vcpu].info.page);
+}
+
+bool xen_evtchn_upcall_pending(XenEvtchn *e, unsigned vcpu)
+{
+    XenEvtchnVcpu *v = &e->vcpus[vcpu];
+    const uint8_t *info;
+    bool pending;
+
+    g_assert(vcpu < e->max_vcpus);
+
+    evtchn_lock_vcpu(v);
+    info = xen_guest_page_check(&v->info.page);
+    pending = info && __atomic_load_n(info + XEN_VCPU_INFO_UPCALL_PENDING,
+                                      __ATOMIC_SEQ_CST);
+    evtchn_unlock_vcpu(v);
+    return pending;
+}
+
+void xen_evtchn_set_vcpu_present(XenEvtchn *e, unsigned vcpu, bool present)
+{
+    g_assert(vcpu < e->max_vcpus);
+    __atomic_store_n(&e->vcpus[vcpu].present, present, __ATOMIC_RELAXED);
+}
+
+void xen_evtchn_stats(XenEvtchn *e, unsigned vcpu, XenEvtchnStats *stats)
+{
+    XenEvtchnVcpu *v = &e->vcpus[vcpu];
+
+    g_assert(vcpu < e->max_vcpus);
+    evtchn_lock_vcpu(v);
+    *stats = v->stats;
+    evtchn_unlock_vcpu(v);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A guest for the event-channel engine: memory, and the consumer's side
+ *
+ * The consumer is written from the description of the ABI (Xen's public
+ * event_channel.h and xen.h), not from the engine, so that the two check each
+ * other.  Everything here may run in a thread of its own beside the engine:
+ * one consumer a vCPU, any number of senders.
+ */
+#ifndef TESTS_UNIT_EVTCHN_GUEST_H
+#define TESTS_UNIT_EVTCHN_GUEST_H
+
+#include <stdint.h>
+#include <stdbool.h>
+#include <errno.h>
+#include <string.h>
+#include <glib.h>
+#include "hw/xen/interface/xen.h"
+#include "hw/xen/interface/event_channel.h"
+#include "hw/xen/emu/evtchn.h"
+
+#define GUEST_DOMID         1
+#define GUEST_MAX_VCPUS     16
+#define GUEST_MAX_PIRQS     64
+#define GUEST_NR_PORTS      EVTCHN_FIFO_NR_CHANNELS
+
+/* Frames of the guest's RAM. */
+#define GUEST_GFN_SHARED    0
+#define GUEST_GFN_INFO      1       /* vcpu_info of vCPU n at n * 64 */
+#define GUEST_GFN_INFO2     2       /* a place to move them to */
+#define GUEST_GFN_CONTROL   16      /* control block of vCPU n: frame + n */
+#define GUEST_GFN_ARRAY     64      /* event array, 128 frames */
+#define GUEST_NR_FRAMES     (GUEST_GFN_ARRAY + 128)
+
+typedef struct EvtchnGuest EvtchnGuest;
+typedef void EvtchnHandler(EvtchnGuest *g, unsigned vcpu, uint32_t port,
+                           void *opaque);
+
+typedef struct EvtchnGuestVcpu {
+    unsigned upcalls;           /* raise_upcall */
+    unsigned wakes;             /* wake_poller */
+    unsigned kernel;            /* kernel_deliver */
+    uint32_t ready;             /* FIFO: the consumer's own copies */
+    uint32_t head[EVTCHN_FIFO_MAX_QUEUES];
+} EvtchnGuestVcpu;
+
+struct EvtchnGuest {
+    XenEvtchn *e;
+    unsigned nr_vcpus;
+    bool long_mode;
+    bool fifo;                  /* what the consumer uses */
+    uint8_t *ram;
+    bool absent[GUEST_NR_FRAMES];
+    int pinned;                 /* pins that are out */
+    unsigned signals;
+    void *last_cookie;
+    uint32_t kernel_port;       /* last one given to kernel_deliver */
+    XenEvtchnPortInfo changed;  /* last one given to port_changed */
+    unsigned nr_changed;
+    void (*on_pin)(EvtchnGuest *g, uint64_t gpa);   /* a hook for races */
+    EvtchnGuestVcpu vcpu[GUEST_MAX_VCPUS];
+    unsigned *seen;             /* events handled, by port */
+};
+
+/* A guest with shared_info and vcpu_info in place. */
+EvtchnGuest *evtchn_guest_new(unsigned nr_vcpus, bool long_mode);
+/* No vcpu_info, no vCPU present. */
+EvtchnGuest *evtchn_guest_new_bare(unsigned nr_vcpus, bool long_mode);
+void evtchn_guest_free(EvtchnGuest *g);
+
+static inline uint64_t evtchn_guest_gpa(uint64_t gfn)
+{
+    return gfn << XEN_EMU_PAGE_SHIFT;
+}
+
+void *evtchn_guest_frame(EvtchnGuest *g, uint64_t gfn);
+/* The frame is no RAM any more, or is again; tells the engine. */
+void evtchn_guest_remove_frame(EvtchnGuest *g, uint64_t gfn);
+void evtchn_guest_add_frame(EvtchnGuest *g, uint64_t gfn);
+
+/* Operations that must succeed; the port is returned. */
+uint32_t evtchn_guest_bind_ipi(EvtchnGuest *g, unsigned vcpu);
+uint32_t evtchn_guest_bind_virq(EvtchnGuest *g, unsigned vcpu, unsigned virq);
+uint32_t evtchn_guest_bind_pirq(EvtchnGuest *g, unsigned pirq);
+uint32_t evtchn_guest_alloc_unbound(EvtchnGuest *g, uint16_t remote);
+uint32_t evtchn_guest_bind_loopback(EvtchnGuest *g, uint32_t remote);
+void evtchn_guest_bind_vcpu(EvtchnGuest *g, uint32_t port, unsigned vcpu);
+void evtchn_guest_set_priority(EvtchnGuest *g, uint32_t port, unsigned prio);
+
+int evtchn_guest_init_control(EvtchnGuest *g, unsigned vcpu);
+int evtchn_guest_expand_array(EvtchnGuest *g, unsigned index);
+/* All vCPUs' control blocks and @nr_pages of event array. */
+void evtchn_guest_use_fifo(EvtchnGuest *g, unsigned nr_pages);
+
+/* Bits as the guest's memory has them. */
+bool evtchn_guest_pending(EvtchnGuest *g, uint32_t port);
+bool evtchn_guest_masked(EvtchnGuest *g, uint32_t port);
+uint32_t *evtchn_guest_word(EvtchnGuest *g, uint32_t port);
+struct evtchn_fifo_control_block *evtchn_guest_control(EvtchnGuest *g,
+                                                       unsigned vcpu);
+bool evtchn_guest_upcall_flag(EvtchnGuest *g, unsigned vcpu);
+uint64_t evtchn_guest_selector(EvtchnGuest *g, unsigned vcpu);
+void evtchn_guest_mask(EvtchnGuest *g, uint32_t port);
+/* Without a hypercall where the ABI allows it. */
+void evtchn_guest_unmask(EvtchnGuest *g, uint32_t port);
+/* Clears PENDING; true: it was set. */
+bool evtchn_guest_clear_pending(EvtchnGuest *g, uint32_t port);
+
+/*
+ * The upcall handler of @vcpu: takes what is pending, counts it in `seen` and
+ * calls @handler (or NULL).  Returns the number of events handled.
+ */
+unsigned evtchn_guest_handle(EvtchnGuest *g, unsigned vcpu,
+                             EvtchnHandler *handler, void *opaque);
+
+#endif

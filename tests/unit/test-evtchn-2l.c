@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Event-channel engine: the 2-level ABI, both layouts. */
+#include "evtchn-guest.h"
+
+static bool long_mode_of(gconstpointer data)
+{
+    return GPOINTER_TO_INT(data);
+}
+
+static void test_ipi(gconstpointer data)
+{
+    EvtchnGuest *g = evtchn_guest_new(2, long_mode_of(data));
+    uint32_t port = evtchn_guest_bind_ipi(g, 1);
+
+    g_assert_cmpint(port, ==, 1);
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
+    g_assert_true(evtchn_guest_pending(g, port));
+    g_assert_cmpuint(evtchn_guest_selector(g, 1), ==, 1);
+    g_assert_cmpuint(evtchn_guest_selector(g, 0), ==, 0);
+    g_assert_true(evtchn_guest_upcall_flag(g, 1));
+    g_assert_cmpuint(g->vcpu[1].upcalls, ==, 1);
+    g_assert_cmpuint(g->vcpu[0].upcalls, ==, 0);
+
+    /* Pending already: no news. */
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
+    g_assert_cmpuint(g->vcpu[1].upcalls, ==, 1);
+    g_assert_cmpuint(evtchn_guest_handle(g, 1, NULL, NULL), ==, 1);
+    g_assert_cmpuint(g->seen[port], ==, 1);
+    g_assert_cmpuint(evtchn_guest_handle(g, 1, NULL, NULL), ==, 0);
+    evtchn_guest_free(g);
+}
+
+/* Each port's bit is where the guest looks for it, the last one included. */
+static void test_every_port(gconstpointer data)
+{
+    bool long_mode = long_mode_of(data);
+    unsigned nr = long_mode ? 4096 : 1024, bits = long_mode ? 64 : 32;
+    EvtchnGuest *g = evtchn_guest_new(1, long_mode);
+    struct evtchn_bind_ipi op = { .vcpu = 0 };
+
+    for (unsigned port = 1; port < nr; port++) {
+        g_assert_cmpuint(evtchn_guest_bind_ipi(g, 0), ==, port);
+        g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
+        g_assert_true(evtchn_guest_pending(g, port));
+        g_assert_cmphex(evtchn_guest_selector(g, 0), ==,
+                        1ull << (port / bits));
+        g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
+        g_assert_cmpuint(g->seen[port], ==, 1);
+    }
+    g_assert_cmpint(xen_evtchn_bind_ipi(g->e, &op), ==, -ENOSPC);
+    g_assert_cmpuint(xen_evtchn_nr_ports(g->e), ==, nr);
+    evtchn_guest_free(g);
+}
+
+static void test_mask(gconstpointer data)
+{
+    EvtchnGuest *g = evtchn_guest_new(1, long_mode_of(data));
+    uint32_t port = evtchn_guest_bind_ipi(g, 0);
+
+    evtchn_guest_mask(g, port);
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
+    g_assert_true(evtchn_guest_pending(g, port));
+    g_assert_false(evtchn_guest_upcall_flag(g, 0));
+
+    g_assert_cmpint(xen_evtchn_unmask_fast(g->e, port), ==, 0);
+    g_assert_false(evtchn_guest_masked(g, port));
+    g_assert_cmpuint(g->vcpu[0].upcalls, ==, 1);
+    g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
+
+    /* Nothing pending, or not masked: nothing to tell. */
+    evtchn_guest_mask(g, port);
+    g_assert_cmpint(xen_evtchn_unmask_fast(g->e, port), ==, 0);
+    g_assert_cmpint(xen_evtchn_unmask_fast(g->e, port), ==, 0);
+    g_assert_cmpuint(g->vcpu[0].upcalls, ==, 1);
+    evtchn_guest_free(g);
+}
+
+/* A pending event goes with its port to another vCPU. */
+static void test_move(gconstpointer data)
+{
+    EvtchnGuest *g = evtchn_guest_new(3, long_mode_of(data));
+    uint32_t a = evtchn_guest_alloc_unbound(g, DOMID_SELF);
+    uint32_t b = evtchn_guest_bind_loopback(g, a);
+
+    /* Binding makes the new end pending. */
+    g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
+    g_assert_cmpuint(g->seen[b], ==, 1);
+
+    evtchn_guest_bind_vcpu(g, a, 1);
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, b), ==, 0);
+    g_assert_cmpuint(g->vcpu[1].upcalls, ==, 1);
+    evtchn_guest_bind_vcpu(g, a, 2);
+    g_assert_cmpuint(g->vcpu[2].upcalls, ==, 1);
+    g_assert_cmpuint(evtchn_guest_handle(g, 2, NULL, NULL), ==, 1);
+    g_assert_cmpuint(evtchn_guest_handle(g, 1, NULL, NULL), ==, 0);
+
+    /* Masked, it stays quiet. */
+    evtchn_guest_mask(g, a);
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, b), ==, 0);
+    evtchn_guest_bind_vcpu(g, a, 1);
+    g_assert_cmpuint(g->vcpu[1].upcalls, ==, 1);
+    evtchn_guest_unmask(g, a);
+    g_assert_cmpuint(evtchn_guest_handle(g, 1, NULL, NULL), ==, 1);
+    evtchn_guest_free(g);
+}
+
+/* Without a vcpu_info the bit is set, and found when there is one. */
+static void test_no_vcpu_info(gconstpointer data)
+{
+    EvtchnGuest *g = evtchn_guest_new_bare(1, long_mode_of(data));
+    uint64_t gpa = evtchn_guest_gpa(GUEST_GFN_INFO);
+    uint32_t port;
+
+    xen_evtchn_set_shared_info(g->e, evtchn_guest_frame(g, GUEST_GFN_SHARED));
+    xen_evtchn_set_vcpu_present(g->e, 0, true);
+    port = evtchn_guest_bind_ipi(g, 0);
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
+    g_assert_true(evtchn_guest_pending(g, port));
+    g_assert_false(xen_evtchn_upcall_pending(g->e, 0));
+    g_assert_cmpuint(g->vcpu[0].upcalls, ==, 0);
+
+    g_assert_cmpint(xen_evtchn_set_vcpu_info(g->e, 0, gpa, true), ==, 0);
+    g_assert_true(xen_evtchn_upcall_pending(g->e, 0));
+    g_assert_cmpuint(g->vcpu[0].upcalls, ==, 1);
+    g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
+    evtchn_guest_free(g);
+}
+
+static void test_vcpu_info_errors(gconstpointer data)
+{
+    bool long_mode = long_mode_of(data);
+    EvtchnGuest *g = evtchn_guest_new(1, long_mode);
+    uint64_t page = evtchn_guest_gpa(GUEST_GFN_INFO2);
+    void *before = xen_evtchn_peek_vcpu_info(g->e, 0);
+
+    g_assert_cmpint(xen_evtchn_set_vcpu_info(g->e, 9, page, true), ==,
+                    -ENOENT);
+    g_assert_cmpint(xen_evtchn_set_vcpu_info(g->e, 0, page + 4096 - 60, true),
+                    ==, -EINVAL);
+    g_assert_cmpint(xen_evtchn_set_vcpu_info(g->e, 0, page + 2, true), ==,
+                    -ENXIO);
+    g_assert_cmpint(xen_evtchn_set_vcpu_info(g->e, 0, page + 4, true), ==,
+                    long_mode ? -ENXIO : 0);
+    if (long_mode) {
+        g_assert_true(xen_evtchn_peek_vcpu_info(g->e, 0) == before);
+    }
+    before = xen_evtchn_peek_vcpu_info(g->e, 0);
+    g_assert_cmpint(xen_evtchn_set_vcpu_info(g->e, 0,
+                                             evtchn_guest_gpa(1u << 20),
+                                             true), ==, -EINVAL);
+    g_assert_true(xen_evtchn_peek_vcpu_info(g->e, 0) == before);
+    evtchn_guest_free(g);
+}
+
+/* A stale page: would block, then refreshed, then fast again. */
+static void test_stale(gconstpointer data)
+{
+    EvtchnGuest *g = evtchn_guest_new(1, long_mode_of(data));
+    uint32_t port = evtchn_guest_bind_ipi(g, 0);
+    uint64_t gpa = evtchn_guest_gpa(GUEST_GFN_INFO);
+    XenEvtchnStats stats;
+
+    g_assert_cmpuint(xen_evtchn_invalidate(g->e, gpa + 4096, 4096), ==, 0);
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
+    evtchn_guest_handle(g, 0, NULL, NULL);
+
+    g_assert_cmpuint(xen_evtchn_invalidate(g->e, 0, UINT64_MAX), ==, 1);
+    g_assert_cmpint(g->pinned, ==, 0);
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, -EWOULDBLOCK);
+    g_assert_false(evtchn_guest_pending(g, port));
+    g_assert_cmpint(xen_evtchn_send(g->e, port), ==, 0);
+    g_assert_cmpint(g->pinned, ==, 1);
+    g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
+
+    xen_evtchn_stats(g->e, 0, &stats);
+    g_assert_cmpuint(stats.fast, ==, 2);
+    g_assert_cmpuint(stats.slow, ==, 1);
+    g_assert_cmpuint(stats.would_block, ==, 2);
+    g_assert_cmpuint(stats.parked, ==, 0);
+    evtchn_guest_free(g);
+}
+
+/* The page is gone: the event waits for it and comes with it. */
+static void test_parked(gconstpointer data)
+{
+    EvtchnGuest *g = evtchn_guest_new(1, long_mode_of(data));
+    uint32_t port = evtchn_guest_bind_ipi(g, 0);
+    uint32_t masked = evtchn_guest_bind_ipi(g, 0);
+    XenEvtchnPortInfo info;
+
+    evtchn_guest_mask(g, masked);
+    evtchn_guest_remove_frame(g, GUEST_GFN_INFO);
+    g_assert_cmpint(xen_evtchn_send(g->e, port), ==, 0);
+    g_assert_cmpint(xen_evtchn_send(g->e, port), ==, 0);
+    g_assert_cmpint(xen_evtchn_send(g->e, masked), ==, 0);
+    g_assert_true(xen_evtchn_port_info(g->e, port, &info));
+    g_assert_true(info.parked);
+    g_assert_cmpuint(g->vcpu[0].upcalls, ==, 0);
+
+    evtchn_guest_add_frame(g, GUEST_GFN_INFO);
+    g_assert_cmpuint(g->vcpu[0].upcalls, ==, 1);
+    g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
+    g_assert_cmpuint(g->seen[port], ==, 1);
+    g_assert_true(xen_evtchn_port_info(g->e, port, &info));
+    g_assert_false(info.parked);
+    g_assert_true(evtchn_guest_pending(g, masked));
+    evtchn_guest_unmask(g, masked);
+    g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
+
+    /* Unmasked while nobody could be told. */
+    evtchn_guest_mask(g, masked);
+    g_assert_cmpint(xen_evtchn_send(g->e, masked), ==, 0);
+    evtchn_guest_remove_frame(g, GUEST_GFN_INFO);
+    g_assert_cmpint(xen_evtchn_unmask(g->e, masked), ==, 0);
+    evtchn_guest_add_frame(g, GUEST_GFN_INFO);
+    g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
+    evtchn_guest_free(g);
+}
+
+/* A port without shared_info to write to waits for it. */
+static void test_no_shared_info(gconstpointer data)
+{
+    EvtchnGuest *g = evtchn_guest_new(1, long_mode_of(data));
+    uint32_t port = evtchn_guest_bind_ipi(g, 0);
+
+    xen_evtchn_set_shared_info(g->e, NULL);
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
+    g_assert_cmpint(xen_evtchn_unmask_fast(g->e, port), ==, 0);
+    xen_evtchn_set_shared_info(g->e, evtchn_guest_frame(g, GUEST_GFN_SHARED));
+    g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
+    evtchn_guest_free(g);
+}
+
+static void test_kernel_delivery(gconstpointer data)
+{
+    EvtchnGuest *g = evtchn_guest_new(2, long_mode_of(data));
+    uint32_t port = evtchn_guest_bind_ipi(g, 1);
+
+    xen_evtchn_set_kernel_delivery(g->e, true);
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
+    g_assert_cmpuint(g->vcpu[1].kernel, ==, 1);
+    g_assert_cmpuint(g->kernel_port, ==, port);
+    g_assert_false(evtchn_guest_pending(g, port));
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, port + 1), ==, -EINVAL);
+    g_assert_cmpuint(g->vcpu[1].kernel, ==, 1);
+    xen_evtchn_set_kernel_delivery(g->e, false);
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
+    g_assert_true(evtchn_guest_pending(g, port));
+    evtchn_guest_free(g);
+}
+
+/* An event that was not told of is told of on the way to another mode. */
+static void test_upcall_only_when_news(gconstpointer data)
+{
+    EvtchnGuest *g = evtchn_guest_new(1, long_mode_of(data));
+    uint32_t a = evtchn_guest_bind_ipi(g, 0);
+    uint32_t b = evtchn_guest_bind_ipi(g, 0);
+    XenEvtchnStats stats;
+
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, a), ==, 0);
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, b), ==, 0);
+    g_assert_cmpuint(g->vcpu[0].upcalls, ==, 1);
+    xen_evtchn_stats(g->e, 0, &stats);
+    g_assert_cmpuint(stats.upcalls, ==, 1);
+    g_assert_cmpuint(stats.upcalls_saved, ==, 1);
+    g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 2);
+    evtchn_guest_free(g);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        GTestDataFunc fn;
+    } tests[] = {
+        { "ipi", test_ipi },
+        { "every-port", test_every_port },
+        { "mask", test_mask },
+        { "move", test_move },
+        { "no-vcpu-info", test_no_vcpu_info },
+        { "vcpu-info-errors", test_vcpu_info_errors },
+        { "stale", test_stale },
+        { "parked", test_parked },
+        { "no-shared-info", test_no_shared_info },
+        { "kernel-delivery", test_kernel_delivery },
+        { "upcall-only-when-news", test_upcall_only_when_news },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(tests); i++) {
+        for (int wide = 0; wide < 2; wide++) {
+            g_autofree char *path = g_strdup_printf("/evtchn/2l/%d/%s",
+                                                    wide ? 64 : 32,
+                                                    tests[i].name);
+
+            g_test_add_data_func(path, GINT_TO_POINTER(wide), tests[i].fn);
+        }
+    }
+    return g_test_run();
+}
