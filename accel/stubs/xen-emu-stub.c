@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/time.h"
 
 void xen_emu_add_accel_properties(ObjectClass *oc)
 {
@@ -12,4 +13,8 @@ void xen_emu_add_accel_properties(ObjectClass *oc)
 int xen_emu_accel_ready(Object *accel)
 {
     return 0;
+}
+
+void xen_runstate_halted(CPUState *cs, bool halted)
+{
 }

@@ -16,6 +16,7 @@
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/guest-page.h"
 #include "hw/xen/emu/time.h"
+#include "hw/xen/emu/vcpu.h"
 #include "runstate-area.h"
 
 #define FRESH_NS    SCALE_MS    /* an area written this lately is fresh */
@@ -114,6 +115,14 @@ static int current_state(XenRunstate *r)
         }
     }
     return r->sums.state;
+}
+
+/* Lock held.  A system reset starts vCPU 0 wherever it was. */
+static int state_after_reset(XenRunstate *r)
+{
+    CPUState *cs = qemu_get_cpu(r->vcpu);
+
+    return cs && !cs->halted ? RUNSTATE_running : r->sums.state;
 }
 
 /* Lock held. */
@@ -240,7 +249,7 @@ void xen_runstate_reset(XenRunstate *r)
     QEMU_LOCK_GUARD(&r->lock);
     unpin_parts(r->part);
     qatomic_set(&r->gpa, XEN_GPA_NONE);
-    charge(r, current_state(r));
+    charge(r, state_after_reset(r));
     memset(r->sums.time, 0, sizeof(r->sums.time));
 }
 
@@ -251,6 +260,16 @@ void xen_runstate_enter(XenRunstate *r, int state)
     QEMU_LOCK_GUARD(&r->lock);
     charge(r, state);
     write_area(r);
+}
+
+void xen_runstate_halted(CPUState *cs, bool halted)
+{
+    XenVcpu *v = xen_emu ? xen_vcpu_get(cs->cpu_index) : NULL;
+
+    if (v) {
+        xen_runstate_enter(v->runstate,
+                           halted ? RUNSTATE_blocked : RUNSTATE_running);
+    }
 }
 
 void xen_runstate_sample(XenRunstate *r)

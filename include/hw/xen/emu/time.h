@@ -79,10 +79,7 @@ int xen_runstate_set_area(XenRunstate *r, uint64_t gpa);
  * first.  VM stopped, or the vCPU not yet running.
  */
 int xen_runstate_load_area(XenRunstate *r, uint64_t gpa);
-/*
- * Domain reset: no area, sums 0.  The vCPU keeps the state that it is in.  Any
- * thread.
- */
+/* Domain reset: no area, sums 0.  Any thread. */
 void xen_runstate_reset(XenRunstate *r);
 
 /*
@@ -90,8 +87,15 @@ void xen_runstate_reset(XenRunstate *r);
  * is charged to the old one.  Any thread, usually its own.
  */
 void xen_runstate_enter(XenRunstate *r, int state);
-/* Brings the area of a running vCPU up to date, unless it is fresh. [fast] but
- * for a page that must be found again.  Any thread. */
+/*
+ * TCG: @cs has halted, or goes on.  Does nothing in a VM without Xen.  The
+ * vCPU's thread; no BQL.
+ */
+void xen_runstate_halted(CPUState *cs, bool halted);
+/*
+ * Brings the area of a running vCPU up to date, unless it is fresh. [fast] but
+ * for a page that must be found again.  Any thread.
+ */
 void xen_runstate_sample(XenRunstate *r);
 /*
  * VCPUOP_get_runstate_info in the guest's layout: bytes written to @buf, at most
