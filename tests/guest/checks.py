@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What must hold after a guest has run. Each check yields the sentences that
+say what is wrong; none means that all is well."""
+SLEEP_NS = 10 * 1000 * 1000
+
+
+class Run:
+    """A finished run as the checks see it."""
+
+    def __init__(self, machine, stimulus, cpus, expect, sleeps):
+        self.vm = machine
+        self.stimulus = stimulus
+        self.cpus = cpus
+        self.expect = expect
+        self.sleeps = sleeps
+
+    def same(self, key, wanted):
+        got = self.vm.fact(key)
+        if got != str(wanted):
+            yield '%s is %s, not %s' % (key, got, wanted)
+
+    def number(self, key):
+        try:
+            return int(self.vm.fact(key))
+        except (TypeError, ValueError):
+            return None
+
+
+def ended(run):
+    ending = run.vm.ending()
+    if ending:
+        yield ending
+    yield from run.same('begin', run.stimulus.nonce)
+    yield from run.same('end', run.stimulus.nonce)
+
+
+def clean(run):
+    """Nothing went wrong by the guest's own account."""
+    for key in ('error', 'problem'):
+        for text in run.vm.facts.get(key, []):
+            yield '%s: %s' % (key, text)
+
+
+def facts(run):
+    yield from run.same('detected', 'xen-hvm')
+    yield from run.same('hypervisor', 'xen')
+    yield from run.same('cpus', run.cpus)
+    yield from run.same('clocksource', 'xen')
+    for device in run.vm.facts.get('clockevent', ['none']):
+        if device != 'xen':
+            yield 'a clock event device is %s, not xen' % device
+    if run.vm.fact('abi') not in ('2level', 'fifo'):
+        yield 'the guest names no event-channel ABI'
+    for key, wanted in run.expect.items():
+        yield from run.same(key, wanted)
+    wallclock = run.number('wallclock')
+    latest = run.vm.ended_at + 3
+    earliest = run.vm.ended_at - run.vm.seconds - 3
+    if wallclock is None or not earliest < wallclock < latest:
+        yield ('the wall clock was %s, not between %.0f and %.0f'
+               % (wallclock, earliest, latest))
+
+
+def disk(run):
+    yield from run.same('disk-size', run.stimulus.disk_size)
+    yield from run.same('disk-sha256', run.stimulus.disk_sha256)
+
+
+def write(run):
+    with open(run.stimulus.written, 'rb') as f:
+        found = f.read()
+    wanted = run.stimulus.expected_written()
+    if found != wanted:
+        at = next((i for i, (a, b) in enumerate(zip(found, wanted)) if a != b),
+                  min(len(found), len(wanted)))
+        yield 'the written disk differs from byte %d' % at
+
+
+def net(run):
+    yield from run.same('net-driver', 'vif')
+    yield from run.same('net-size', len(run.stimulus.fetched))
+    yield from run.same('net-sha256', run.stimulus.fetched_sha256)
+
+
+def console(run):
+    yield from run.same('hvc-answer', run.stimulus.answer)
+
+
+def sleep(run):
+    """Sleeps take their time and not absurdly more, and wake by Xen's timer;
+    a loaded host may stretch them, nothing may shorten them."""
+    least = run.sleeps * SLEEP_NS
+    took = run.vm.facts.get('sleep-ns', [])
+    if len(took) != run.cpus:
+        yield '%d of %d vCPUs finished their sleeps' % (len(took), run.cpus)
+    for value in took:
+        if not least <= int(value) < 20 * least:
+            yield ('%d sleeps of 10 ms took %.0f ms'
+                   % (run.sleeps, int(value) / 1e6))
+    interrupts = run.number('sleep-timer-irqs')
+    if interrupts is None or interrupts < run.sleeps * run.cpus:
+        yield ('%s timer interrupts for %d sleeps'
+               % (interrupts, run.sleeps * run.cpus))
+
+
+def clock(run):
+    yield from run.same('clock-reads', 10 * run.cpus)
+    yield from run.same('clock-backwards', 0)
+
+
+def interrupt_counts(machine):
+    """{name: [count per vCPU]} of the guest's Xen interrupts."""
+    counts = {}
+    for row in machine.facts.get('interrupts', []):
+        words = row.split()
+        if words and words[0].endswith(':'):
+            numbers = []
+            for word in words[1:]:
+                if not word.isdigit():
+                    break
+                numbers.append(int(word))
+            name = words[-1] if words[0][:-1].isdigit() else words[0][:-1]
+            if 'xen-' in row or name == 'HYP':
+                counts[name] = numbers
+    return counts
+
+
+def interrupts(run):
+    counts = interrupt_counts(run.vm)
+    for cpu in range(run.cpus):
+        fired = counts.get('timer%d' % cpu, [])
+        if len(fired) <= cpu or not fired[cpu]:
+            yield 'timer%d never fired on its vCPU' % cpu
+    if not any(counts.get('HYP', [])):
+        yield 'the guest counted no upcall'
+
+
+# By the names of the guest's steps.
+BY_STEP = {'facts': facts, 'disk': disk, 'write': write, 'net': net,
+           'console': console, 'sleep': sleep, 'clock': clock,
+           'interrupts': interrupts}
+
+
+def failures(machine, stimulus, cpus, steps, expect, sleeps):
+    """All that is wrong with a finished run, most telling first."""
+    run = Run(machine, stimulus, cpus, expect, sleeps)
+    wrong = list(ended(run)) + list(clean(run))
+    if machine.fact('begin') is None:
+        return wrong
+    for step in steps:
+        if step in BY_STEP:
+            wrong += BY_STEP[step](run)
+    return wrong

@@ -1,0 +1,184 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# First process of a test guest. It does what XE_STEPS lists, reports each fact
+# as a line "XENEMU: key=value" on the console, and powers off. The variables
+# XE_* come from the kernel's command line:
+#   XE_STEPS    comma-separated names of functions step_* below
+#   XE_NONCE    a word of this run, so that no old output can pass for new
+#   XE_URL      a file that the host offers over HTTP
+#   XE_SLEEPS   how many 10 ms sleeps each vCPU does
+
+/bin/busybox --install -s /bin 2>/dev/null
+export PATH=/bin
+mount -t proc none /proc
+mount -t sysfs none /sys
+mount -t devtmpfs none /dev 2>/dev/null
+# From here only our lines go to the console, whole ones.
+dmesg -n 1
+
+say() { echo "XENEMU: $*"; }
+
+# Monotonic time in nanoseconds, of the CPU that this runs on.
+now() {
+    while read -r a b c d _; do
+        if [ "$a $b" = "now at" ]; then
+            echo "$c"
+            return
+        fi
+    done < /proc/timer_list
+}
+
+# nproc counts only where this shell may run, and steps change that.
+CPUS=$(nproc)
+all_cpus() { seq 0 $((CPUS - 1)); }
+run_on() { taskset -pc "$1" $$ >/dev/null; }
+
+# Adds up, over all vCPUs, the lines of /proc/interrupts that match $1.
+count_irqs() {
+    awk -v pattern="$1" '$0 ~ pattern {
+        for (i = 2; $i ~ /^[0-9]+$/; i++) sum += $i
+    } END { print sum + 0 }' /proc/interrupts
+}
+
+wait_for() {
+    for _ in $(seq 100); do
+        [ -e "$1" ] && return 0
+        usleep 20000
+    done
+    say "error=$1 did not appear"
+    return 1
+}
+
+step_facts() {
+    say "uptime=$(cut -d' ' -f1 /proc/uptime)"
+    say "wallclock=$(date +%s)"
+    say "kernel=$(uname -r)"
+    say "cpus=$CPUS"
+    v=/sys/hypervisor/version
+    say "hypervisor=$(cat /sys/hypervisor/type 2>&1)"
+    say "xen=$(cat $v/major).$(cat $v/minor)"
+    dmesg | grep -q 'Hypervisor detected: Xen HVM' && say detected=xen-hvm
+    if dmesg | grep -q 'Using FIFO-based ABI'; then
+        say abi=fifo
+    elif dmesg | grep -q 'Using 2-level ABI'; then
+        say abi=2level
+    fi
+    c=/sys/devices/system/clocksource/clocksource0
+    say "clocksource=$(cat $c/current_clocksource)"
+    say "clocksources=$(cat $c/available_clocksource)"
+    for cpu in $(all_cpus); do
+        e=/sys/devices/system/clockevents/clockevent$cpu/current_device
+        say "clockevent=$(cat $e)"
+    done
+}
+
+step_modules() {
+    for module in /lib/modules/*.ko; do
+        insmod "$module" || say "error=insmod $module"
+    done
+}
+
+step_disk() {
+    wait_for /dev/xvda || return
+    say "disk-size=$(blockdev --getsize64 /dev/xvda)"
+    sum=$(dd if=/dev/xvda bs=256k iflag=direct 2>/dev/null | sha256sum)
+    say "disk-sha256=${sum%% *}"
+}
+
+# The host knows the nonce and so what the second disk must hold afterwards.
+step_write() {
+    wait_for /dev/xvdb || return
+    blocks=$(($(blockdev --getsize64 /dev/xvdb) / 4096))
+    yes "$XE_NONCE" | dd of=/dev/xvdb bs=4k count=$blocks iflag=fullblock \
+        oflag=direct conv=fsync 2>/dev/null && say "disk-written=$blocks"
+}
+
+step_net() {
+    wait_for /sys/class/net/eth0 || return
+    ifconfig lo 127.0.0.1
+    ifconfig eth0 up
+    udhcpc -f -q -n -t 20 -T 1 -i eth0 -s /etc/udhcpc.sh >/tmp/dhcp 2>&1 ||
+        say "error=DHCP: $(tail -n 1 /tmp/dhcp)"
+    say "net-driver=$(basename "$(readlink /sys/class/net/eth0/device/driver)")"
+    timeout 30 wget -O /tmp/fetched "$XE_URL" 2>/tmp/wget ||
+        say "error=wget: $(tail -n 1 /tmp/wget)"
+    sum=$(sha256sum < /tmp/fetched)
+    say "net-size=$(wc -c < /tmp/fetched)"
+    say "net-sha256=${sum%% *}"
+    rm -f /tmp/fetched
+}
+
+# Something out, something in; the host answers with a word of its own.
+step_console() {
+    wait_for /dev/hvc0 || return
+    stty -F /dev/hvc0 raw -echo
+    exec 3<>/dev/hvc0
+    echo "hvc0 of $XE_NONCE speaks" >&3
+    if read -r -t 20 answer <&3; then
+        say "hvc-answer=$answer"
+    else
+        say "error=no answer on hvc0"
+    fi
+    exec 3<&-
+}
+
+step_sleep() {
+    before=$(count_irqs 'timer[0-9]+$')
+    for cpu in $(all_cpus); do
+        run_on "$cpu"
+        start=$(now)
+        for _ in $(seq "${XE_SLEEPS:-20}"); do
+            usleep 10000
+        done
+        say "sleep-ns=$(($(now) - start))"
+    done
+    run_on 0-$((CPUS - 1))
+    say "sleep-timer-irqs=$(($(count_irqs 'timer[0-9]+$') - before))"
+}
+
+# No vCPU's clock may be behind what another has shown before.
+step_clock() {
+    last=0 backwards=0 reads=0
+    for _ in $(seq 10); do
+        for cpu in $(all_cpus); do
+            run_on "$cpu"
+            t=$(now)
+            [ "$t" -ge "$last" ] || backwards=$((backwards + 1))
+            last=$t reads=$((reads + 1))
+        done
+    done
+    run_on 0-$((CPUS - 1))
+    say "clock-reads=$reads"
+    say "clock-backwards=$backwards"
+}
+
+# A hypercall that nobody else makes (XENVER_extraversion): a mark for the
+# harness that counts exits, at an exact place in this vCPU's stream.
+# Read by the shell itself: cat would look twice.
+step_mark() { read -r _ < /sys/hypervisor/version/extra; }
+
+step_interrupts() {
+    awk '{ gsub(/ +/, " "); print "XENEMU: interrupts=" $0 }' /proc/interrupts
+}
+
+step_shell() {
+    stty -F /dev/hvc0 sane
+    echo "This is the guest. 'exit' powers it off; Ctrl-a x ends QEMU."
+    setsid cttyhack sh </dev/hvc0 >/dev/hvc0 2>&1
+}
+
+say "begin=$XE_NONCE"
+IFS=,
+for step in $XE_STEPS; do
+    unset IFS
+    "step_$step"
+done
+trouble='WARNING:|\bBUG\b|Oops|soft lockup|hung_task|rcu.*stall|Kernel panic'
+trouble="$trouble|clocksource.*unstable|I/O error|nobody cared|Call Trace"
+dmesg | grep -E "$trouble" |
+    while read -r line; do
+        say "problem=$line"
+    done
+say "end=$XE_NONCE"
+poweroff -f

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The machine that a test guest runs on: two PV disks, PV network, Xen
+console. What the host put in and expects back stays with it."""
+import hashlib
+import os
+import secrets
+
+import vm
+
+MIB = 1 << 20
+
+
+class Stimulus:
+    """What a guest is given in one run, and what follows from it. New random
+    data each time: no cached or stale answer can be right."""
+
+    def __init__(self, folder, disk_mib=8, written_mib=1, fetched_mib=1):
+        os.makedirs(folder, exist_ok=True)
+        self.nonce = secrets.token_hex(8)
+        self.answer = secrets.token_hex(8)
+        self.fetched = secrets.token_bytes(fetched_mib * MIB)
+        self.disk = os.path.join(folder, 'disk.img')
+        self.disk_size = disk_mib * MIB
+        self.written = os.path.join(folder, 'written.img')
+        self.written_size = written_mib * MIB
+        content = secrets.token_bytes(self.disk_size)
+        self.disk_sha256 = hashlib.sha256(content).hexdigest()
+        self.fetched_sha256 = hashlib.sha256(self.fetched).hexdigest()
+        with open(self.disk, 'wb') as f:
+            f.write(content)
+        with open(self.written, 'wb') as f:
+            f.truncate(self.written_size)
+
+    def expected_written(self):
+        """What the guest's step_write leaves on the second disk."""
+        line = self.nonce.encode() + b'\n'
+        return (line * (self.written_size // len(line) + 1))[
+            :self.written_size]
+
+    def remove(self):
+        for path in (self.disk, self.written):
+            if os.path.exists(path):
+                os.unlink(path)
+
+
+BASE = ('-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot')
+
+
+def _disk(path, name):
+    return ['-drive', 'file=%s,format=raw,if=none,id=%s' % (path, name),
+            '-device', 'xen-disk,drive=%s,vdev=%s' % (name, name)]
+
+
+def guest_arguments(boot, accels, cpus, disk, written, parameters,
+                    machine='pc', memory=256):
+    """QEMU's arguments for a guest. The caller provides the chardevs serial
+    and hvc. @accels are the values of -accel in order of preference,
+    @parameters go to the kernel's command line."""
+    words = []
+    for accel in accels:
+        words += ['-accel', accel]
+    words += ['-machine', machine, '-m', str(memory), '-smp', str(cpus), *BASE,
+              '-serial', 'chardev:serial',
+              '-device', 'xen-console,chardev=hvc',
+              *_disk(disk, 'xvda'), *_disk(written, 'xvdb'),
+              '-netdev', 'user,id=net',
+              '-device', 'xen-net-device,netdev=net',
+              '-kernel', boot.kernel, '-initrd', boot.initrd,
+              '-append', ' '.join(['console=ttyS0', 'panic=-1', *parameters])]
+    return words
+
+
+def init_parameters(stimulus, url, steps, sleeps):
+    """What guest/init.sh finds in its environment."""
+    return ['XE_NONCE=' + stimulus.nonce, 'XE_URL=' + url,
+            'XE_SLEEPS=%d' % sleeps, 'XE_STEPS=' + ','.join(steps)]
+
+
+def guest_vm(qemu, folder, boot, accels, cpus, stimulus, parameters,
+             machine='pc', extra=()):
+    """A Vm, not yet started, with such a guest; @extra are further arguments
+    of QEMU. The guest's console is answered."""
+    running = vm.Vm(qemu, folder)
+    hvc = running.add_channel('hvc')
+    running.add(*guest_arguments(boot, accels, cpus, stimulus.disk,
+                                 stimulus.written, parameters, machine),
+                *extra)
+
+    def heard(line):
+        if line.strip() == 'hvc0 of %s speaks' % stimulus.nonce:
+            hvc.send(stimulus.answer + '\n')
+
+    hvc.on_line = heard
+    return running

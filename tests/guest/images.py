@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Kernel images and initramfs images, made from Debian packages and our own
+scripts, and kept under a name that contains a hash of all that went in: what
+is there is right, and a second run neither unpacks nor fetches."""
+import collections
+import glob
+import hashlib
+import io
+import os
+import threading
+
+import cpio
+import material
+import paths
+
+# What a guest boots: its table row and where its parts come from.
+GuestKernel = collections.namedtuple(
+    'GuestKernel', 'name suite arch flavour cpu64 title')
+
+GUESTS = {k.name: k for k in (
+    GuestKernel('debian12', 'bookworm', 'amd64', 'cloud-amd64', True,
+                'Debian 12 cloud, 64-bit'),
+    GuestKernel('debian13', 'trixie', 'amd64', 'cloud-amd64', True,
+                'Debian 13 cloud, 64-bit'),
+    GuestKernel('debian12-pae', 'bookworm', 'i386', '686-pae', False,
+                'Debian 12 PAE, 32-bit'),
+)}
+
+GUEST_MODULES = ('xen-blkfront', 'xen-netfront')
+GUEST_SCRIPTS = os.path.join(paths.HERE, 'guest')
+
+Boot = collections.namedtuple('Boot', 'kernel initrd')
+
+_lock = threading.Lock()
+
+
+def write_atomically(path, data):
+    """A reader of @path, now or after a crash, sees all of it or nothing."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    part = '%s.%d.part' % (path, os.getpid())
+    with open(part, 'wb') as f:
+        f.write(data)
+    os.rename(part, path)
+
+
+def content_key(*parts):
+    """A short hash of files (by their names and contents) and strings."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, material.Package):
+            # A package's file name holds its version: no need to read it.
+            digest.update(part.file_name.encode())
+        elif os.path.isabs(part):
+            with open(part, 'rb') as f:
+                digest.update(os.path.basename(part).encode() + f.read())
+        else:
+            digest.update(part.encode())
+        digest.update(b'\0')
+    return digest.hexdigest()[:16]
+
+
+def scripts_in(folder):
+    return [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+
+
+def add_userland(archive, busybox):
+    """Busybox, and the device node that the kernel opens for init."""
+    for name, read in busybox.files():
+        if name.endswith('bin/busybox'):
+            archive.file('bin/busybox', read(), 0o755)
+    for folder in ('proc', 'sys', 'dev', 'tmp', 'mnt', 'etc', 'root'):
+        archive.folder(folder)
+    archive.char_device('dev/console', 5, 1)
+    archive.link('init', 'etc/init.sh')
+
+
+def add_scripts(archive, folder):
+    for path in scripts_in(folder):
+        archive.copy('etc/' + os.path.basename(path), path, 0o755)
+
+
+def add_modules(archive, kernel, wanted):
+    """Numbered, so that a shell's glob yields them in load order."""
+    archive.folder('lib/modules')
+    for number, (name, data) in enumerate(kernel.modules(wanted)):
+        archive.file('lib/modules/%02d-%s.ko' % (number, name), data)
+
+
+def kernel_image(deb):
+    path = os.path.join(paths.IMAGES, deb.file_name[:-4] + '.vmlinuz')
+    if not os.path.exists(path):
+        write_atomically(path, material.Kernel(deb).image())
+    return path
+
+
+def cached_initrd(name, key, fill):
+    """build/guest/images/@name-@key.cpio; @fill(archive) makes it at need,
+    and those that it replaces go."""
+    path = os.path.join(paths.IMAGES, '%s-%s.cpio' % (name, key))
+    if not os.path.exists(path):
+        for old in glob.glob(os.path.join(
+                paths.IMAGES, '%s-%s.cpio' % (name, '[0-9a-f]' * 16))):
+            os.unlink(old)
+        stream = io.BytesIO()
+        archive = cpio.Archive(stream)
+        fill(archive)
+        archive.finish()
+        write_atomically(path, stream.getvalue())
+    return path
+
+
+def guest(name):
+    """The Boot of one of GUESTS; raises material.MissingMaterial."""
+    row = GUESTS[name]
+    with _lock:
+        deb = material.package(row.suite, row.arch,
+                               'linux-image-' + row.flavour)
+        busybox = material.package(row.suite, row.arch, 'busybox-static')
+        key = content_key(deb, busybox, ' '.join(GUEST_MODULES), __file__,
+                          cpio.__file__, *scripts_in(GUEST_SCRIPTS))
+
+        def fill(archive):
+            add_userland(archive, busybox)
+            add_scripts(archive, GUEST_SCRIPTS)
+            add_modules(archive, material.Kernel(deb), GUEST_MODULES)
+
+        return Boot(kernel_image(deb), cached_initrd(name, key, fill))
+
+
+def prepare():
+    """Makes everything that the tests boot, so that they run offline."""
+    for name, row in GUESTS.items():
+        boot = guest(name)
+        print('%-13s %s\n%-13s %s' % (name, boot.kernel, '', boot.initrd))

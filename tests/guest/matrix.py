@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guests that `check` runs, as a table, and the running of it."""
+import collections
+import concurrent.futures
+import os
+import shutil
+import time
+
+import checks
+import guestvm
+import images
+import material
+import paths
+import report
+import webserver
+
+ALL_STEPS = ('facts', 'modules', 'disk', 'write', 'net', 'console', 'sleep',
+             'clock', 'interrupts')
+SLEEPS = 20
+
+# accel: what follows -accel NAME; expect: facts beyond what every guest must
+# report; extra: further arguments of QEMU.
+Row = collections.namedtuple(
+    'Row', 'name guest cpus accel machine expect steps extra append')
+
+
+def row(name, guest, cpus, accel='xen-version=4.17', machine='pc', expect=None,
+        steps=ALL_STEPS, extra=(), append=()):
+    wanted = {'xen': '4.17'}
+    wanted.update(expect or {})
+    return Row(name, guest, cpus, accel, machine, wanted, steps, extra, append)
+
+
+# Long ones first: the last to finish then ends soon after the others.
+MATRIX = [
+    row('%s-%dcpu' % (guest, cpus), guest, cpus)
+    for cpus in (4, 2, 1) for guest in images.GUESTS
+]
+
+
+class Outcome:
+    """passed, failed (with reasons) or skipped (with one)."""
+
+    def __init__(self, name, seconds, reasons=(), skipped=None, machine=None):
+        self.name = name
+        self.seconds = seconds
+        self.reasons = list(reasons)
+        self.skipped = skipped
+        self.machine = machine
+
+    @property
+    def word(self):
+        if self.skipped:
+            return 'skipped'
+        return 'failed' if self.reasons else 'passed'
+
+
+def time_limit(cpus):
+    """Seconds, with room for a host that is busy with other work."""
+    return 120 + 30 * cpus
+
+
+def run_row(row, options, server):
+    """Runs one guest and judges it."""
+    name = '%s-%s' % (options.accel, row.name)
+    folder = os.path.join(paths.LOGS, name)
+    shutil.rmtree(folder, ignore_errors=True)
+    stimulus = guestvm.Stimulus(folder)
+    started = time.monotonic()
+    try:
+        url = server.offer(stimulus.nonce, stimulus.fetched)
+        machine = guestvm.guest_vm(
+            options.qemu, folder, images.guest(row.guest),
+            ['%s,%s' % (options.accel, row.accel)], row.cpus, stimulus,
+            guestvm.init_parameters(stimulus, url, row.steps, SLEEPS)
+            + list(row.append), machine=row.machine, extra=row.extra)
+        machine.run(time_limit(row.cpus))
+    except material.MissingMaterial as e:
+        return Outcome(name, 0, skipped=str(e))
+    except OSError as e:
+        return Outcome(name, 0, ['cannot run %s: %s' % (options.qemu, e)])
+    reasons = checks.failures(machine, stimulus, row.cpus, row.steps,
+                              row.expect, SLEEPS)
+    if not options.keep:
+        stimulus.remove()
+    return Outcome(name, time.monotonic() - started, reasons, machine=machine)
+
+
+def selected(options):
+    return [r for r in MATRIX if not options.filter or any(
+        word in r.name for word in options.filter)]
+
+
+def check(options):
+    """The subcommand; returns the exit status."""
+    rows = selected(options)
+    tally = report.Tally(len(rows))
+    with webserver.WebServer() as server:
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            running = [pool.submit(run_row, r, options, server) for r in rows]
+            for done in concurrent.futures.as_completed(running):
+                tally.add(done.result())
+    return tally.end()

@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Xen guests on real KVM, without hardware for it.
+
+The machine in the middle (L1) is Debian 13's kernel, which has KVM's Xen
+support, on an emulated AMD processor with virtualization. It runs the QEMU
+under test, which runs the guests. nested/init.sh is its first process.
+"""
+import collections
+import io
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tarfile
+
+import bundle
+import checks
+import cpio
+import exits
+import guestvm
+import images
+import material
+import matrix
+import paths
+import report
+import vm
+
+L1_KERNEL = 'debian13'
+L1_MODULES = ('kvm-amd', 'virtio-blk')
+L1_MEMORY = 1536
+L1_SCRIPTS = os.path.join(paths.HERE, 'nested')
+L1_LIMIT = 120                      # seconds for all but the guests
+GUEST_LIMIT = 240                   # seconds for each guest
+RESULT_SIZE = 256 * guestvm.MIB     # sparse
+
+UPSTREAM = os.path.join(paths.HERE, 'upstream-exits.json')
+
+# Marks cut the run into these phases; what follows the last mark is left out,
+# since reading out a guest's facts is no work that matters.
+PHASES = ('boot', 'devices', 'transfers', 'sleeps')
+STEPS = ('mark', 'modules', 'mark', 'disk', 'write', 'net', 'console', 'mark',
+         'sleep', 'mark', 'facts', 'clock', 'interrupts')
+SLEEPS = 50
+
+# The form that upstream's QEMU takes too: both are measured with it.
+COMMON_ACCEL = 'kvm,xen-version=0x40011,kernel-irqchip=split'
+
+Row = collections.namedtuple('Row', 'name guest cpus accel measured expect')
+
+TABLE = (
+    Row('kvm-debian13-2cpu', 'debian13', 2, COMMON_ACCEL, True,
+        {'xen': '4.17', 'abi': '2level'}),
+    Row('kvm-debian12-2cpu', 'debian12', 2, COMMON_ACCEL, True,
+        {'xen': '4.17', 'abi': '2level'}),
+)
+
+
+class InnerRun:
+    """A guest of L1, in the shape in which checks.py knows a finished Vm."""
+
+    def __init__(self, folder, command, allow_crash):
+        self.log_folder = folder
+        self.status = None
+        self.seconds = self.ended_at = 0.0
+        status = os.path.join(folder, 'status')
+        if os.path.exists(status):
+            with open(status) as f:
+                self.status, began, ended = [int(w) for w in f.read().split()]
+            self.seconds, self.ended_at = ended - began, ended
+        self.facts = {}
+        self._command = command
+        self._allow_crash = allow_crash
+        self.serial = vm.LogFile(os.path.join(folder, 'console.log'))
+        self.errors = vm.LogFile(os.path.join(folder, 'qemu.log'))
+        for line in self.serial.lines:
+            match = vm.FACT.search(line)
+            if match:
+                self.facts.setdefault(match.group(1), []).append(
+                    match.group(2).strip())
+
+    def fact(self, key):
+        return self.facts.get(key, [None])[0]
+
+    def command_line(self):
+        return '(inside L1) ' + self._command
+
+    def ending(self):
+        if self.status is None:
+            return 'L1 did not run it'
+        if self.status == 137:
+            return 'QEMU was killed, by its time limit or for want of memory'
+        if self.status > 128 and not self._allow_crash:
+            return 'QEMU was killed by signal %d' % (self.status - 128)
+        if 0 < self.status <= 128:
+            return 'QEMU exited with status %d' % self.status
+        return None
+
+
+class Plan:
+    """A guest that L1 is to run, as files of the tar archive that it gets."""
+
+    def __init__(self, row, folder):
+        self.row = row
+        self.folder = os.path.join(folder, row.name)
+        self.stimulus = guestvm.Stimulus(self.folder)
+        boot = images.Boot('/guests/%s.kernel' % row.guest,
+                           '/guests/%s.initrd' % row.guest)
+        url = 'http://10.0.2.2:8000/%s/fetched' % row.name
+        words = [bundle.PROGRAM, '-L', bundle.FIRMWARE_FOLDER,
+                 '-chardev', 'file,id=serial,path=console.log',
+                 '-chardev', 'pipe,id=hvc,path=hvc',
+                 *guestvm.guest_arguments(
+                     boot, [row.accel], row.cpus, 'disk.img', 'written.img',
+                     guestvm.init_parameters(self.stimulus, url, STEPS,
+                                             SLEEPS))]
+        self.command = ' '.join(shlex.quote(w) for w in words)
+
+    def add_to(self, tar):
+        texts = {'command': self.command, 'nonce': self.stimulus.nonce,
+                 'answer': self.stimulus.answer, 'limit': str(GUEST_LIMIT)}
+        files = {name: text.encode() + b'\n' for name, text in texts.items()}
+        files['fetched'] = self.stimulus.fetched
+        for name, data in files.items():
+            member = tarfile.TarInfo('%s/%s' % (self.row.name, name))
+            member.size = len(data)
+            member.mode = 0o644
+            tar.addfile(member, io.BytesIO(data))
+        for path in (self.stimulus.disk, self.stimulus.written):
+            tar.add(path, '%s/%s' % (self.row.name, os.path.basename(path)))
+
+    def outcome(self, allow_crash):
+        """Judges what came back; also the measured phases, or None."""
+        run = InnerRun(self.folder, self.command, allow_crash)
+        reasons = checks.failures(run, self.stimulus, self.row.cpus, STEPS,
+                                  self.row.expect, SLEEPS)
+        counts = None
+        if run.status is not None:
+            try:
+                counts = self._counts()
+            except exits.LostEvents as e:
+                reasons.append('the trace lost events: %s' % e)
+        return reasons, counts, run
+
+    def _counts(self):
+        def read(name):
+            with open(os.path.join(self.folder, name)) as f:
+                return f.read()
+
+        phases = exits.phases(read('trace'), read('trace-stats'))
+        return {'userspace_exits': exits.exits_by_reason(read('exits')),
+                'phases': {name: phase.as_json()
+                           for name, phase in zip(PHASES, phases)}}
+
+
+def l1_boot(qemu, guests):
+    """L1's Boot, with the QEMU under test and the guests' images inside."""
+    row = images.GUESTS[L1_KERNEL]
+    deb = material.package(row.suite, row.arch, 'linux-image-' + row.flavour)
+    busybox = material.package(row.suite, row.arch, 'busybox-static')
+    boots = {name: images.guest(name) for name in guests}
+    key = images.content_key(
+        deb, busybox, ' '.join(L1_MODULES), __file__, bundle.__file__,
+        cpio.__file__, images.__file__, *bundle.parts(qemu),
+        *images.scripts_in(L1_SCRIPTS),
+        *(path for boot in boots.values() for path in boot))
+
+    def fill(archive):
+        images.add_userland(archive, busybox)
+        images.add_scripts(archive, L1_SCRIPTS)
+        images.add_modules(archive, material.Kernel(deb), L1_MODULES)
+        bundle.add(archive, qemu)
+        for name, boot in boots.items():
+            archive.copy('guests/%s.kernel' % name, boot.kernel)
+            archive.copy('guests/%s.initrd' % name, boot.initrd)
+
+    return images.Boot(images.kernel_image(deb),
+                       images.cached_initrd('l1', key, fill))
+
+
+def run_l1(outer, folder, boot, plans):
+    """Runs L1 with @plans; their folders then hold what came back."""
+    plan_path = os.path.join(folder, 'plan.tar')
+    result_path = os.path.join(folder, 'result.tar')
+    with tarfile.open(plan_path, 'w', format=tarfile.USTAR_FORMAT) as tar:
+        for plan in plans:
+            plan.add_to(tar)
+    with open(result_path, 'wb') as f:
+        f.truncate(RESULT_SIZE)
+    l1 = vm.Vm(outer, folder)
+    l1.add('-accel', 'tcg,thread=multi', '-cpu', 'max', '-machine', 'pc',
+           '-m', L1_MEMORY, '-smp', 2, *guestvm.BASE,
+           '-serial', 'chardev:serial',
+           '-drive', 'file=%s,format=raw,if=virtio' % plan_path,
+           '-drive', 'file=%s,format=raw,if=virtio' % result_path,
+           '-kernel', boot.kernel, '-initrd', boot.initrd,
+           '-append', 'console=ttyS0 panic=-1 quiet')
+    l1.on_fact['ran'] = lambda value: print('    L1: ' + value, flush=True)
+    l1.run(L1_LIMIT + GUEST_LIMIT * len(plans))
+    if l1.fact('end'):
+        with tarfile.open(result_path, 'r:') as tar:
+            for member in tar:
+                if member.isfile():
+                    unpack_member(tar, member, folder)
+    for path in (plan_path, result_path):
+        os.unlink(path)
+    return l1
+
+
+def unpack_member(tar, member, folder):
+    name = os.path.normpath(member.name)
+    if name.startswith(('..', '/')):
+        raise ValueError('L1 sent a file named %s' % member.name)
+    path = os.path.join(folder, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'wb') as f:
+        f.write(tar.extractfile(member).read())
+
+
+def l1_failures(l1):
+    wrong = [l1.ending()] if l1.ending() else []
+    wrong += ['L1 says: ' + text for text in l1.facts.get('error', [])]
+    if not l1.fact('end'):
+        wrong.append('L1 did not come to its end')
+    return wrong
+
+
+def nested(options):
+    """The subcommand; returns the exit status."""
+    rows = [r for r in TABLE if not options.filter or any(
+        word in r.name for word in options.filter)]
+    if options.record:
+        rows = [r for r in rows if r.measured]
+    outer = os.path.abspath(options.outer or options.qemu)
+    folder = os.path.join(paths.LOGS, 'nested')
+    shutil.rmtree(folder, ignore_errors=True)
+    tally = report.Tally(len(rows) + 1)
+    try:
+        boot = l1_boot(options.qemu, {r.guest for r in rows})
+    except (material.MissingMaterial, OSError) as e:
+        for name in ['L1'] + [r.name for r in rows]:
+            tally.add(matrix.Outcome(name, 0, skipped=str(e)))
+        return tally.end()
+    plans = [Plan(row, folder) for row in rows]
+    l1 = run_l1(outer, folder, boot, plans)
+    tally.add(matrix.Outcome('L1', l1.seconds, l1_failures(l1), machine=l1))
+    measured = {}
+    for plan in plans:
+        reasons, counts, run = plan.outcome(allow_crash=options.record)
+        if plan.row.measured and counts:
+            measured[plan.row.name] = counts
+            if not options.record:
+                reasons += above_upstream(plan.row.name, counts)
+        tally.add(matrix.Outcome(plan.row.name, run.seconds, reasons,
+                                 machine=run))
+        if not options.keep:
+            plan.stimulus.remove()
+    keep_figures(measured, options)
+    return tally.end()
+
+
+def upstream_figures():
+    with open(UPSTREAM) as f:
+        return json.load(f)['guests']
+
+
+def above_upstream(name, counts):
+    """Yields a sentence for each phase with more exits than upstream's."""
+    upstream = upstream_figures().get(name)
+    if upstream is None:
+        yield "there are no figures of upstream's to compare with"
+        return
+    for phase in PHASES:
+        ours = counts['phases'].get(phase, {}).get('exits_total')
+        theirs = upstream['phases'][phase]['exits_total']
+        if ours is None or ours > theirs:
+            yield ('%s: %s exits for hypercalls, upstream has %d'
+                   % (phase, ours, theirs))
+
+
+def keep_figures(measured, options):
+    """Writes and prints the counts."""
+    if not measured:
+        return
+    if options.record:
+        record = {
+            'about': "upstream QEMU's exits to userspace, see nested.py",
+            'command': 'tests/guest/run nested --record --qemu UPSTREAM_QEMU',
+            'qemu': qemu_version(options.qemu), 'accel': COMMON_ACCEL,
+            'guests': measured}
+        write_json(UPSTREAM, record)
+    else:
+        write_json(os.path.join(paths.BUILD, 'nested.json'),
+                   {'accel': COMMON_ACCEL, 'guests': measured})
+    upstream = {} if options.record else upstream_figures()
+    for name, counts in measured.items():
+        print('\n%s\n%s' % (name, report.exit_tables(
+            counts, upstream.get(name), PHASES)))
+    print()
+
+
+def qemu_version(qemu):
+    return subprocess.run([qemu, '--version'], capture_output=True, text=True,
+                          check=True).stdout.splitlines()[0]
+
+
+def write_json(path, value):
+    images.write_atomically(
+        path, (json.dumps(value, indent=1) + '\n').encode())

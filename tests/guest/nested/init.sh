@@ -1,0 +1,84 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# First process of the machine in the middle (L1): Linux with KVM, run by an
+# emulator, running Xen guests with the QEMU under test. The first disk is a
+# tar archive with a folder a guest; each holds "command", a shell script that
+# is QEMU's command line. What came of it goes back as a tar archive on the
+# second disk: the console, QEMU's messages and exit status, and what KVM's
+# trace points counted.
+
+/bin/busybox --install -s /bin 2>/dev/null
+export PATH=/bin
+mount -t proc none /proc
+mount -t sysfs none /sys
+mount -t devtmpfs none /dev 2>/dev/null
+mount -t tracefs none /sys/kernel/tracing
+dmesg -n 1
+
+T=/sys/kernel/tracing
+EXITS=$T/events/kvm/kvm_userspace_exit
+CALLS=$T/events/kvm/kvm_xen_hypercall
+# KVM_EXIT_XEN, as include/uapi/linux/kvm.h numbers it.
+EXIT_XEN=34
+
+say() { echo "XENEMU: $*"; }
+
+# Exits are counted by reason in the kernel, for there are many; hypercalls
+# and the exits that they cause are kept one by one, to be matched later.
+count_from_here() {
+    echo 0 > $T/tracing_on
+    echo '!hist:keys=reason' > $EXITS/trigger 2>/dev/null
+    echo 'hist:keys=reason:size=256' > $EXITS/trigger
+    echo "reason == $EXIT_XEN" > $EXITS/filter
+    echo 1 > $EXITS/enable
+    echo 1 > $CALLS/enable
+    echo > $T/trace
+    echo 1 > $T/tracing_on
+}
+
+# Answers the guest's console once, as the host does without nesting.
+answer_console() {
+    read -r line < hvc.out
+    case $line in
+    *"of $(cat nonce) speaks"*) cat answer > hvc.in ;;
+    esac
+}
+
+run_guest() {
+    cd "/plan/$1" || return
+    mkfifo hvc.in hvc.out
+    answer_console &
+    count_from_here
+    began=$(date +%s)
+    timeout -s KILL "$(cat limit)" sh ./command > qemu.log 2>&1
+    status=$?
+    echo 0 > $T/tracing_on
+    kill $! 2>/dev/null
+    mkdir -p "/results/$1"
+    echo "$status $began $(date +%s)" > "/results/$1/status"
+    cp console.log qemu.log written.img "/results/$1"
+    cat $EXITS/hist > "/results/$1/exits"
+    cat $T/trace > "/results/$1/trace"
+    cat $T/per_cpu/cpu*/stats > "/results/$1/trace-stats"
+    say "ran=$1 status=$status"
+}
+
+for module in /lib/modules/*.ko; do
+    insmod "$module" || say "error=insmod $module"
+done
+[ -c /dev/kvm ] || say "error=no /dev/kvm: $(dmesg | grep -i kvm | tail -n 1)"
+ifconfig lo 127.0.0.1
+mkdir -p /plan /results
+tar x -f /dev/vda -C /plan || say "error=no plan on the first disk"
+httpd -p 127.0.0.1:8000 -h /plan
+echo 16384 > $T/buffer_size_kb
+say "begin=$(uname -r)"
+for guest in $(ls /plan); do
+    run_guest "$guest"
+done
+cp /proc/cpuinfo /results
+dmesg > /results/dmesg
+tar c -f /dev/vdb -C /results . && sync
+say "end=$(ls /results | wc -l)"
+poweroff -f

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the harness prints: a line a test, the story of a failure, the total,
+and tables."""
+
+CONSOLE_TAIL = 30
+
+
+class Tally:
+    """Counts outcomes and tells of them as they come."""
+
+    def __init__(self, total):
+        self._total = total
+        self._counts = {'passed': 0, 'failed': 0, 'skipped': 0}
+
+    def add(self, outcome):
+        self._counts[outcome.word] += 1
+        done = sum(self._counts.values())
+        print('[%d/%d] %-28s %s in %.1f s%s'
+              % (done, self._total, outcome.name, outcome.word,
+                 outcome.seconds,
+                 ': ' + outcome.skipped if outcome.skipped else ''),
+              flush=True)
+        if outcome.reasons:
+            self._story(outcome)
+
+    @staticmethod
+    def _story(outcome):
+        for reason in outcome.reasons:
+            print('    ' + reason)
+        machine = outcome.machine
+        if machine:
+            for line in machine.errors.lines[-CONSOLE_TAIL:]:
+                print('    QEMU: ' + line)
+            lines = machine.serial.lines[-CONSOLE_TAIL:]
+            print('    --- last %d lines of the console (%s) ---'
+                  % (len(lines), machine.log_folder))
+            for line in lines:
+                print('    | ' + line)
+            print('    --- command ---\n    ' + machine.command_line(),
+                  flush=True)
+
+    def end(self):
+        """Prints the total; returns the exit status."""
+        print('%(passed)d passed, %(failed)d failed, %(skipped)d skipped'
+              % self._counts, flush=True)
+        return 1 if self._counts['failed'] or not self._counts['passed'] else 0
+
+
+def table(head, rows):
+    """Text columns: the first to the left, the others to the right."""
+    cells = [[str(c) for c in line] for line in [head] + rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(head))]
+    text = []
+    for number, line in enumerate(cells):
+        text.append('  '.join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths))).rstrip())
+        if number == 0:
+            text.append('-' * (sum(widths) + 2 * (len(widths) - 1)))
+    return '\n'.join(text)
+
+
+def exit_tables(counts, upstream, phases):
+    """A guest's exits by reason, and its hypercalls by phase and name, beside
+    upstream's where there are any."""
+    def exits_of(figures, phase, name):
+        return figures['phases'].get(phase, {}).get('exits', {}).get(name, 0)
+
+    rows = [[reason, count] + (
+        [upstream['userspace_exits'].get(reason, 0)] if upstream else [])
+        for reason, count in sorted(counts['userspace_exits'].items(),
+                                    key=lambda item: -item[1])]
+    versus = ['upstream'] if upstream else []
+    text = [table(['exit to userspace', 'whole run'] + versus, rows), '']
+
+    rows = []
+    for phase in phases:
+        of_phase = counts['phases'].get(phase)
+        if of_phase is None:
+            continue
+        theirs = upstream['phases'][phase] if upstream else None
+        rows.append([phase.upper(), of_phase['in_kernel_total'],
+                     of_phase['exits_total']]
+                    + ([theirs['exits_total']] if upstream else []))
+        names = set(of_phase['exits']) | set(of_phase['in_kernel'])
+        if upstream:
+            names |= set(theirs['exits'])
+        for name in sorted(names):
+            rows.append(['  ' + name, of_phase['in_kernel'].get(name, 0),
+                         of_phase['exits'].get(name, 0)]
+                        + ([exits_of(upstream, phase, name)]
+                           if upstream else []))
+    text.append(table(['hypercall', 'in the kernel', 'exits'] + versus, rows))
+    return '\n'.join(text)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a guest fetches over its network: files from memory, served on a port
+of the host's loopback interface that the kernel chooses. The guest reaches it
+through the user network's gateway."""
+import http.server
+import threading
+
+GATEWAY = '10.0.2.2'
+
+
+class WebServer:
+    """Serves while it is entered; thread-safe."""
+
+    def __init__(self):
+        self._files = {}
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                data = outer._files.get(self.path)
+                if data is None:
+                    self.send_error(404)
+                    return
+                self.send_response(200)
+                self.send_header('Content-Length', str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *args):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(('127.0.0.1', 0),
+                                                       Handler)
+        self._server.daemon_threads = True
+
+    def offer(self, name, data):
+        """Returns the address under which a guest finds @data."""
+        self._files['/' + name] = data
+        return 'http://%s:%d/%s' % (GATEWAY, self._server.server_port, name)
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever,
+                         daemon=True).start()
+        return self
+
+    def __exit__(self, *exc):
+        self._server.shutdown()
+        self._server.server_close()
