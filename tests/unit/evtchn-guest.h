@@ -10,6 +10,7 @@
 #ifndef TESTS_UNIT_EVTCHN_GUEST_H
 #define TESTS_UNIT_EVTCHN_GUEST_H
 
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdbool.h>
 #include <errno.h>

@@ -72,7 +72,7 @@ static int evtchn_2l_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
     void *shared = e->shared_info;
 
     f->port = port;
-    if (e->kernel_delivery && event == EVTCHN_RAISE && !f->in_memory) {
+    if (e->kernel_delivery && event == EVTCHN_RAISE && !f->slow) {
         v->stats.kernel++;
         f->kernel = true;
         f->vcpu = v->index;

@@ -150,9 +150,8 @@ struct XenEvtchnBackend {
  */
 typedef struct XenEvtchnFrame {
     /* in */
-    bool slow;                  /* configuration lock is held */
+    bool slow;                  /* configuration lock is held; in memory */
     bool park;                  /* pages cannot be had: do what is possible */
-    bool in_memory;             /* not through kernel_deliver */
     /* out */
     bool upcall;                /* raise_upcall(vcpu) */
     bool kernel;                /* kernel_deliver(port, vcpu) */

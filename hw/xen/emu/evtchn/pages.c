@@ -137,26 +137,13 @@ int evtchn_page_refresh(XenEvtchn *e, XenEvtchnPage *p)
     return evtchn_page_set(e, p, p->page.gpa, p->page.len);
 }
 
-static bool evtchn_page_in_range(const XenEvtchnPage *p, uint64_t gpa,
-                                 uint64_t len)
-{
-    const XenGuestPage *page = &p->page;
-
-    /* gpa + len may be 2^64 */
-    if (page->gpa == XEN_GPA_NONE || !len) {
-        return false;
-    }
-    return page->gpa >= gpa ? page->gpa - gpa < len
-                            : gpa - page->gpa < page->len;
-}
-
 static unsigned evtchn_page_make_stale(XenEvtchn *e, XenEvtchnPage *p,
                                        uint64_t gpa, uint64_t len,
                                        GArray **unpin)
 {
     XenGuestPage old = p->page;
 
-    if (!evtchn_page_in_range(p, gpa, len) || !old.hva) {
+    if (!xen_guest_page_overlaps(&p->page, gpa, len) || !old.hva) {
         return 0;
     }
     evtchn_lock_page_users(e, p);

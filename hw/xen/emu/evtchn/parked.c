@@ -21,7 +21,7 @@ void evtchn_park(XenEvtchn *e, const XenEvtchnHeld *held, XenEvtchnPort *p)
 static void evtchn_replay_port(XenEvtchn *e, uint32_t port,
                                XenEvtchnBatch *batch)
 {
-    XenEvtchnFrame f = { .slow = true, .in_memory = true };
+    XenEvtchnFrame f = { .slow = true };
     XenEvtchnPort *p = evtchn_open_port(e, port);
     XenEvtchnHeld held;
     int ret;

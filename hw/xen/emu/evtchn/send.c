@@ -21,8 +21,10 @@ int evtchn_finish(XenEvtchn *e, const XenEvtchnFrame *f, int ret)
     if (f->upcall) {
         e->ops->raise_upcall(e->opaque, f->vcpu);
     }
-    if (evtchn_unlikely(f->kernel)) {
-        ret = e->ops->kernel_deliver(e->opaque, f->port, f->vcpu);
+    if (evtchn_unlikely(f->kernel) &&
+        e->ops->kernel_deliver(e->opaque, f->port, f->vcpu) < 0) {
+        /* The slow frame delivers in memory, and so does not come here. */
+        ret = -EWOULDBLOCK;
     }
     if (evtchn_unlikely(f->wake)) {
         XenEvtchnBatch batch = { 0 };

@@ -13,7 +13,10 @@
  * Errors
  * ------
  * Functions return 0 or a negative errno, which is Xen's error code for the
- * same case.  A failed operation has changed nothing.
+ * same case.  A failed operation has changed nothing.  As in Xen, a port is
+ * "valid" when it is in the ABI's range and below the end of the bucket with
+ * the highest port that was ever open; a valid port that is closed (0 is one)
+ * can be asked for its status and be unmasked.
  *
  * Fast and slow
  * -------------
@@ -76,7 +79,11 @@ typedef struct XenEvtchnPortInfo {
     uint8_t type;           /* EVTCHNSTAT_* */
     uint8_t priority;       /* 0 (most urgent) .. 15; 7 unless set */
     uint16_t vcpu;          /* notified vCPU */
-    uint32_t val;           /* remote port, PIRQ or VIRQ number by type; 0 */
+    /*
+     * Remote port, PIRQ or VIRQ number by type.  Unbound: 0, or the id of a
+     * third domain that the guest waits for, which never comes.
+     */
+    uint32_t val;
     bool to_backend;        /* unbound, interdomain: the peer is QEMU */
     bool pending, masked;   /* as the guest's memory says; out only */
     bool linked, busy;      /* FIFO; out only */
@@ -105,7 +112,9 @@ typedef struct XenEvtchnOps {
 
     /*
      * Optional: deliver a 2-level event in the kernel instead of in memory.
-     * Used while xen_evtchn_set_kernel_delivery() is on.  May sleep.
+     * Used while xen_evtchn_set_kernel_delivery() is on, by the fast
+     * functions; no lock is held.  Negative: it could not; the fast function
+     * then gives -EWOULDBLOCK and the slow one delivers in memory.
      */
     int (*kernel_deliver)(void *opaque, uint32_t port, unsigned vcpu);
 
@@ -113,8 +122,9 @@ typedef struct XenEvtchnOps {
      * Optional: a port was bound, changed its vCPU, or is about to be closed
      * (@info->type is then EVTCHNSTAT_closed, the rest as it was).  Lets the
      * accelerator hand the port to the kernel and take it back.  Called with
-     * the configuration lock held and no vCPU lock.  @cookie is the back
-     * end's, where the port is connected to one, else NULL.
+     * the configuration lock held and no vCPU lock, so it may call nothing
+     * here but what is said to be lock-free.  @cookie is the back end's,
+     * where the port is connected to one, else NULL.
      */
     void (*port_changed)(void *opaque, const XenEvtchnPortInfo *info,
                          void *cookie);
@@ -165,7 +175,8 @@ void xen_evtchn_set_vcpu_present(XenEvtchn *e, unsigned vcpu, bool present);
  * The vcpu_info of @vcpu is at @gpa; XEN_GPA_NONE for nowhere.  As Xen does,
  * the new place gets every selector bit and the upcall flag set, so that
  * nothing raised earlier is lost (@mark_all; false when restoring state).
- * -EINVAL: no RAM there; nothing changed.
+ * -EINVAL: no RAM there, or it crosses a page; -ENXIO: not aligned to the
+ * guest's word; -ENOENT: no such vCPU; nothing changed.
  */
 int xen_evtchn_set_vcpu_info(XenEvtchn *e, unsigned vcpu, uint64_t gpa,
                              bool mark_all);
@@ -173,17 +184,21 @@ int xen_evtchn_set_vcpu_info(XenEvtchn *e, unsigned vcpu, uint64_t gpa,
 void xen_evtchn_set_vcpu_info_fixed(XenEvtchn *e, unsigned vcpu, void *hva,
                                     bool mark_all);
 /*
- * Address of the vcpu_info of @vcpu or NULL; valid until the next change or
+ * Address of the vcpu_info of @vcpu or NULL, lock-free; valid until the next change or
  * invalidation, so only for peeking (is an upcall pending?).
  */
 void *xen_evtchn_peek_vcpu_info(XenEvtchn *e, unsigned vcpu);
-/* evtchn_upcall_pending of @vcpu is set.  Any thread, lock-free. */
+/* evtchn_upcall_pending of @vcpu is set.  Any thread; the vCPU's lock. */
 bool xen_evtchn_upcall_pending(XenEvtchn *e, unsigned vcpu);
 
 /*
  * Guest physical memory at [gpa, gpa + len) is no longer what it was.  Looks
  * first, without a vCPU lock, whether any page lies there; only then takes
- * all vCPU locks for a moment.  Returns the number of pages made stale.
+ * the locks of the vCPUs that use it for a moment.  Returns the number of
+ * pages made stale.  Any thread, also with the big QEMU lock; never waits for
+ * a page to be pinned, except behind a fourth invalidation in a row.  Call it
+ * when `pin` already sees the new memory, or a refresh could bring back the
+ * old.
  */
 unsigned xen_evtchn_invalidate(XenEvtchn *e, uint64_t gpa, uint64_t len);
 /* Memory was added or came back: tries the parked events again. */
@@ -261,9 +276,11 @@ XenEvtchnBackend *xen_evtchn_backend_new(XenEvtchn *e, void *cookie);
 void xen_evtchn_backend_free(XenEvtchnBackend *be);
 /*
  * Connects @be to @guest_port, which must be unbound with QEMU as its remote,
- * or (after migration) already inter-domain with a back end that is gone.
- * Returns the back end's own port number (> 0), -ESRCH: wrong @domid,
- * -EINVAL: not such a port, -ENOSPC.
+ * or (after migration) already inter-domain with a back end that is gone; it
+ * gets that one's number then.  As in Xen, @be is signalled once, for what
+ * the guest sent before.  Returns the back end's own port number (> 0),
+ * -ESRCH: wrong @domid, -EINVAL: not such a port, -EBUSY: @be is connected,
+ * -ENOSPC.
  */
 int xen_evtchn_backend_bind(XenEvtchnBackend *be, uint16_t domid,
                             uint32_t guest_port);
@@ -281,10 +298,13 @@ uint32_t xen_evtchn_backend_guest_port(const XenEvtchnBackend *be);
  *     if (ret == 0) { sleep until wake_poller(vcpu), a kick, or time-out }
  *     xen_evtchn_poll_end(e, vcpu);
  *
- * begin returns 1 when one of @ports is pending or an upcall is (do not
- * sleep), 0 when the vCPU is now registered as a poller of exactly these
- * ports, -EINVAL: too many ports or a number out of range.  Called by the
- * vCPU's own thread.  No event that becomes pending after begin is missed.
+ * begin returns 1 when one of @ports is pending (do not sleep; end need not be
+ * called, but may), 0 when the vCPU is now registered as a poller of exactly
+ * these ports, -EINVAL: too many ports or one that is not open.  Called by the
+ * vCPU's own thread.  No event that becomes pending after begin is missed,
+ * masked ones included.  Whether an upcall would interrupt the sleep is the
+ * caller's to say, as for HLT: a guest that polls with interrupts off must
+ * not be woken by one.
  */
 int xen_evtchn_poll_begin(XenEvtchn *e, unsigned vcpu, const uint32_t *ports,
                           unsigned nr);
@@ -304,17 +324,25 @@ bool xen_evtchn_port_info(XenEvtchn *e, uint32_t port,
 void xen_evtchn_stats(XenEvtchn *e, unsigned vcpu, XenEvtchnStats *stats);
 
 /*
- * Restoring: clear, then ports one by one, then finish.  restore_port gives
+ * Restoring: begin, then ports and FIFO set-up in any order, then finish.
+ * begin closes all ports and gives up all back ends' numbers without touching
+ * guest memory, which may be the new one already.  restore_port gives
  * -EINVAL for a state that the engine could not have saved (bad type, vCPU,
  * priority, VIRQ, PIRQ bound twice, a port out of range), -EEXIST: open.
- * finish checks the pairs of loop-back channels: -EINVAL.  After a failure the
- * caller gives up the load; the engine stays safe to use.
+ * finish checks the pairs of loop-back channels and that the ABI has all the
+ * ports: -EINVAL, and all ports are closed.  After a failure the caller gives
+ * up the load; the engine stays safe to use.
  */
 void xen_evtchn_restore_begin(XenEvtchn *e);
 int xen_evtchn_restore_port(XenEvtchn *e, const XenEvtchnPortInfo *info);
 int xen_evtchn_restore_finish(XenEvtchn *e);
 
-/* FIFO set-up for migration; gpa XEN_GPA_NONE: none. */
+/*
+ * FIFO set-up for migration; gpa XEN_GPA_NONE: none.  Restoring any of it
+ * makes the engine use the FIFO ABI; -EINVAL: not as it could have been
+ * saved.  The pages are looked up when they are first needed, so memory may
+ * arrive later.
+ */
 uint64_t xen_evtchn_fifo_control_gpa(XenEvtchn *e, unsigned vcpu);
 unsigned xen_evtchn_fifo_nr_array_pages(XenEvtchn *e);
 uint64_t xen_evtchn_fifo_array_gfn(XenEvtchn *e, unsigned index);

@@ -66,8 +66,10 @@ static inline void *xen_guest_page_check(const XenGuestPage *page)
 static inline bool xen_guest_page_overlaps(const XenGuestPage *page,
                                            uint64_t gpa, uint64_t len)
 {
-    return page->gpa != XEN_GPA_NONE && page->gpa < gpa + len &&
-           gpa < page->gpa + page->len;
+    /* gpa + len may be 2^64 */
+    return page->gpa != XEN_GPA_NONE &&
+           (page->gpa >= gpa ? page->gpa - gpa < len
+                             : gpa - page->gpa < page->len && len);
 }
 
 #endif
