@@ -203,20 +203,32 @@ static void write_area(XenRunstate *r)
                          &area);
 }
 
+/*
+ * The address is set before the memory is looked up, under the lock that
+ * xen_runstate_invalidate() takes: an invalidation either sees the address, and
+ * then waits for the lookup and undoes it, or came before and the lookup finds
+ * the new memory.
+ */
 static int place_area(XenRunstate *r, uint64_t gpa, bool take_sums)
 {
     const XenGuestLayout *layout = xen_emu_layout();
     XenGuestPage part[2];
-
-    xen_guest_page_init(&part[0]);
-    xen_guest_page_init(&part[1]);
-    if (gpa != XEN_GPA_NONE &&
-        (gpa > UINT64_MAX - layout->runstate_size ||
-         !pin_parts(part, gpa, layout))) {
-        return -EINVAL;
-    }
+    uint64_t old_gpa;
 
     QEMU_LOCK_GUARD(&r->lock);
+    old_gpa = r->gpa;
+    xen_guest_page_init(&part[0]);
+    xen_guest_page_init(&part[1]);
+    if (gpa != XEN_GPA_NONE) {
+        qatomic_set_mb(&r->gpa, gpa);
+        if (gpa > UINT64_MAX - layout->runstate_size ||
+            !pin_parts(part, gpa, layout)) {
+            /* What the old place may have missed meanwhile is looked up. */
+            unpin_parts(r->part);
+            qatomic_set(&r->gpa, old_gpa);
+            return -EINVAL;
+        }
+    }
     unpin_parts(r->part);
     memcpy(r->part, part, sizeof(part));
     qatomic_set(&r->gpa, gpa);
@@ -305,8 +317,10 @@ size_t xen_runstate_get(XenRunstate *r, void *buf)
 
 void xen_runstate_invalidate(XenRunstate *r, uint64_t gpa, uint64_t len)
 {
-    uint64_t area = qatomic_read(&r->gpa);
+    uint64_t area;
 
+    smp_mb();       /* the new memory is in place before we look */
+    area = qatomic_read(&r->gpa);
     if (area == XEN_GPA_NONE || area >= gpa + len ||
         gpa >= area + XEN_RUNSTATE_MAX_SIZE) {
         return;
