@@ -43,7 +43,11 @@ int xen_vcpu_set_time_area(XenVcpu *v, uint64_t gpa);
 int xen_vcpu_set_runstate_area(XenVcpu *v, uint64_t gpa);
 int xen_vcpu_set_upcall_vector(XenVcpu *v, uint8_t vector);
 
-/* The timer VIRQ of @v was bound to @port, or closed (0): kernel timers. */
+/*
+ * The timer VIRQ of @v was bound to @port, or closed (0): kernel timers.  Waits
+ * for a delivery of the timer that is under way, so no lock of the engine may
+ * be held.  In the vCPU's own thread it is done on return.
+ */
 void xen_vcpu_timer_port_changed(XenVcpu *v, uint32_t port);
 
 void xen_vcpu_soft_reset(XenVcpu *v);
