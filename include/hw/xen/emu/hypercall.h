@@ -22,7 +22,12 @@ typedef struct XenHypercall {
     uint64_t arg[6];        /* a 32-bit caller's are zero-extended */
     bool long_mode;         /* the caller executes 64-bit code */
     uint8_t cpl;
-    bool restart;           /* out: run the instruction again (preempted) */
+    bool can_restart;       /* in: the accelerator knows how to restart */
+    /*
+     * out: the call was preempted.  Load the argument registers from arg[] and
+     * run the instruction again; the value returned means nothing.
+     */
+    bool restart;
 } XenHypercall;
 
 /* Returns what goes to RAX/EAX. */

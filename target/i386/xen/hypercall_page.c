@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The hypercall page: code that Xen puts into a page of the guest's
+ *
+ * Hypercall n is called at offset 32 n.  The code loads the number and executes
+ * the trap instruction of the CPU's vendor; the guest need not know which.
+ */
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "qemu/main-loop.h"
+#include "exec/address-spaces.h"
+#include "hw/xen/emu/emu.h"
+#include "cpu.h"
+#include "internal.h"
+#include "trace.h"
+
+#define STUB_SIZE   32
+#define NR_STUBS    (XEN_EMU_PAGE_SIZE / STUB_SIZE)
+
+static const uint8_t vmcall[] = { 0x0f, 0x01, 0xc1 };
+static const uint8_t vmmcall[] = { 0x0f, 0x01, 0xd9 };
+
+/* mov $nr, %eax; vm[m]call; ret */
+static void put_stub(uint8_t *p, uint32_t nr, const uint8_t trap[3])
+{
+    p[0] = 0xb8;
+    stl_le_p(p + 1, nr);
+    memcpy(p + 5, trap, 3);
+    p[8] = 0xc3;
+}
+
+/* A hypercall that cannot be called like a function: ud2. */
+static void put_undefined(uint8_t *p)
+{
+    p[0] = 0x0f;
+    p[1] = 0x0b;
+}
+
+int xen_hypercall_page_write(CPUState *cs, uint64_t msr_value, bool long_mode)
+{
+    const MemTxAttrs attrs = { .memory = 1 };
+    uint64_t gpa = msr_value & ~(uint64_t)(XEN_EMU_PAGE_SIZE - 1);
+    bool intel = IS_INTEL_CPU(&X86_CPU(cs)->env);
+    uint8_t page[XEN_EMU_PAGE_SIZE];
+
+    /* The low bits choose a page; CPUID says that there is one. */
+    if (gpa != msr_value) {
+        return -EFAULT;
+    }
+
+    memset(page, 0xcc, sizeof(page));       /* int3 between the stubs */
+    for (unsigned nr = 0; nr < NR_STUBS; nr++) {
+        if (nr == __HYPERVISOR_iret) {
+            put_undefined(page + nr * STUB_SIZE);
+        } else {
+            put_stub(page + nr * STUB_SIZE, nr, intel ? vmcall : vmmcall);
+        }
+    }
+    if (address_space_write(&address_space_memory, gpa, attrs, page,
+                            sizeof(page)) != MEMTX_OK) {
+        return -EFAULT;
+    }
+    trace_xen_hypercall_page(cs->cpu_index, gpa, long_mode, intel);
+
+    BQL_LOCK_GUARD();
+    return xen_emu_set_long_mode(long_mode) ? -EFAULT : 0;
+}

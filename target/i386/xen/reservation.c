@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Ballooning: XENMEM_decrease_reservation, _populate_physmap and friends
+ *
+ * RAM stays part of the machine.  A page that the guest gives back is discarded
+ * on the host, and reads as zeroes if the guest touches it nevertheless; taking
+ * it again needs nothing.  So there is nothing to count or to migrate.
+ */
+#include "qemu/osdep.h"
+#include "exec/address-spaces.h"
+#include "exec/ramblock.h"
+#include "hw/i386/kvm/xen_overlay.h"
+#include "hw/xen/emu/emu.h"
+#include "qemu/main-loop.h"
+#include "system/hostmem.h"
+#include "system/kvm_xen.h"
+#include "compat.h"
+#include "internal.h"
+#include "memory_op.h"
+
+#include "hw/xen/interface/memory.h"
+
+#define CMD_BITS            6
+/* Unprivileged domains get no larger extents from Xen: 2 MiB. */
+#define MAX_EXTENT_ORDER    9
+
+/*
+ * The guest's own RAM that holds frame @gfn, with a reference, or .mr NULL.
+ * That memory comes from memory back ends; Xen's pages and ROMs do not.
+ */
+static MemoryRegionSection find_ram(uint64_t gfn)
+{
+    MemoryRegionSection section = { };
+
+    if (gfn > UINT64_MAX >> XEN_EMU_PAGE_SHIFT) {
+        return section;
+    }
+    section = memory_region_find(get_system_memory(),
+                                 gfn << XEN_EMU_PAGE_SHIFT, XEN_EMU_PAGE_SIZE);
+    if (section.mr && (!memory_region_is_ram(section.mr) ||
+                       !object_dynamic_cast(section.mr->owner,
+                                            TYPE_MEMORY_BACKEND) ||
+                       int128_get64(section.size) < XEN_EMU_PAGE_SIZE)) {
+        memory_region_unref(section.mr);
+        section.mr = NULL;
+    }
+    return section;
+}
+
+static bool is_guest_ram(uint64_t gfn)
+{
+    MemoryRegionSection section = find_ram(gfn);
+
+    if (section.mr) {
+        memory_region_unref(section.mr);
+    }
+    return section.mr;
+}
+
+/* False: no RAM there.  Where discarding is impossible the page just stays. */
+static bool give_back(uint64_t gfn)
+{
+    MemoryRegionSection section = find_ram(gfn);
+
+    if (!section.mr) {
+        return false;
+    }
+    if (!ram_block_discard_is_disabled() &&
+        qemu_ram_pagesize(section.mr->ram_block) == XEN_EMU_PAGE_SIZE) {
+        ram_block_discard_range(section.mr->ram_block,
+                                section.offset_within_region,
+                                XEN_EMU_PAGE_SIZE);
+    }
+    memory_region_unref(section.mr);
+    return true;
+}
+
+static bool is_shared_info(uint64_t gfn)
+{
+    MemoryRegionSection section = { };
+    bool found = false;
+
+    if (gfn <= UINT64_MAX >> XEN_EMU_PAGE_SHIFT) {
+        section = memory_region_find(get_system_memory(),
+                                     gfn << XEN_EMU_PAGE_SHIFT,
+                                     XEN_EMU_PAGE_SIZE);
+    }
+    if (section.mr) {
+        found = memory_region_is_ram(section.mr) &&
+                memory_region_get_ram_ptr(section.mr) ==
+                xen_overlay_get_shinfo_ptr();
+        memory_region_unref(section.mr);
+    }
+    return found;
+}
+
+static bool do_extent(uint32_t cmd, uint64_t gfn, uint32_t order)
+{
+    for (uint64_t i = 0; i < 1ull << order; i++) {
+        if (cmd == XENMEM_decrease_reservation ? !give_back(gfn + i)
+                                               : !is_guest_ram(gfn + i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int64_t xen_memory_reservation(XenHypercall *hc, uint32_t cmd, uint32_t start)
+{
+    uint64_t gva = hc->arg[1];
+    uint64_t extents, nr;
+    uint32_t order;
+    domid_t domid;
+
+    if (hc->long_mode) {
+        xen_memory_reservation_t op;
+
+        if (XEN_GET(hc, &op, gva)) {
+            return start;
+        }
+        extents = (uintptr_t)op.extent_start.p;
+        nr = op.nr_extents;
+        order = op.extent_order;
+        domid = op.domid;
+    } else {
+        XenCompatMemoryReservation op;
+
+        if (XEN_GET(hc, &op, gva)) {
+            return start;
+        }
+        extents = op.extent_start;
+        nr = op.nr_extents;
+        order = op.extent_order;
+        domid = op.domid;
+    }
+
+    /* The count must fit above the command, for a preempted call. */
+    if (nr > UINT32_MAX >> CMD_BITS || start >= nr ||
+        order > MAX_EXTENT_ORDER || !xen_domid_is_self(domid)) {
+        return start;
+    }
+    if (cmd == XENMEM_increase_reservation) {
+        return start;       /* memory of no address: not in an HVM guest */
+    }
+
+    for (uint32_t i = start; i < nr; i++) {
+        uint64_t gfn;
+
+        if (xen_hypercall_preempt(hc, i - start)) {
+            hc->arg[0] = cmd | i << CMD_BITS;
+            hc->restart = true;
+            return 0;
+        }
+        if (xen_get_long(hc, &gfn, extents, i) ||
+            !do_extent(cmd, gfn, order)) {
+            return i;
+        }
+    }
+    return nr;
+}
+
+int xen_memory_remove(XenHypercall *hc, uint64_t gva)
+{
+    domid_t domid;
+    uint64_t gfn;
+
+    if (hc->long_mode) {
+        xen_remove_from_physmap_t op;
+
+        if (XEN_GET(hc, &op, gva)) {
+            return -EFAULT;
+        }
+        domid = op.domid;
+        gfn = op.gpfn;
+    } else {
+        XenCompatRemoveFromPhysmap op;
+
+        if (XEN_GET(hc, &op, gva)) {
+            return -EFAULT;
+        }
+        domid = op.domid;
+        gfn = op.gpfn;
+    }
+    if (!xen_domid_is_self(domid)) {
+        return domid == DOMID_QEMU ? -EPERM : -ESRCH;
+    }
+    if (is_shared_info(gfn)) {
+        BQL_LOCK_GUARD();
+        return xen_overlay_map_shinfo_page(XEN_GPA_NONE);
+    }
+    return give_back(gfn) ? 0 : -ENOENT;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * HYPERVISOR_sched_op: yield, sleep, shut down
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "hw/xen/emu/emu.h"
+#include "system/cpus.h"
+#include "system/kvm_xen.h"
+#include "system/runstate.h"
+#include "system/watchdog.h"
+#include "cpu.h"
+#include "compat.h"
+#include "internal.h"
+#include "trace.h"
+
+#include "hw/xen/interface/sched.h"
+
+QEMU_BUILD_BUG_ON(sizeof(sched_shutdown_t) != 4);
+QEMU_BUILD_BUG_ON(sizeof(sched_remote_shutdown_t) != 8);
+QEMU_BUILD_BUG_ON(sizeof(sched_watchdog_t) != 8);
+
+/*
+ * Sleeps until one of @ports is pending, an upcall is, the vCPU is wanted for
+ * something else, or Xen's system time is @timeout_ns (0: never).
+ */
+static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
+                            unsigned nr_ports, uint64_t timeout_ns)
+{
+    XenAccelOps *accel = xen_emu->accel;
+    unsigned vcpu = hc->cs->cpu_index;
+    int64_t wait_ns = -1;
+    int ret;
+
+    ret = xen_evtchn_poll_begin(xen_emu->evtchn, vcpu, ports, nr_ports);
+    if (ret < 0) {
+        return ret;
+    }
+    if (ret == 0) {
+        if (timeout_ns) {
+            uint64_t now = accel->system_time();
+
+            wait_ns = timeout_ns > now ?
+                      MIN(timeout_ns - now, (uint64_t)INT64_MAX) : 0;
+        }
+        if (!accel->sleep) {
+            /* Waking up for nothing is allowed: the guest asks again. */
+            g_thread_yield();
+        } else if (wait_ns) {
+            accel->sleep(hc->cs, wait_ns);
+        }
+    }
+    xen_evtchn_poll_end(xen_emu->evtchn, vcpu);
+    return 0;
+}
+
+static int poll_ports(XenHypercall *hc, uint64_t gva)
+{
+    uint32_t ports[XEN_EVTCHN_MAX_POLL];
+    uint64_t ports_gva, timeout_ns;
+    uint32_t nr_ports;
+    int ret;
+
+    if (hc->long_mode) {
+        sched_poll_t op;
+
+        if (XEN_GET(hc, &op, gva)) {
+            return -EFAULT;
+        }
+        ports_gva = (uintptr_t)op.ports.p;
+        nr_ports = op.nr_ports;
+        timeout_ns = op.timeout;
+    } else {
+        XenCompatSchedPoll op;
+
+        if (XEN_GET(hc, &op, gva)) {
+            return -EFAULT;
+        }
+        ports_gva = op.ports;
+        nr_ports = op.nr_ports;
+        timeout_ns = op.timeout;
+    }
+
+    if (nr_ports > XEN_EVTCHN_MAX_POLL) {
+        return -EINVAL;
+    }
+    if (xen_copy_from_guest(hc, ports, ports_gva, nr_ports * sizeof(*ports))) {
+        return -EFAULT;
+    }
+    ret = sleep_for_events(hc, ports, nr_ports, timeout_ns);
+    trace_xen_poll(hc->cs->cpu_index, nr_ports, timeout_ns, ret);
+    return ret;
+}
+
+/*
+ * Xen stops all vCPUs at once and never returns; QEMU's main loop stops them a
+ * moment later.  This one stops here, so that the guest does not see the call
+ * return and take it for a failure.
+ */
+static int shut_down(uint32_t reason)
+{
+    BQL_LOCK_GUARD();
+    trace_xen_shutdown(reason);
+
+    switch (reason) {
+    case SHUTDOWN_reboot:
+        qemu_system_reset_request(SHUTDOWN_CAUSE_GUEST_RESET);
+        break;
+    case SHUTDOWN_suspend:
+        /*
+         * The user saves the VM, or not, and resumes it.  Migration keeps all
+         * that the guest would have to set up anew after Xen's suspend, so
+         * the guest is told that nothing happened: 1 is "cancelled".
+         */
+        qemu_system_vmstop_request_prepare();
+        qemu_system_vmstop_request(RUN_STATE_PAUSED);
+        cpu_stop_current();
+        return 1;
+    case SHUTDOWN_crash:
+        qemu_system_guest_panicked(NULL);
+        return 0;
+    case SHUTDOWN_watchdog:
+        watchdog_perform_action();
+        break;
+    case SHUTDOWN_soft_reset:
+        /* The guest goes on at once: it is about to start a new kernel. */
+        return xen_emu_soft_reset();
+    default:
+        /* Xen takes any number, and its tools destroy the domain then. */
+        qemu_system_shutdown_request(SHUTDOWN_CAUSE_GUEST_SHUTDOWN);
+        break;
+    }
+    cpu_stop_current();
+    return 0;
+}
+
+static int shutdown_op(XenHypercall *hc, uint64_t gva)
+{
+    sched_shutdown_t op;
+
+    return XEN_GET(hc, &op, gva) ? -EFAULT : shut_down((uint8_t)op.reason);
+}
+
+static int remote_shutdown(XenHypercall *hc, uint64_t gva)
+{
+    sched_remote_shutdown_t op;
+
+    if (XEN_GET(hc, &op, gva)) {
+        return -EFAULT;
+    }
+    /* A toolstack's operation, even on oneself. */
+    return xen_domid_is_self(op.domain_id) || op.domain_id == DOMID_QEMU ?
+           -EPERM : -ESRCH;
+}
+
+int64_t xen_hcall_sched_op(XenHypercall *hc)
+{
+    uint32_t cmd = hc->arg[0];
+    uint64_t gva = hc->arg[1];
+
+    switch (cmd) {
+    case SCHEDOP_yield:
+        g_thread_yield();
+        return 0;
+    case SCHEDOP_block:
+        return sleep_for_events(hc, NULL, 0, 0);
+    case SCHEDOP_shutdown:
+        return shutdown_op(hc, gva);
+    case SCHEDOP_poll:
+        return poll_ports(hc, gva);
+    case SCHEDOP_remote_shutdown:
+        return remote_shutdown(hc, gva);
+    case SCHEDOP_pin_override:
+        return -EPERM;
+    default:
+        return xen_hypercall_unimplemented(hc);
+    }
+}
