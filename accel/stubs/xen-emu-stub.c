@@ -5,6 +5,7 @@
 #include "qemu/osdep.h"
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/time.h"
+#include "hw/xen/emu/upcall.h"
 
 void xen_emu_add_accel_properties(ObjectClass *oc)
 {
@@ -16,5 +17,15 @@ int xen_emu_accel_ready(Object *accel)
 }
 
 void xen_runstate_halted(CPUState *cs, bool halted)
+{
+}
+
+/* Interrupt controllers ask these; no callback has a line. */
+bool xen_upcall_level_asserted(void)
+{
+    return false;
+}
+
+void xen_upcall_update_level(void)
 {
 }

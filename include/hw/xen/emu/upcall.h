@@ -37,6 +37,16 @@ void xen_upcall_raise(unsigned vcpu);
 void xen_upcall_update_level(void);
 /* The line may be high, worth a look after each exit.  Any thread. */
 bool xen_upcall_level_asserted(void);
+/*
+ * The guest tells an interrupt controller that it handled an interrupt: before
+ * that looks at its lines again, ours may have to fall.  BQL.
+ */
+static inline void xen_upcall_guest_eoi(void)
+{
+    if (xen_upcall_level_asserted()) {
+        xen_upcall_update_level();
+    }
+}
 
 /*
  * A device moves GSI @gsi, which may be the callback's: returns the level that
