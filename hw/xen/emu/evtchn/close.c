@@ -8,6 +8,22 @@
  */
 #define RESET_CHUNK     512
 
+/* The other end of a loop-back channel is unbound again. */
+static void evtchn_detach_peer(XenEvtchn *e, uint32_t port,
+                               const XenEvtchnPort *p)
+{
+    uint32_t number = evtchn_state(p).val;
+
+    /* Not whole only while a state is loaded that will be refused. */
+    if (evtchn_pair_is_whole(e, port, p)) {
+        XenEvtchnPort *peer = evtchn_make_port(e, number);
+
+        evtchn_change_state(e, peer, (XenEvtchnState) {
+                                .type = EVTCHNSTAT_unbound });
+        evtchn_report_port(e, number, peer, EVTCHNSTAT_unbound);
+    }
+}
+
 /* Removes @p from where others find it, so that nothing names it any more. */
 static void evtchn_detach_port(XenEvtchn *e, uint32_t port, XenEvtchnPort *p)
 {
@@ -29,11 +45,7 @@ static void evtchn_detach_port(XenEvtchn *e, uint32_t port, XenEvtchnPort *p)
         if (s.to_backend) {
             evtchn_backend_disconnect(e, p);
         } else {
-            XenEvtchnPort *peer = evtchn_make_port(e, s.val);
-
-            evtchn_change_state(e, peer, (XenEvtchnState) {
-                                    .type = EVTCHNSTAT_unbound });
-            evtchn_report_port(e, s.val, peer, EVTCHNSTAT_unbound);
+            evtchn_detach_peer(e, port, p);
         }
         break;
     }

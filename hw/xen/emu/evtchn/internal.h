@@ -309,6 +309,9 @@ void evtchn_unlock_all_vcpus(XenEvtchn *e);
 bool evtchn_port_is_valid(XenEvtchn *e, uint32_t port);
 /* An open port or NULL. */
 XenEvtchnPort *evtchn_open_port(XenEvtchn *e, uint32_t port);
+/* The port that @p, a loop-back channel's end, names as its peer names it. */
+bool evtchn_pair_is_whole(XenEvtchn *e, uint32_t port,
+                          const XenEvtchnPort *p);
 /* Makes @p's bucket exist; @port is below EVTCHN_MAX_PORTS. */
 XenEvtchnPort *evtchn_make_port(XenEvtchn *e, uint32_t port);
 /* Opens the lowest free port.  -ENOSPC. */

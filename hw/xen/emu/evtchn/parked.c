@@ -40,6 +40,18 @@ static void evtchn_replay_port(XenEvtchn *e, uint32_t port,
     }
 }
 
+/* Once for all, so that no page is looked for again for each event. */
+static void evtchn_refresh_all(XenEvtchn *e)
+{
+    for (unsigned i = 0; i < e->max_vcpus; i++) {
+        evtchn_page_refresh(e, &e->vcpus[i].info);
+        evtchn_page_refresh(e, &e->vcpus[i].control);
+    }
+    for (unsigned i = 0; i < e->nr_array_pages; i++) {
+        evtchn_page_refresh(e, &e->array[i]);
+    }
+}
+
 void evtchn_replay_parked(XenEvtchn *e, XenEvtchnBatch *batch)
 {
     uint32_t end;
@@ -47,6 +59,7 @@ void evtchn_replay_parked(XenEvtchn *e, XenEvtchnBatch *batch)
     if (!__atomic_load_n(&e->nr_parked, __ATOMIC_RELAXED)) {
         return;
     }
+    evtchn_refresh_all(e);
     end = xen_idmap_end(&e->used_ports);
     for (uint32_t port = 1; port < end; port++) {
         evtchn_replay_port(e, port, batch);
@@ -61,13 +74,6 @@ void xen_evtchn_retry_parked(XenEvtchn *e)
         return;
     }
     pthread_mutex_lock(&e->config);
-    for (unsigned i = 0; i < e->max_vcpus; i++) {
-        evtchn_page_refresh(e, &e->vcpus[i].info);
-        evtchn_page_refresh(e, &e->vcpus[i].control);
-    }
-    for (unsigned i = 0; i < e->nr_array_pages; i++) {
-        evtchn_page_refresh(e, &e->array[i]);
-    }
     evtchn_replay_parked(e, &batch);
     pthread_mutex_unlock(&e->config);
     evtchn_finish_batch(e, &batch);

@@ -73,6 +73,20 @@ XenEvtchnPort *evtchn_open_port(XenEvtchn *e, uint32_t port)
     return p && evtchn_state(p).type != EVTCHNSTAT_closed ? p : NULL;
 }
 
+bool evtchn_pair_is_whole(XenEvtchn *e, uint32_t port, const XenEvtchnPort *p)
+{
+    uint32_t number = evtchn_state(p).val;
+    XenEvtchnPort *bucket = e->buckets[number / EVTCHN_BUCKET_PORTS];
+    XenEvtchnState peer;
+
+    if (!bucket) {
+        return false;
+    }
+    peer = evtchn_state(&bucket[number % EVTCHN_BUCKET_PORTS]);
+    return peer.type == EVTCHNSTAT_interdomain && !peer.to_backend &&
+           peer.val == port;
+}
+
 XenEvtchnPort *evtchn_make_port(XenEvtchn *e, uint32_t port)
 {
     XenEvtchnPort **slot = &e->buckets[port / EVTCHN_BUCKET_PORTS];

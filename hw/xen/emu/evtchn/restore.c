@@ -133,25 +133,6 @@ out:
     return ret;
 }
 
-/* Both ends of a loop-back channel must name each other. */
-static bool evtchn_pair_is_whole(XenEvtchn *e, uint32_t port,
-                                 const XenEvtchnPort *p)
-{
-    XenEvtchnState s = evtchn_state(p), other;
-    XenEvtchnPort *peer;
-
-    if (s.type != EVTCHNSTAT_interdomain || s.to_backend) {
-        return true;
-    }
-    peer = evtchn_open_port(e, s.val);
-    if (!peer) {
-        return false;
-    }
-    other = evtchn_state(peer);
-    return other.type == EVTCHNSTAT_interdomain && !other.to_backend &&
-           other.val == port;
-}
-
 static bool evtchn_restored_is_whole(XenEvtchn *e)
 {
     uint32_t end = xen_idmap_end(&e->used_ports);
@@ -162,7 +143,10 @@ static bool evtchn_restored_is_whole(XenEvtchn *e)
         if (evtchn_state(p).type == EVTCHNSTAT_closed) {
             continue;
         }
-        if (port >= e->port_limit || !evtchn_pair_is_whole(e, port, p)) {
+        if (port >= e->port_limit ||
+            (evtchn_state(p).type == EVTCHNSTAT_interdomain &&
+             !evtchn_state(p).to_backend &&
+             !evtchn_pair_is_whole(e, port, p))) {
             return false;
         }
     }
