@@ -19,11 +19,11 @@
 #include "hw/xen/emu/time.h"
 
 typedef struct XenVcpu {
+    struct rcu_head rcu;        /* first, for call_rcu() */
     CPUState *cs;
     XenVcpuTimer *timer;
     XenRunstate *runstate;
     XenGuestPage time_page;     /* the registered copy of time info */
-    struct rcu_head rcu;
 } XenVcpu;
 
 /* A vCPU came up (boot or hot-plug), before it runs; and leaves.  BQL. */
