@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The patch series in patches/: what it touches, and how it is applied."""
+
+import os
+import re
+import shutil
+import subprocess
+
+
+class PatchError(Exception):
+    """A patch that does not apply; the text is the one line shown."""
+
+
+class Patch:
+    """One patch file: the paths it touches and the lines it changes."""
+
+    def __init__(self, directory, name):
+        self.name = name
+        self.path = os.path.join(directory, name)
+        # path -> [lines added, lines removed]
+        self.touched = {}
+        # Paths that upstream does not have.
+        self.created = set()
+        try:
+            with open(self.path, encoding='utf-8', errors='replace') as f:
+                self._parse(f.read().splitlines())
+        except FileNotFoundError as e:
+            raise PatchError(f'patches/{name} is in patches/series '
+                             'but does not exist') from e
+
+    def _parse(self, lines):
+        old = path = None
+        left_old = left_new = 0
+        for line in lines:
+            if left_old > 0 or left_new > 0:
+                if line.startswith('+'):
+                    self.touched[path][0] += 1
+                    left_new -= 1
+                elif line.startswith('-'):
+                    self.touched[path][1] += 1
+                    left_old -= 1
+                elif not line.startswith('\\'):
+                    left_old -= 1
+                    left_new -= 1
+            elif line.startswith('--- '):
+                old = self._stripped(line)
+            elif line.startswith('+++ '):
+                new = self._stripped(line)
+                path = old if new is None else new
+                self.touched.setdefault(path, [0, 0])
+                if old is None:
+                    self.created.add(path)
+            elif line.startswith('@@ '):
+                counts = re.match(r'@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@',
+                                  line)
+                if counts and path:
+                    left_old = int(counts.group(1) or 1)
+                    left_new = int(counts.group(2) or 1)
+
+    @staticmethod
+    def _stripped(header):
+        """The path of a ---/+++ line as "patch -p1" sees it."""
+        path = header[4:].split('\t')[0].strip()
+        return None if path == '/dev/null' else path.split('/', 1)[-1]
+
+    def upstream_lines(self):
+        """How many lines of upstream's files the patch adds and removes."""
+        added = removed = 0
+        for path, (plus, minus) in self.touched.items():
+            if path not in self.created:
+                added += plus
+                removed += minus
+        return added, removed
+
+
+def read_series(directory):
+    """The patches that DIRECTORY/series lists, in order."""
+    try:
+        with open(os.path.join(directory, 'series'), encoding='utf-8') as f:
+            lines = f.read().splitlines()
+    except FileNotFoundError:
+        return []
+    names = [line.split('#', 1)[0].strip() for line in lines]
+    return [Patch(directory, name) for name in names if name]
+
+
+def _first_rejection(output):
+    """The file and hunk that patch(1) complained of first."""
+    path = None
+    for line in output.splitlines():
+        named = re.match(r'(?:checking|patching) file (\S+)', line)
+        if named:
+            path = named.group(1).strip("'")
+        hunk = re.match(r'Hunk #(\d+) FAILED', line)
+        if hunk:
+            return f'hunk {hunk.group(1)} of {path} does not fit'
+        if "can't find file to patch" in line:
+            return 'a file that it changes is not in the QEMU tree'
+        if 'previously applied' in line:
+            return f'{path} has the change already'
+        if 'malformed' in line or 'Only garbage' in line:
+            return line.split('****')[-1].strip()
+    return output.strip().splitlines()[-1] if output.strip() else 'it failed'
+
+
+def apply_series(patches, pristine, into):
+    """Apply @patches to copies of the touched files of @pristine.
+
+    @into is an empty folder that has exactly the touched files afterwards (a
+    file that the series deletes is missing).  Raises PatchError.
+    """
+    for path in sorted({p for patch in patches for p in patch.touched}):
+        source = os.path.join(pristine, path)
+        if os.path.isfile(source):
+            os.makedirs(os.path.dirname(os.path.join(into, path)),
+                        exist_ok=True)
+            shutil.copy(source, os.path.join(into, path))
+    for patch in patches:
+        done = subprocess.run(
+            ['patch', '-p1', '--fuzz=0', '--batch', '--forward',
+             '--no-backup-if-mismatch', '--reject-file=-', '-E',
+             '-i', os.path.abspath(patch.path)],
+            cwd=into, text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode:
+            raise PatchError(f'patches/{patch.name} does not apply: '
+                             + _first_rejection(done.stdout))
