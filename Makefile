@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A thin cover over meson and the scripts: "make help" lists what it can do.
+
+PREFIX ?= /usr/local
+prefix ?= $(PREFIX)
+SECONDS ?= 60
+
+build := $(CURDIR)/build
+meson := /usr/bin/meson
+# One build at a time; a second make waits for the first.
+locked := scripts/locked $(build)/.lock
+ninja := $(locked) scripts/progress build ninja -C $(build)
+export DESTDIR
+
+# The targets that need the emulator; each gets the build's packages first.
+.PHONY: all help deps setup build demo shell check check-unit check-qtest \
+	check-guest check-nested check-upstream install clean distclean \
+	patch-stat stress fuzz bench-evtchn bench-timer bench-slots \
+	bench-exits coverage docs
+
+all: build
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | \
+	while read -r name text; do printf '  %-16s%s\n' "$$name" "$$text"; done
+	@echo 'Variables:'
+	@echo '  QEMU_SRC=DIR    build from this QEMU 10.0 tree; kept until QEMU_SRC= resets it'
+	@echo '  PREFIX=DIR      where "make install" puts it (/usr/local); DESTDIR too'
+	@echo '  SECONDS=N       how long "make fuzz" and "make stress" run (60)'
+
+# Packages: "make deps" brings all groups of scripts/packages.txt, a target's
+# own prerequisite only those that it needs.
+deps: ## install everything that any target needs
+	@scripts/deps $$(sed -n 's/^\([a-z]*\):.*/\1/p' scripts/packages.txt | sort -u)
+
+.PHONY: FORCE
+deps-%: FORCE
+	@scripts/deps $*
+
+setup: deps-build
+	@if [ ! -f $(build)/build.ninja ]; then \
+		$(locked) $(meson) setup $(build) --prefix=$(prefix) \
+			>$(build)/setup.log 2>&1 || \
+		{ tail -n 5 $(build)/setup.log; exit 1; }; \
+	fi
+ifneq ($(origin QEMU_SRC),undefined)
+	@$(locked) $(meson) configure $(build) \
+		-Dqemu_src=$(if $(QEMU_SRC),$(abspath $(QEMU_SRC)))
+endif
+
+build: setup ## build build/qemu-system-x86_64 (the default)
+	@$(ninja)
+
+demo: deps-guest build ## boot a Debian kernel as a Xen guest and report
+	@tests/guest/run demo
+
+shell: deps-guest build ## the demo's guest with an interactive console
+	@tests/guest/run shell
+
+check: deps-guest build ## every test suite; ends with the counts
+	@scripts/run-suites unit qtest upstream guest nested
+
+check-unit: build ## the tests that need no QEMU
+	@scripts/run-suites unit
+
+check-qtest: build ## the emulation in virtual time, without a guest
+	@scripts/run-suites qtest
+
+check-guest: deps-guest build ## Debian's kernels as guests on TCG
+	@scripts/run-suites guest
+
+check-nested: deps-guest build ## the same on real KVM, inside an emulated machine
+	@scripts/run-suites nested
+
+check-upstream: build ## QEMU's own x86_64 qtests, all of them (10 minutes)
+	@tests/upstream/run all
+
+stress: build ## the engine against many threads, for SECONDS
+	@tests/unit/stress $(SECONDS)
+
+fuzz: deps-fuzz build ## a hostile guest against the engine, for SECONDS
+	@tests/fuzz/run $(SECONDS)
+
+bench-evtchn: build ## nanoseconds per send, unmask and allocation
+	@tests/bench/run evtchn
+
+bench-slots: build ## memory-slot lookup and iteration
+	@tests/bench/run slots
+
+bench-timer: deps-guest build ## lateness of a guest's timers
+	@tests/bench/run timer
+
+bench-exits: deps-guest build ## exits to userspace of a nested guest's boot
+	@tests/bench/run exits
+
+coverage: deps-coverage build ## line and branch coverage of our files
+	@scripts/coverage
+
+docs: deps-docs ## the documentation as HTML, in build/docs
+	@sphinx-build -q -b html docs $(build)/docs
+
+install: build ## install to PREFIX, below DESTDIR
+	@$(locked) $(meson) install -C $(build) --no-rebuild --quiet
+
+patch-stat: ## how many of QEMU's lines the patches touch
+	@scripts/patch-stat
+
+clean: ## remove everything built; downloads stay
+	@if [ -d $(build) ]; then \
+		find $(build) -mindepth 1 -maxdepth 1 \
+			! -name cache ! -name apt -exec rm -rf {} +; \
+	fi
+
+distclean: ## remove downloads too
+	@rm -rf $(build)
