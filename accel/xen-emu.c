@@ -19,6 +19,7 @@
 #include "hw/i386/pc.h"
 #include "hw/xen/xen.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/hypercall.h"
 #include "system/kvm_xen.h"
 #include "system/qtest.h"
 #include "system/tcg.h"
@@ -285,6 +286,7 @@ bool xen_emu_init(Object *accel, XenAccelOps *ops, Error **errp)
     /* Shared pages live here; firmware must keep off. */
     e820_add_entry(XEN_SPECIAL_AREA_ADDR, XEN_SPECIAL_AREA_SIZE,
                    E820_RESERVED);
+    xen_hypercall_init();
     return true;
 }
 

@@ -79,4 +79,11 @@ int64_t xen_hcall_xen_version(XenHypercall *hc);
 /* Hypercalls that only a privileged domain or a toolstack may make. */
 int64_t xen_hcall_privileged(XenHypercall *hc);
 
+/*
+ * SCHEDOP_watchdog: @id 0 starts one of two watchdogs and returns its number,
+ * another sets that one anew, or stops it where @timeout_s is 0.  -EINVAL: not
+ * running, -ENOSPC: both are.
+ */
+int xen_watchdog_set(uint32_t id, uint32_t timeout_s);
+
 #endif

@@ -153,6 +153,14 @@ static int remote_shutdown(XenHypercall *hc, uint64_t gva)
            -EPERM : -ESRCH;
 }
 
+static int watchdog_op(XenHypercall *hc, uint64_t gva)
+{
+    sched_watchdog_t op;
+
+    return XEN_GET(hc, &op, gva) ? -EFAULT : xen_watchdog_set(op.id,
+                                                              op.timeout);
+}
+
 int64_t xen_hcall_sched_op(XenHypercall *hc)
 {
     uint32_t cmd = hc->arg[0];
@@ -170,6 +178,8 @@ int64_t xen_hcall_sched_op(XenHypercall *hc)
         return poll_ports(hc, gva);
     case SCHEDOP_remote_shutdown:
         return remote_shutdown(hc, gva);
+    case SCHEDOP_watchdog:
+        return watchdog_op(hc, gva);
     case SCHEDOP_pin_override:
         return -EPERM;
     default:

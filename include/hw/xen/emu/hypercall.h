@@ -30,6 +30,9 @@ typedef struct XenHypercall {
     bool restart;
 } XenHypercall;
 
+/* Once, when the emulation is turned on.  BQL. */
+void xen_hypercall_init(void);
+
 /* Returns what goes to RAX/EAX. */
 int64_t xen_hypercall(XenHypercall *hc);
 
