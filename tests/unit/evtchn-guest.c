@@ -76,6 +76,9 @@ static void guest_port_changed(void *opaque, const XenEvtchnPortInfo *info,
 
     g->changed = *info;
     g->nr_changed++;
+    if (g->on_changed) {
+        g->on_changed(g);
+    }
 }
 
 static const XenEvtchnOps guest_ops = {

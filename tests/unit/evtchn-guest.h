@@ -58,7 +58,8 @@ struct EvtchnGuest {
     uint32_t kernel_port;       /* last one given to kernel_deliver */
     XenEvtchnPortInfo changed;  /* last one given to port_changed */
     unsigned nr_changed;
-    void (*on_pin)(EvtchnGuest *g, uint64_t gpa);   /* a hook for races */
+    void (*on_pin)(EvtchnGuest *g, uint64_t gpa);   /* hooks for races */
+    void (*on_changed)(EvtchnGuest *g);
     EvtchnGuestVcpu vcpu[GUEST_MAX_VCPUS];
     unsigned *seen;             /* events handled, by port */
 };

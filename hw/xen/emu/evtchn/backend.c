@@ -57,6 +57,9 @@ void evtchn_backend_disconnect(XenEvtchn *e, XenEvtchnPort *p)
         /* The number was kept for a back end that did not come back. */
         xen_idmap_release(&e->used_be_ports, evtchn_state(p).val);
     }
+    /* In one step with the above: to senders there is no third state. */
+    evtchn_set_state(p, (XenEvtchnState) {
+                         .type = EVTCHNSTAT_unbound, .to_backend = true });
     evtchn_unlock_port(&held);
 }
 
@@ -163,9 +166,6 @@ int xen_evtchn_backend_unbind(XenEvtchnBackend *be, uint32_t be_port)
             XenEvtchnPort *p = evtchn_make_port(e, port);
 
             evtchn_backend_disconnect(e, p);
-            evtchn_change_state(e, p, (XenEvtchnState) {
-                                    .type = EVTCHNSTAT_unbound,
-                                    .to_backend = true });
             evtchn_report_port(e, port, p, EVTCHNSTAT_unbound);
         }
         evtchn_drop_be_port(e, be);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Closing one port and all ports. */
+#include <sched.h>
 #include "internal.h"
 
 /*
@@ -125,6 +126,8 @@ int xen_evtchn_reset(XenEvtchn *e, uint16_t dom)
         if (from >= end) {
             break;
         }
+        /* Or this thread has the lock again before a waiter runs. */
+        sched_yield();
     }
 
     /* What another vCPU opened meanwhile goes too, with the switch. */

@@ -431,7 +431,7 @@ void evtchn_fifo_teardown(XenEvtchn *e);
 void evtchn_fifo_switch_on(XenEvtchn *e);
 /* poll.c, no vCPU lock: sets the bits of the vCPUs that wait for @port. */
 void evtchn_mark_pollers(XenEvtchn *e, uint32_t port, uint64_t *wake);
-/* backend.c: the guest's port @p goes away or is not connected any more. */
+/* backend.c: the guest's port @p is unbound again. */
 void evtchn_backend_disconnect(XenEvtchn *e, XenEvtchnPort *p);
 /* backend.c: connects @be, whose number is @state.val, to the port. */
 void evtchn_backend_connect(XenEvtchn *e, XenEvtchnBackend *be, uint32_t port,
