@@ -94,7 +94,7 @@ def selected(options):
 def check(options):
     """The subcommand; returns the exit status."""
     rows = selected(options)
-    tally = report.Tally(len(rows))
+    tally = report.Tally(len(rows), options.tap)
     with webserver.WebServer() as server:
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             running = [pool.submit(run_row, r, options, server) for r in rows]

@@ -178,7 +178,7 @@ def l1_boot(qemu, guests):
                        images.cached_initrd('l1', key, fill))
 
 
-def run_l1(outer, folder, boot, plans):
+def run_l1(outer, folder, boot, plans, tally):
     """Runs L1 with @plans; their folders then hold what came back."""
     plan_path = os.path.join(folder, 'plan.tar')
     result_path = os.path.join(folder, 'result.tar')
@@ -195,7 +195,7 @@ def run_l1(outer, folder, boot, plans):
            '-drive', 'file=%s,format=raw,if=virtio' % result_path,
            '-kernel', boot.kernel, '-initrd', boot.initrd,
            '-append', 'console=ttyS0 panic=-1 quiet')
-    l1.on_fact['ran'] = lambda value: print('    L1: ' + value, flush=True)
+    l1.on_fact['ran'] = lambda value: tally.say('    L1: ' + value)
     l1.run(L1_LIMIT + GUEST_LIMIT * len(plans))
     if l1.fact('end'):
         with tarfile.open(result_path, 'r:') as tar:
@@ -234,7 +234,7 @@ def nested(options):
     outer = os.path.abspath(options.outer or options.qemu)
     folder = os.path.join(paths.LOGS, 'nested')
     shutil.rmtree(folder, ignore_errors=True)
-    tally = report.Tally(len(rows) + 1)
+    tally = report.Tally(len(rows) + 1, options.tap)
     try:
         boot = l1_boot(options.qemu, {r.guest for r in rows})
     except (material.MissingMaterial, OSError) as e:
@@ -242,7 +242,7 @@ def nested(options):
             tally.add(matrix.Outcome(name, 0, skipped=str(e)))
         return tally.end()
     plans = [Plan(row, folder) for row in rows]
-    l1 = run_l1(outer, folder, boot, plans)
+    l1 = run_l1(outer, folder, boot, plans, tally)
     tally.add(matrix.Outcome('L1', l1.seconds, l1_failures(l1), machine=l1))
     measured = {}
     for plan in plans:
@@ -255,7 +255,7 @@ def nested(options):
                                  machine=run))
         if not options.keep:
             plan.stimulus.remove()
-    keep_figures(measured, options)
+    keep_figures(measured, options, tally)
     return tally.end()
 
 
@@ -278,7 +278,7 @@ def above_upstream(name, counts):
                    % (phase, ours, theirs))
 
 
-def keep_figures(measured, options):
+def keep_figures(measured, options, tally):
     """Writes and prints the counts."""
     if not measured:
         return
@@ -294,9 +294,8 @@ def keep_figures(measured, options):
                    {'accel': COMMON_ACCEL, 'guests': measured})
     upstream = {} if options.record else upstream_figures()
     for name, counts in measured.items():
-        print('\n%s\n%s' % (name, report.exit_tables(
+        tally.say('\n%s\n%s\n' % (name, report.exit_tables(
             counts, upstream.get(name), PHASES)))
-    print()
 
 
 def qemu_version(qemu):

@@ -1,48 +1,62 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the harness prints: a line a test, the story of a failure, the total,
 and tables."""
+import sys
 
 CONSOLE_TAIL = 30
 
 
 class Tally:
-    """Counts outcomes and tells of them as they come."""
+    """Counts outcomes and tells of them as they come, for people or, with
+    @tap, in the Test Anything Protocol."""
 
-    def __init__(self, total):
+    def __init__(self, total, tap=False):
         self._total = total
+        self._tap = tap
         self._counts = {'passed': 0, 'failed': 0, 'skipped': 0}
+        if tap:
+            print('TAP version 13\n1..%d' % total, flush=True)
+
+    def say(self, text):
+        """Text beside the outcomes, such as a table."""
+        for line in text.split('\n'):
+            print('# ' + line if self._tap else line)
 
     def add(self, outcome):
         self._counts[outcome.word] += 1
         done = sum(self._counts.values())
-        print('[%d/%d] %-28s %s in %.1f s%s'
-              % (done, self._total, outcome.name, outcome.word,
-                 outcome.seconds,
-                 ': ' + outcome.skipped if outcome.skipped else ''),
-              flush=True)
+        if self._tap:
+            print('%s %d - %s%s' % (
+                'not ok' if outcome.reasons else 'ok', done, outcome.name,
+                ' # SKIP ' + outcome.skipped if outcome.skipped else ''))
+        else:
+            print('[%d/%d] %-28s %s in %.1f s%s' % (
+                done, self._total, outcome.name, outcome.word,
+                outcome.seconds,
+                ': ' + outcome.skipped if outcome.skipped else ''))
         if outcome.reasons:
             self._story(outcome)
+        sys.stdout.flush()
 
-    @staticmethod
-    def _story(outcome):
+    def _story(self, outcome):
         for reason in outcome.reasons:
-            print('    ' + reason)
+            self.say('    ' + reason)
         machine = outcome.machine
         if machine:
             for line in machine.errors.lines[-CONSOLE_TAIL:]:
-                print('    QEMU: ' + line)
+                self.say('    QEMU: ' + line)
             lines = machine.serial.lines[-CONSOLE_TAIL:]
-            print('    --- last %d lines of the console (%s) ---'
-                  % (len(lines), machine.log_folder))
+            self.say('    --- last %d lines of the console (%s) ---'
+                     % (len(lines), machine.log_folder))
             for line in lines:
-                print('    | ' + line)
-            print('    --- command ---\n    ' + machine.command_line(),
-                  flush=True)
+                self.say('    | ' + line)
+            self.say('    --- command ---\n    ' + machine.command_line())
 
     def end(self):
         """Prints the total; returns the exit status."""
-        print('%(passed)d passed, %(failed)d failed, %(skipped)d skipped'
-              % self._counts, flush=True)
+        self.say('%(passed)d passed, %(failed)d failed, %(skipped)d skipped'
+                 % self._counts)
+        sys.stdout.flush()
         return 1 if self._counts['failed'] or not self._counts['passed'] else 0
 
 

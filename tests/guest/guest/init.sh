@@ -51,7 +51,6 @@ wait_for() {
 }
 
 step_facts() {
-    say "uptime=$(cut -d' ' -f1 /proc/uptime)"
     say "wallclock=$(date +%s)"
     say "kernel=$(uname -r)"
     say "cpus=$CPUS"
@@ -164,11 +163,14 @@ step_interrupts() {
 
 step_shell() {
     stty -F /dev/hvc0 sane
-    echo "This is the guest. 'exit' powers it off; Ctrl-a x ends QEMU."
-    setsid cttyhack sh </dev/hvc0 >/dev/hvc0 2>&1
+    echo "You are in the guest; exit powers it off, Ctrl-a x ends QEMU." \
+        >/dev/hvc0
+    # A session of its own, so that Ctrl-c and job control work.
+    TERM=linux PS1='guest# ' setsid sh -c 'exec sh </dev/hvc0 >/dev/hvc0 2>&1'
 }
 
 say "begin=$XE_NONCE"
+say "uptime=$(cut -d' ' -f1 /proc/uptime)"
 IFS=,
 for step in $XE_STEPS; do
     unset IFS

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One guest to look at: `demo` shows its console and then what it found,
+`shell` puts the user into it."""
+import os
+import shutil
+import subprocess
+import time
+
+import accel
+import checks
+import guestvm
+import images
+import paths
+import webserver
+
+GUEST = 'debian13'
+CPUS = 2
+STEPS = ('facts', 'modules', 'disk', 'write', 'net', 'console', 'sleep',
+         'clock', 'interrupts')
+SHELL_STEPS = ('modules', 'shell')
+SLEEPS = 20
+LIMIT = 180                         # seconds
+# Rows of the report's table of events; more would not fit on a screen.
+EVENT_ROWS = 12
+
+
+def choose(options):
+    """(the value of -accel, why)."""
+    if options.accel:
+        return options.accel + ',xen-version=4.17', 'asked for'
+    name, why = accel.best()
+    return name + ',xen-version=4.17', why
+
+
+def fresh_folder(name):
+    folder = os.path.join(paths.LOGS, name)
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+class Watcher:
+    """Shows the console as it comes, and asks QEMU about the guest once it
+    has powered off, before letting QEMU go."""
+
+    def __init__(self, machine, qmp):
+        self.machine = machine
+        self.qmp = qmp
+        self.xen = None
+        self.begun_after = None
+        self._started = time.monotonic()
+        self._parse = machine.serial.on_line
+        machine.serial.on_line = self._line
+        machine.on_fact['begin'] = self._begin
+        qmp.on_event['SHUTDOWN'] = self._powered_off
+
+    def _line(self, line):
+        if 'XENEMU: interrupts=' not in line:
+            print(line, flush=True)
+        self._parse(line)
+
+    def _begin(self, _):
+        self.begun_after = time.monotonic() - self._started
+
+    def _powered_off(self, _):
+        def told(value, error):
+            self.xen = value
+            self.qmp.execute('quit')
+
+        self.qmp.execute('query-xen', told)
+
+
+def demo(options):
+    """The subcommand; returns the exit status."""
+    accel_value, why = choose(options)
+    folder = fresh_folder('demo')
+    boot = images.guest(GUEST)
+    stimulus = guestvm.Stimulus(folder)
+    with webserver.WebServer() as server:
+        url = server.offer(stimulus.nonce, stimulus.fetched)
+        machine = guestvm.guest_vm(
+            options.qemu, folder, boot, [accel_value], CPUS, stimulus,
+            guestvm.init_parameters(stimulus, url, STEPS, SLEEPS))
+        # A machine that has powered off stays, so that it can be asked.
+        machine.add('-action', 'shutdown=pause', *options.qemu_arguments)
+        watcher = Watcher(machine, machine.add_qmp())
+        machine.run(LIMIT)
+    print(report(machine, watcher, stimulus, accel_value, why))
+    wrong = checks.failures(machine, stimulus, CPUS, STEPS, {}, SLEEPS)
+    stimulus.remove()
+    if not wrong:
+        return 0
+    print('What is wrong:')
+    for reason in wrong + machine.errors.lines:
+        print('    ' + reason)
+    print('The whole console is in %s, the command was\n    %s'
+          % (folder, machine.command_line()))
+    return 1
+
+
+def megabytes(value):
+    return '%s MiB' % (int(value) >> 20) if value else 'nothing'
+
+
+def verdict(same):
+    return 'as the host has it' if same else 'NOT as the host has it'
+
+
+def report(machine, watcher, stimulus, accel_value, why):
+    fact = machine.fact
+    begun = watcher.begun_after
+    with open(stimulus.written, 'rb') as f:
+        written = f.read() == stimulus.expected_written()
+    lines = [
+        ('Accelerator', '%s (%s)' % (accel_value, why)),
+        ('Guest', '%s, Linux %s, %s vCPUs'
+         % (images.GUESTS[GUEST].title, fact('kernel'), fact('cpus'))),
+        ('What it saw', '%s %s, event channels %s, clock %s, timer %s'
+         % (fact('hypervisor'), fact('xen'), fact('abi'), fact('clocksource'),
+            fact('clockevent'))),
+        ('Boot', '%s s to the first process by the host\'s clock, %s s by the '
+         'guest\'s; %.1f s in all'
+         % ('%.1f' % begun if begun else 'never', fact('uptime'),
+            machine.seconds)),
+        ('PV disk xvda', '%s read, SHA-256 %s'
+         % (megabytes(fact('disk-size')),
+            verdict(fact('disk-sha256') == stimulus.disk_sha256))),
+        ('PV disk xvdb', '%s written, content %s'
+         % (megabytes(stimulus.written_size), verdict(written))),
+        ('PV net eth0', '%s by DHCP; %s fetched over HTTP, SHA-256 %s'
+         % (fact('net-address'), megabytes(fact('net-size')),
+            verdict(fact('net-sha256') == stimulus.fetched_sha256))),
+        ('PV console', 'asked on hvc0, %s'
+         % ('answered' if fact('hvc-answer') == stimulus.answer
+            else 'got no right answer')),
+    ]
+    text = ['', '-' * 78]
+    text += ['%-13s %s' % line for line in lines]
+    text += events(machine)
+    if watcher.xen:
+        text += ['By QEMU (query-xen)'] + ['  ' + line
+                                           for line in flat(watcher.xen)]
+    text.append('-' * 78)
+    return '\n'.join(text)
+
+
+def events(machine):
+    """The busiest of the guest's Xen interrupts, by vCPU."""
+    counts = checks.interrupt_counts(machine)
+    busy = sorted(((name, numbers) for name, numbers in counts.items()
+                   if any(numbers)), key=lambda item: -sum(item[1]))
+    return ['Interrupts      ' + ''.join(
+        'vCPU%-6d' % cpu for cpu in range(CPUS))] + [
+        '  %-13s ' % name + ''.join('%-10d' % n for n in numbers)
+        for name, numbers in busy[:EVENT_ROWS]]
+
+
+def flat(value, prefix=''):
+    """The leaves of a QMP answer, one "path: value" each; zeros left out."""
+    if isinstance(value, dict):
+        pairs = value.items()
+    elif isinstance(value, list):
+        if not any(isinstance(v, (dict, list)) for v in value):
+            if any(value):
+                yield '%s: %s' % (prefix, ' '.join(str(v) for v in value))
+            return
+        pairs = enumerate(value)
+    else:
+        if value:
+            yield '%s: %s' % (prefix, value)
+        return
+    for key, inner in pairs:
+        yield from flat(inner, '%s.%s' % (prefix, key) if prefix else str(key))
+
+
+def shell(options):
+    """The subcommand: the terminal is the guest's console hvc0. Returns
+    QEMU's exit status."""
+    accel_value, why = choose(options)
+    folder = fresh_folder('shell')
+    boot = images.guest(GUEST)
+    stimulus = guestvm.Stimulus(folder)
+    command = [options.qemu,
+               '-chardev', 'file,id=serial,path=%s' % os.path.join(
+                   folder, 'serial.log'),
+               '-chardev', 'stdio,id=hvc,mux=on,signal=off',
+               '-mon', 'chardev=hvc',
+               *guestvm.guest_arguments(
+                   boot, [accel_value], CPUS, stimulus.disk, stimulus.written,
+                   ['console=hvc0', 'quiet',
+                    *guestvm.init_parameters(stimulus, '', SHELL_STEPS, 0)]),
+               *options.qemu_arguments]
+    print('Starting %s on %s (%s); the early console goes to %s'
+          % (images.GUESTS[GUEST].title, accel_value, why, folder), flush=True)
+    try:
+        return subprocess.run(command).returncode
+    finally:
+        stimulus.remove()
