@@ -61,7 +61,8 @@ shell: deps-guest build ## the demo's guest with an interactive console
 check: deps-guest build ## every test suite; ends with the counts
 	@scripts/run-suites unit qtest upstream guest nested
 
-check-unit: build ## the tests that need no QEMU
+check-unit: setup ## the tests that need no QEMU
+	@$(ninja) unit
 	@scripts/run-suites unit
 
 check-qtest: build ## the emulation in virtual time, without a guest
