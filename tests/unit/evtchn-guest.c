@@ -106,6 +106,10 @@ EvtchnGuest *evtchn_guest_new_bare(unsigned nr_vcpus, bool long_mode)
     g->e = xen_evtchn_new(nr_vcpus, GUEST_MAX_PIRQS, GUEST_DOMID, &guest_ops,
                           g);
     xen_evtchn_set_long_mode(g->e, long_mode);
+    for (unsigned i = 0; i < nr_vcpus; i++) {
+        g->vcpu[i].info = (uint8_t *)evtchn_guest_frame(g, GUEST_GFN_INFO) +
+                          i * XEN_VCPU_INFO_SIZE;
+    }
     return g;
 }
 
@@ -262,10 +266,9 @@ static uint32_t *guest_2l_mask(EvtchnGuest *g, uint32_t port)
     return guest_2l_word(g, g->long_mode ? 2048 + 512 : 2048 + 128, port);
 }
 
-/* Where the engine has it: it may have been moved. */
 static uint8_t *guest_vcpu_info(EvtchnGuest *g, unsigned vcpu)
 {
-    return xen_evtchn_peek_vcpu_info(g->e, vcpu);
+    return g->vcpu[vcpu].info;
 }
 
 uint32_t *evtchn_guest_word(EvtchnGuest *g, uint32_t port)

@@ -41,6 +41,7 @@ typedef struct EvtchnGuestVcpu {
     unsigned upcalls;           /* raise_upcall */
     unsigned wakes;             /* wake_poller */
     unsigned kernel;            /* kernel_deliver */
+    uint8_t *info;              /* where the guest has its vcpu_info */
     uint32_t ready;             /* FIFO: the consumer's own copies */
     uint32_t head[EVTCHN_FIFO_MAX_QUEUES];
 } EvtchnGuestVcpu;

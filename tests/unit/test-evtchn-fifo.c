@@ -495,7 +495,10 @@ static void test_reset_and_again(void)
     g_assert_cmpint(g->pinned, ==, 2);
     memset(evtchn_guest_frame(g, GUEST_GFN_CONTROL), 0, 2 * 4096);
     memset(evtchn_guest_frame(g, GUEST_GFN_ARRAY), 0, 4096);
-    memset(g->vcpu, 0, sizeof(g->vcpu));
+    for (unsigned i = 0; i < 2; i++) {
+        g->vcpu[i].ready = 0;
+        memset(g->vcpu[i].head, 0, sizeof(g->vcpu[i].head));
+    }
     memset(xen_evtchn_peek_vcpu_info(g->e, 0), 0, 64);
 
     g->fifo = false;
