@@ -12,7 +12,7 @@ void evtchn_set_upcall(XenEvtchnVcpu *v, XenEvtchnFrame *f)
     uint8_t *info = xen_guest_page_check(&v->info.page);
 
     if (!info) {
-        /* No vcpu_info yet; registering one sets the flag. */
+        /* No vcpu_info yet; registering one looks for what is pending. */
         return;
     }
     if (__atomic_exchange_n(info + XEN_VCPU_INFO_UPCALL_PENDING, 1,
@@ -25,41 +25,64 @@ void evtchn_set_upcall(XenEvtchnVcpu *v, XenEvtchnFrame *f)
     }
 }
 
-static void evtchn_mark_all(XenEvtchn *e, XenEvtchnVcpu *v, XenEvtchnFrame *f)
+/*
+ * Raises again what is pending for @vcpu: its selector bits, its upcall flag or
+ * its READY bits went to another place, or to none.
+ *
+ * Xen marks everything instead.  That is a flag without an event on a vCPU
+ * which is not up yet; its LAPIC drops the interrupt, and the flag then keeps
+ * every later one away.
+ */
+static void evtchn_renotify_vcpu(XenEvtchn *e, XenEvtchnVcpu *v,
+                                 XenEvtchnBatch *batch)
 {
-    uint8_t *info;
+    uint32_t end = xen_idmap_end(&e->used_ports);
+    const struct evtchn_fifo_control_block *cb;
+    XenEvtchnFrame f;
 
-    evtchn_lock_vcpu(v);
-    info = xen_guest_page_check(&v->info.page);
-    if (info) {
-        uint32_t *sel = (uint32_t *)(info + e->layout->pending_sel);
+    for (uint32_t port = 1; port < end; port++) {
+        XenEvtchnPort *p = evtchn_open_port(e, port);
+        XenEvtchnHeld held;
 
-        for (unsigned i = 0; i < e->layout->word_bits / 32; i++) {
-            __atomic_store_n(&sel[i], UINT32_MAX, __ATOMIC_SEQ_CST);
+        if (!p || evtchn_route(p).vcpu != v->index) {
+            continue;
         }
-        evtchn_set_upcall(v, f);
+        /* Ports do not move while the configuration lock is held. */
+        if (!evtchn_lock_port(e, p, &held)) {
+            g_assert_not_reached();
+        }
+        f = (XenEvtchnFrame) { .slow = true, .park = true };
+        e->abi->deliver(e, &held, p, port, EVTCHN_RENOTIFY, &f);
+        evtchn_unlock_port(&held);
+        evtchn_batch_add(e, batch, &f);
+    }
+
+    f = (XenEvtchnFrame) { 0 };
+    evtchn_lock_vcpu(v);
+    cb = xen_guest_page_check(&v->control.page);
+    if (cb && __atomic_load_n(&cb->ready, __ATOMIC_SEQ_CST)) {
+        evtchn_set_upcall(v, &f);
     }
     evtchn_unlock_vcpu(v);
+    evtchn_batch_add(e, batch, &f);
 }
 
 /* Configuration lock is held; drops it. */
 static void evtchn_vcpu_info_moved(XenEvtchn *e, XenEvtchnVcpu *v,
-                                   bool mark_all)
+                                   bool renotify)
 {
-    XenEvtchnFrame frame = { 0 };
     XenEvtchnBatch batch = { 0 };
 
-    if (mark_all) {
-        evtchn_mark_all(e, v, &frame);
+    if (renotify) {
+        evtchn_renotify_vcpu(e, v, &batch);
     }
     evtchn_replay_parked(e, &batch);
     pthread_mutex_unlock(&e->config);
-    evtchn_finish(e, &frame, 0);
     evtchn_finish_batch(e, &batch);
 }
 
 int xen_evtchn_set_vcpu_info(XenEvtchn *e, unsigned vcpu, uint64_t gpa,
-                             bool mark_all)
+                             bool renotify)
 {
     XenEvtchnVcpu *v;
     int ret;
@@ -87,12 +110,12 @@ int xen_evtchn_set_vcpu_info(XenEvtchn *e, unsigned vcpu, uint64_t gpa,
         pthread_mutex_unlock(&e->config);
         return ret;
     }
-    evtchn_vcpu_info_moved(e, v, mark_all);
+    evtchn_vcpu_info_moved(e, v, renotify);
     return 0;
 }
 
 void xen_evtchn_set_vcpu_info_fixed(XenEvtchn *e, unsigned vcpu, void *hva,
-                                    bool mark_all)
+                                    bool renotify)
 {
     XenEvtchnVcpu *v = &e->vcpus[vcpu];
 
@@ -100,7 +123,7 @@ void xen_evtchn_set_vcpu_info_fixed(XenEvtchn *e, unsigned vcpu, void *hva,
 
     pthread_mutex_lock(&e->config);
     evtchn_page_set_fixed(e, &v->info, hva, XEN_VCPU_INFO_SIZE);
-    evtchn_vcpu_info_moved(e, v, mark_all);
+    evtchn_vcpu_info_moved(e, v, renotify);
 }
 
 void *xen_evtchn_peek_vcpu_info(XenEvtchn *e, unsigned vcpu)

@@ -172,17 +172,17 @@ bool xen_evtchn_long_mode(XenEvtchn *e);
 void xen_evtchn_set_vcpu_present(XenEvtchn *e, unsigned vcpu, bool present);
 
 /*
- * The vcpu_info of @vcpu is at @gpa; XEN_GPA_NONE for nowhere.  As Xen does,
- * the new place gets every selector bit and the upcall flag set, so that
- * nothing raised earlier is lost (@mark_all; false when restoring state).
+ * The vcpu_info of @vcpu is at @gpa; XEN_GPA_NONE for nowhere.  What is pending
+ * for the vCPU is raised again in the new place, so that nothing is lost
+ * (@renotify; false when restoring state).
  * -EINVAL: no RAM there, or it crosses a page; -ENXIO: not aligned to the
  * guest's word; -ENOENT: no such vCPU; nothing changed.
  */
 int xen_evtchn_set_vcpu_info(XenEvtchn *e, unsigned vcpu, uint64_t gpa,
-                             bool mark_all);
+                             bool renotify);
 /* The same for a place inside an overlay page, given by address. */
 void xen_evtchn_set_vcpu_info_fixed(XenEvtchn *e, unsigned vcpu, void *hva,
-                                    bool mark_all);
+                                    bool renotify);
 /*
  * Address of the vcpu_info of @vcpu or NULL, lock-free; valid until the next change or
  * invalidation, so only for peeking (is an upcall pending?).
