@@ -15,6 +15,7 @@
 #include "hw/i386/apic-msidef.h"
 #include "hw/pci/msi.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/evtchn-dev.h"
 #include "hw/xen/emu/hypercall.h"
 #include "hw/xen/emu/upcall.h"
 #include "hw/xen/emu/vcpu.h"
@@ -450,6 +451,15 @@ int kvm_xen_init(KVMState *s, uint32_t msr)
 int kvm_xen_init_vcpu(CPUState *cs)
 {
     int fd;
+
+    /*
+     * An MSI that the kernel delivers can become a 2-level event, if anything.
+     * Where the guest may want another, devices' MSIs have to come to QEMU.
+     */
+    if (xen_evtchn_dev_fifo_allowed() ||
+        !XEN_ACCEL_HAS(&kvm_ops, EVTCHN_2LEVEL)) {
+        kvm_msi_via_irqfd_allowed = false;
+    }
 
     /*
      * The guest's hypercalls name vCPUs by this number, which is neither the

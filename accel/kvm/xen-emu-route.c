@@ -36,7 +36,7 @@ int xen_evtchn_translate_pirq_msi(struct kvm_irq_routing_entry *route,
     }
 
     /*
-     * The kernel has no other ABI than 2-level.  xen_emu_kvm's init keeps MSIs
+     * The kernel has no other ABI than 2-level.  kvm_xen_init_vcpu() keeps MSIs
      * in QEMU where a guest may use FIFO or the kernel cannot do this at all.
      */
     if (where == XEN_PIRQ_MSI_PORT &&

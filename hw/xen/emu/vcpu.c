@@ -8,6 +8,7 @@
 #include "qemu/main-loop.h"
 #include "hw/core/cpu.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/evtchn-dev.h"
 #include "hw/xen/emu/guest-page.h"
 #include "hw/xen/emu/upcall.h"
 #include "hw/xen/emu/vcpu.h"
@@ -228,6 +229,11 @@ int xen_vcpu_set_upcall_vector(XenVcpu *v, uint8_t vector)
     if (xen_emu->accel->set_upcall_vector) {
         run_in_vcpu(v->cs, accel_set_upcall_vector, vector);
     }
+    /* Whether the kernel can deliver depends on vCPU 0's. */
+    if (v->cs->cpu_index == 0) {
+        BQL_LOCK_GUARD();
+        xen_evtchn_dev_update_delivery();
+    }
     /* An upcall that is due comes by the new vector, as in Xen. */
     if (vector && xen_evtchn_upcall_pending(xen_emu->evtchn,
                                             v->cs->cpu_index)) {
@@ -386,9 +392,7 @@ int xen_vcpu_post_load(XenVcpu *v)
     xen_vcpu_timer_set_state(v->timer, env->xen_singleshot_timer_ns,
                              env->xen_periodic_timer_period);
     xen_vcpu_set_upcall_vector(v, env->xen_vcpu_callback_vector);
-    if (env->xen_virq[VIRQ_TIMER]) {
-        xen_vcpu_timer_port_changed(v, env->xen_virq[VIRQ_TIMER]);
-    }
+    xen_vcpu_timer_port_changed(v, xen_evtchn_dev_timer_port(cs->cpu_index));
     return 0;
 }
 

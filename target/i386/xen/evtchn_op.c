@@ -7,6 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/evtchn-dev.h"
 #include "hw/xen/emu/pirq.h"
 #include "internal.h"
 
@@ -91,7 +92,7 @@ static int do_op(uint32_t cmd, EvtchnArg *arg)
     case EVTCHNOP_bind_pirq:
         return xen_pirq_bind(&arg->bind_pirq);
     case EVTCHNOP_close:
-        return xen_evtchn_close(e, arg->close.port);
+        return xen_evtchn_dev_close(arg->close.port);
     case EVTCHNOP_send:
         return send_event(arg->send.port);
     case EVTCHNOP_status:
@@ -101,13 +102,13 @@ static int do_op(uint32_t cmd, EvtchnArg *arg)
     case EVTCHNOP_bind_ipi:
         return xen_evtchn_bind_ipi(e, &arg->bind_ipi);
     case EVTCHNOP_bind_vcpu:
-        return xen_evtchn_bind_vcpu(e, &arg->bind_vcpu);
+        return xen_evtchn_dev_bind_vcpu(&arg->bind_vcpu);
     case EVTCHNOP_unmask:
         return unmask_port(arg->unmask.port);
     case EVTCHNOP_reset:
-        return xen_evtchn_reset(e, arg->reset.dom);
+        return xen_evtchn_dev_reset(arg->reset.dom);
     case EVTCHNOP_init_control:
-        return xen_evtchn_init_control(e, &arg->init_control);
+        return xen_evtchn_dev_init_control(&arg->init_control);
     case EVTCHNOP_expand_array:
         return xen_evtchn_expand_array(e, &arg->expand_array);
     case EVTCHNOP_set_priority:
