@@ -32,18 +32,18 @@ QEMU_BUILD_BUG_ON(sizeof(evtchn_set_priority_t) != 8);
 typedef union EvtchnArg {
     evtchn_alloc_unbound_t alloc_unbound;
     evtchn_bind_interdomain_t bind_interdomain;
-    evtchn_bind_virq_t bind_virq;
-    evtchn_bind_pirq_t bind_pirq;
     evtchn_bind_ipi_t bind_ipi;
-    evtchn_close_t close;
-    evtchn_send_t send;
-    evtchn_status_t status;
+    evtchn_bind_pirq_t bind_pirq;
     evtchn_bind_vcpu_t bind_vcpu;
-    evtchn_unmask_t unmask;
-    evtchn_reset_t reset;
-    evtchn_init_control_t init_control;
+    evtchn_bind_virq_t bind_virq;
+    evtchn_close_t close;
     evtchn_expand_array_t expand_array;
+    evtchn_init_control_t init_control;
+    evtchn_reset_t reset;
+    evtchn_send_t send;
     evtchn_set_priority_t set_priority;
+    evtchn_status_t status;
+    evtchn_unmask_t unmask;
 } EvtchnArg;
 
 static const struct {
