@@ -23,7 +23,9 @@
 #define NR_SENDERS      2
 #define NR_CHANNELS     96
 #define BURST           16
+#ifndef PATIENCE_NS
 #define PATIENCE_NS     (30 * 1000000000ull)
+#endif
 #define MAX_LIVE        32
 
 typedef enum Kind {

@@ -334,14 +334,17 @@ static bool guest_fifo_try_unmask(EvtchnGuest *g, uint32_t port)
     uint32_t *word = evtchn_guest_word(g, port);
     uint32_t old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
 
-    while (old & MASKED) {
+    do {
+        if (!(old & MASKED)) {
+            return true;
+        }
         if (old & PENDING) {
             return false;
         }
         old &= ~BUSY;
-        __atomic_compare_exchange_n(word, &old, old & ~MASKED, false,
-                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    }
+    } while (!__atomic_compare_exchange_n(word, &old, old & ~MASKED, false,
+                                          __ATOMIC_SEQ_CST,
+                                          __ATOMIC_SEQ_CST));
     return true;
 }
 

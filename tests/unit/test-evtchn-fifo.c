@@ -96,6 +96,7 @@ static void test_priorities(void)
         must_send(g, port[i]);
     }
     g_assert_cmphex(evtchn_guest_control(g, 0)->ready, ==, 0xffff);
+    g_assert_cmpuint(g->vcpu[0].upcalls, ==, 1);
     for (unsigned i = 0; i < 16; i++) {
         g_assert_cmpuint(evtchn_guest_control(g, 0)->head[15 - i], ==,
                          port[2 * i]);
@@ -414,6 +415,22 @@ static void test_unmask_page_missing(void)
     g_assert_false(evtchn_guest_masked(g, a));
     evtchn_guest_add_frame(g, GUEST_GFN_CONTROL);
     assert_handles(g, 0, a);
+
+    /* Unmasked while the word was away. */
+    evtchn_guest_mask(g, a);
+    must_send(g, a);
+    evtchn_guest_remove_frame(g, GUEST_GFN_ARRAY);
+    g_assert_cmpint(xen_evtchn_unmask(g->e, a), ==, 0);
+    evtchn_guest_add_frame(g, GUEST_GFN_ARRAY);
+    g_assert_false(evtchn_guest_masked(g, a));
+    assert_handles(g, 0, a);
+
+    /* The same, with nothing pending: nothing is made of it. */
+    evtchn_guest_mask(g, a);
+    evtchn_guest_remove_frame(g, GUEST_GFN_ARRAY);
+    g_assert_cmpint(xen_evtchn_unmask(g->e, a), ==, 0);
+    evtchn_guest_add_frame(g, GUEST_GFN_ARRAY);
+    g_assert_cmphex(*evtchn_guest_word(g, a), ==, 0);
 
     /* Sent while the word was away, unmasked before it was replayed. */
     evtchn_guest_mask(g, a);

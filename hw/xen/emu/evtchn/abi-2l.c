@@ -63,6 +63,23 @@ static void evtchn_2l_select(XenEvtchn *e, XenEvtchnVcpu *v, uint32_t port,
     }
 }
 
+/*
+ * Does what was to be done while there was no page, and @event to the bits.
+ * What remains is to tell the guest: all three come to the same then.
+ */
+static XenEvtchnEvent evtchn_2l_catch_up(XenEvtchn *e, uint32_t port,
+                                         XenEvtchnEvent event,
+                                         unsigned parked)
+{
+    if (event == EVTCHN_UNMASK || parked & EVTCHN_PARKED_UNMASK) {
+        evtchn_2l_clear(e->shared_info, e->layout->evtchn_mask, port);
+    }
+    if (event == EVTCHN_RAISE || parked & EVTCHN_PARKED_EVENT) {
+        evtchn_2l_set(e->shared_info, e->layout->evtchn_pending, port);
+    }
+    return EVTCHN_RENOTIFY;
+}
+
 static int evtchn_2l_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
                              XenEvtchnPort *p, uint32_t port,
                              XenEvtchnEvent event, XenEvtchnFrame *f)
@@ -80,8 +97,8 @@ static int evtchn_2l_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
         return 0;
     }
     if (evtchn_unlikely(!evtchn_2l_has_port(e, port))) {
-        if (event == EVTCHN_RAISE) {
-            evtchn_park(e, held, p);
+        if (event != EVTCHN_RENOTIFY) {
+            evtchn_park(e, held, p, event);
             f->wake = p->pollers;
         }
         return 0;
@@ -101,18 +118,15 @@ static int evtchn_2l_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
         }
         if (event == EVTCHN_RAISE ||
             evtchn_2l_test(shared, layout->evtchn_pending, port)) {
-            evtchn_park(e, held, p);
+            evtchn_park(e, held, p, EVTCHN_RAISE);
             f->wake = p->pollers;
         }
         return 0;
     }
 
     if (evtchn_unlikely(p->parked)) {
-        evtchn_unpark(e, p);
-        evtchn_2l_set(shared, layout->evtchn_pending, port);
-        if (event == EVTCHN_RAISE) {
-            event = EVTCHN_RENOTIFY;
-        }
+        event = evtchn_2l_catch_up(e, port, event, evtchn_unpark(e, p));
+        f->wake = p->pollers;
     }
     switch (event) {
     case EVTCHN_RAISE:

@@ -147,6 +147,17 @@ static bool evtchn_fifo_change_word(XenEvtchnPort *p, XenEvtchnVcpu *v,
     g_assert_not_reached();
 }
 
+/* What was to be done to the word while it was not there. */
+static void evtchn_fifo_catch_up(uint32_t *word, unsigned parked)
+{
+    if (parked & EVTCHN_PARKED_UNMASK) {
+        __atomic_fetch_and(word, ~EVTCHN_MASKED, __ATOMIC_SEQ_CST);
+    }
+    if (parked & EVTCHN_PARKED_EVENT) {
+        __atomic_fetch_or(word, EVTCHN_PENDING, __ATOMIC_SEQ_CST);
+    }
+}
+
 static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
                                XenEvtchnPort *p, uint32_t port,
                                XenEvtchnEvent event, XenEvtchnFrame *f)
@@ -165,22 +176,21 @@ static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
         return -EWOULDBLOCK;
     }
     if (evtchn_unlikely(!word)) {
-        if (event == EVTCHN_RAISE) {
-            evtchn_park(e, held, p);
+        if (event != EVTCHN_RENOTIFY) {
+            evtchn_park(e, held, p, event);
             f->wake = p->pollers;
         }
         return 0;
     }
     if (evtchn_unlikely(p->parked)) {
-        evtchn_unpark(e, p);
-        __atomic_fetch_or(word, EVTCHN_PENDING, __ATOMIC_SEQ_CST);
+        evtchn_fifo_catch_up(word, evtchn_unpark(e, p));
     }
     if (!evtchn_fifo_change_word(p, v, word, event, &old, f)) {
         return 0;
     }
     if (evtchn_unlikely(stale || !xen_guest_page_check(&v->control.page))) {
         /* Pending it is; linked it will be when the control block is there. */
-        evtchn_park(e, held, p);
+        evtchn_park(e, held, p, EVTCHN_RAISE);
         return 0;
     }
     if (old & EVTCHN_LINKED) {

@@ -28,7 +28,7 @@ void evtchn_fifo_switch_on(XenEvtchn *e)
          * The bit in shared_info is of no further use to anybody.
          */
         if (e->abi->peek(e, port, NULL) & EVTCHN_PENDING) {
-            evtchn_park(e, &held, p);
+            evtchn_park(e, &held, p, EVTCHN_RAISE);
         }
     }
     e->abi = &evtchn_abi_fifo;

@@ -100,8 +100,12 @@ typedef struct XenEvtchnPort {
     uint64_t route;             /* XenEvtchnRoute; atomic */
     XenEvtchnBackend *backend;  /* NULL: none, or not back since migration */
     uint16_t pollers;           /* vCPUs registered in poll.c */
-    bool parked;                /* atomic; an event waits for its page */
+    uint8_t parked;             /* EVTCHN_PARKED_*; atomic */
 } XenEvtchnPort;
+
+/* What waits for a port's pages. */
+#define EVTCHN_PARKED_EVENT     1
+#define EVTCHN_PARKED_UNMASK    2
 
 _Static_assert(sizeof(XenEvtchnState) == 8, "one atomic word");
 _Static_assert(sizeof(XenEvtchnRoute) == 8, "one atomic word");
@@ -403,15 +407,19 @@ int evtchn_try_port(XenEvtchn *e, const XenEvtchnRequest *r,
 /* ------------------------------------------------------------------------
  * parked.c
  */
-/* The port's locks.  Remembers an event whose page is missing. */
-void evtchn_park(XenEvtchn *e, const XenEvtchnHeld *held, XenEvtchnPort *p);
-/* The port's locks.  It has been delivered, or is void. */
-static inline void evtchn_unpark(XenEvtchn *e, XenEvtchnPort *p)
+/* The port's locks.  Remembers what cannot be done as a page is missing. */
+void evtchn_park(XenEvtchn *e, const XenEvtchnHeld *held, XenEvtchnPort *p,
+                 XenEvtchnEvent event);
+/* The port's locks.  Forgets, and gives the EVTCHN_PARKED_* that were there. */
+static inline unsigned evtchn_unpark(XenEvtchn *e, XenEvtchnPort *p)
 {
-    if (evtchn_unlikely(p->parked)) {
-        __atomic_store_n(&p->parked, false, __ATOMIC_RELAXED);
+    unsigned parked = p->parked;
+
+    if (evtchn_unlikely(parked)) {
+        __atomic_store_n(&p->parked, 0, __ATOMIC_RELAXED);
         __atomic_fetch_sub(&e->nr_parked, 1, __ATOMIC_RELAXED);
     }
+    return parked;
 }
 /* Configuration lock.  Raises again what can be raised now. */
 void evtchn_replay_parked(XenEvtchn *e, XenEvtchnBatch *batch);

@@ -4,18 +4,26 @@
  *
  * An event that cannot be written where it belongs (no shared_info, no event
  * array page, no control block, no RAM behind one of them) is kept in its
- * port as one flag, as the pending bit would keep it.  Whoever makes a page
- * appear replays.
+ * port as one flag, as the pending bit would keep it; likewise that the guest
+ * has unmasked the port.  Whoever makes a page appear replays.
  */
 #include "internal.h"
 
-void evtchn_park(XenEvtchn *e, const XenEvtchnHeld *held, XenEvtchnPort *p)
+void evtchn_park(XenEvtchn *e, const XenEvtchnHeld *held, XenEvtchnPort *p,
+                 XenEvtchnEvent event)
 {
-    held->v->stats.parked++;
-    if (!p->parked) {
-        __atomic_store_n(&p->parked, true, __ATOMIC_RELAXED);
+    unsigned parked = p->parked;
+
+    if (!parked) {
         __atomic_fetch_add(&e->nr_parked, 1, __ATOMIC_RELAXED);
     }
+    if (event == EVTCHN_UNMASK) {
+        parked |= EVTCHN_PARKED_UNMASK;
+    } else {
+        held->v->stats.parked++;
+        parked |= EVTCHN_PARKED_EVENT;
+    }
+    __atomic_store_n(&p->parked, parked, __ATOMIC_RELAXED);
 }
 
 static void evtchn_replay_port(XenEvtchn *e, uint32_t port,
@@ -24,16 +32,20 @@ static void evtchn_replay_port(XenEvtchn *e, uint32_t port,
     XenEvtchnFrame f = { .slow = true };
     XenEvtchnPort *p = evtchn_open_port(e, port);
     XenEvtchnHeld held;
+    unsigned parked;
     int ret;
 
-    if (!p || !__atomic_load_n(&p->parked, __ATOMIC_RELAXED)) {
+    parked = p ? __atomic_load_n(&p->parked, __ATOMIC_RELAXED) : 0;
+    if (!parked) {
         return;
     }
     if (!evtchn_lock_port(e, p, &held)) {
         g_assert_not_reached();
     }
     /* -EWOULDBLOCK: its page is still missing, it stays parked. */
-    ret = e->abi->deliver(e, &held, p, port, EVTCHN_RAISE, &f);
+    ret = e->abi->deliver(e, &held, p, port,
+                          parked & EVTCHN_PARKED_EVENT ? EVTCHN_RAISE
+                                                       : EVTCHN_UNMASK, &f);
     evtchn_unlock_port(&held);
     if (ret == 0) {
         evtchn_batch_add(e, batch, &f);

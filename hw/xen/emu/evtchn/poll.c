@@ -39,7 +39,7 @@ static bool evtchn_poll_port(XenEvtchn *e, uint32_t port)
     }
     p->pollers++;
     word = e->abi->peek(e, port, &stale);
-    if (p->parked) {
+    if (p->parked & EVTCHN_PARKED_EVENT) {
         word |= EVTCHN_PENDING;
     }
     evtchn_unlock_port(&held);

@@ -256,7 +256,8 @@ void evtchn_fill_info(const XenEvtchnPort *p, uint32_t port,
         .vcpu = r.vcpu,
         .val = s.type == EVTCHNSTAT_closed ? 0 : s.val,
         .to_backend = s.to_backend,
-        .parked = __atomic_load_n(&p->parked, __ATOMIC_RELAXED),
+        .parked = __atomic_load_n(&p->parked, __ATOMIC_RELAXED) &
+                  EVTCHN_PARKED_EVENT,
         .queue_vcpu = r.queue_vcpu,
         .queue_priority = r.queue_priority,
     };

@@ -125,7 +125,7 @@ int xen_evtchn_restore_port(XenEvtchn *e, const XenEvtchnPortInfo *info)
                          .to_backend = info->to_backend,
                          .val = info->val });
     if (info->parked) {
-        evtchn_park(e, &held, p);
+        evtchn_park(e, &held, p, EVTCHN_RAISE);
     }
     evtchn_unlock_all_vcpus(e);
 out:
