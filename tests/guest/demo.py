@@ -2,7 +2,6 @@
 """One guest to look at: `demo` shows its console and then what it found,
 `shell` puts the user into it."""
 import os
-import shutil
 import subprocess
 import time
 
@@ -30,12 +29,6 @@ def choose(options):
         return options.accel + ',xen-version=4.17', 'asked for'
     name, why = accel.best()
     return name + ',xen-version=4.17', why
-
-
-def fresh_folder(name):
-    folder = os.path.join(paths.LOGS, name)
-    shutil.rmtree(folder, ignore_errors=True)
-    return folder
 
 
 class Watcher:
@@ -71,8 +64,12 @@ class Watcher:
 
 def demo(options):
     """The subcommand; returns the exit status."""
+    with paths.log_folder('demo') as folder:
+        return demo_in(folder, options)
+
+
+def demo_in(folder, options):
     accel_value, why = choose(options)
-    folder = fresh_folder('demo')
     boot = images.guest(GUEST)
     stimulus = guestvm.Stimulus(folder)
     with webserver.WebServer() as server:
@@ -175,23 +172,25 @@ def flat(value, prefix=''):
 def shell(options):
     """The subcommand: the terminal is the guest's console hvc0. Returns
     QEMU's exit status."""
-    accel_value, why = choose(options)
-    folder = fresh_folder('shell')
-    boot = images.guest(GUEST)
-    stimulus = guestvm.Stimulus(folder)
-    command = [options.qemu,
-               '-chardev', 'file,id=serial,path=%s' % os.path.join(
-                   folder, 'serial.log'),
-               '-chardev', 'stdio,id=hvc,mux=on,signal=off',
-               '-mon', 'chardev=hvc',
-               *guestvm.guest_arguments(
-                   boot, [accel_value], CPUS, stimulus.disk, stimulus.written,
-                   ['console=hvc0', 'quiet',
-                    *guestvm.init_parameters(stimulus, '', SHELL_STEPS, 0)]),
-               *options.qemu_arguments]
-    print('Starting %s on %s (%s); the early console goes to %s'
-          % (images.GUESTS[GUEST].title, accel_value, why, folder), flush=True)
-    try:
-        return subprocess.run(command).returncode
-    finally:
-        stimulus.remove()
+    with paths.log_folder('shell') as folder:
+        accel_value, why = choose(options)
+        boot = images.guest(GUEST)
+        stimulus = guestvm.Stimulus(folder)
+        early = os.path.join(folder, 'serial.log')
+        command = [options.qemu,
+                   '-chardev', 'file,id=serial,path=' + early,
+                   '-chardev', 'stdio,id=hvc,mux=on,signal=off',
+                   '-mon', 'chardev=hvc',
+                   *guestvm.guest_arguments(
+                       boot, [accel_value], CPUS, stimulus.disk,
+                       stimulus.written,
+                       ['console=hvc0', 'quiet', *guestvm.init_parameters(
+                           stimulus, '', SHELL_STEPS, 0)]),
+                   *options.qemu_arguments]
+        print('Starting %s on %s (%s); the early console goes to %s'
+              % (images.GUESTS[GUEST].title, accel_value, why, early),
+              flush=True)
+        try:
+            return subprocess.run(command).returncode
+        finally:
+            stimulus.remove()

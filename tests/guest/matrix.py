@@ -2,8 +2,6 @@
 """The guests that `check` runs, as a table, and the running of it."""
 import collections
 import concurrent.futures
-import os
-import shutil
 import time
 
 import checks
@@ -63,22 +61,25 @@ def time_limit(cpus):
 def run_row(row, options, server):
     """Runs one guest and judges it."""
     name = '%s-%s' % (options.accel, row.name)
-    folder = os.path.join(paths.LOGS, name)
-    shutil.rmtree(folder, ignore_errors=True)
-    stimulus = guestvm.Stimulus(folder)
-    started = time.monotonic()
     try:
-        url = server.offer(stimulus.nonce, stimulus.fetched)
-        machine = guestvm.guest_vm(
-            options.qemu, folder, images.guest(row.guest),
-            ['%s,%s' % (options.accel, row.accel)], row.cpus, stimulus,
-            guestvm.init_parameters(stimulus, url, row.steps, SLEEPS)
-            + list(row.append), machine=row.machine, extra=row.extra)
-        machine.run(time_limit(row.cpus))
+        with paths.log_folder(name) as folder:
+            return run_in(folder, name, row, options, server)
     except material.MissingMaterial as e:
         return Outcome(name, 0, skipped=str(e))
     except OSError as e:
         return Outcome(name, 0, ['cannot run %s: %s' % (options.qemu, e)])
+
+
+def run_in(folder, name, row, options, server):
+    started = time.monotonic()
+    stimulus = guestvm.Stimulus(folder)
+    url = server.offer(stimulus.nonce, stimulus.fetched)
+    machine = guestvm.guest_vm(
+        options.qemu, folder, images.guest(row.guest),
+        ['%s,%s' % (options.accel, row.accel)], row.cpus, stimulus,
+        guestvm.init_parameters(stimulus, url, row.steps, SLEEPS)
+        + list(row.append), machine=row.machine, extra=row.extra)
+    machine.run(time_limit(row.cpus))
     reasons = checks.failures(machine, stimulus, row.cpus, row.steps,
                               row.expect, SLEEPS)
     if not options.keep:

@@ -10,7 +10,6 @@ import io
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import tarfile
 
@@ -231,9 +230,6 @@ def nested(options):
         word in r.name for word in options.filter)]
     if options.record:
         rows = [r for r in rows if r.measured]
-    outer = os.path.abspath(options.outer or options.qemu)
-    folder = os.path.join(paths.LOGS, 'nested')
-    shutil.rmtree(folder, ignore_errors=True)
     tally = report.Tally(len(rows) + 1, options.tap)
     try:
         boot = l1_boot(options.qemu, {r.guest for r in rows})
@@ -241,7 +237,16 @@ def nested(options):
         for name in ['L1'] + [r.name for r in rows]:
             tally.add(matrix.Outcome(name, 0, skipped=str(e)))
         return tally.end()
-    plans = [Plan(row, folder) for row in rows]
+    with paths.log_folder('nested') as folder:
+        plans = [Plan(row, folder) for row in rows]
+        measured = run_plans(folder, boot, plans, options, tally)
+    keep_figures(measured, options, tally)
+    return tally.end()
+
+
+def run_plans(folder, boot, plans, options, tally):
+    """Runs L1 and judges what came back; {name: counts}."""
+    outer = os.path.abspath(options.outer or options.qemu)
     l1 = run_l1(outer, folder, boot, plans, tally)
     tally.add(matrix.Outcome('L1', l1.seconds, l1_failures(l1), machine=l1))
     measured = {}
@@ -255,8 +260,7 @@ def nested(options):
                                  machine=run))
         if not options.keep:
             plan.stimulus.remove()
-    keep_figures(measured, options, tally)
-    return tally.end()
+    return measured
 
 
 def upstream_figures():

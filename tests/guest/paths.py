@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where things lie. Everything generated is under build/guest of the checkout,
 or of the build folder that --build-dir names."""
+import contextlib
+import fcntl
 import os
+import shutil
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 CHECKOUT = os.path.dirname(os.path.dirname(HERE))
@@ -21,3 +24,24 @@ def set_build_dir(folder):
 
 def default_qemu(folder):
     return os.path.join(os.path.abspath(folder), 'qemu-system-x86_64')
+
+
+@contextlib.contextmanager
+def log_folder(name):
+    """An empty build/guest/logs/@name for one run, which nobody else uses
+    while it is entered: a second run at the same time gets @name.2."""
+    os.makedirs(LOGS, exist_ok=True)
+    number = 1
+    while True:
+        folder = os.path.join(LOGS, name if number == 1
+                              else '%s.%d' % (name, number))
+        with open(folder + '.lock', 'w') as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                number += 1
+                continue
+            shutil.rmtree(folder, ignore_errors=True)
+            os.makedirs(folder)
+            yield folder
+            return
