@@ -4,10 +4,12 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
+#include "qemu/rcu.h"
 #include "exec/address-spaces.h"
 #include "exec/memory.h"
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/guest-page.h"
+#include "hw/xen/emu/slots.h"
 #include "hw/xen/emu/vcpu.h"
 
 typedef struct GuestPin {
@@ -25,25 +27,36 @@ static void __attribute__((constructor)) pins_init(void)
     qemu_mutex_init(&pins_lock);
 }
 
+/* RAM that the guest may write, all of it in one slot. */
+static bool find_ram(uint64_t gpa, uint32_t len, GuestPin *p)
+{
+    const XenSlot *slot;
+    uint64_t offset;
+
+    RCU_READ_LOCK_GUARD();
+    slot = xen_slots_find(xen_ram_slots(), gpa >> XEN_EMU_PAGE_SHIFT);
+    if (!slot || !slot->writable || memory_region_is_ram_device(slot->mr)) {
+        return false;
+    }
+    offset = gpa - (slot->gfn << XEN_EMU_PAGE_SHIFT);
+    if (offset + len > slot->nr_frames << XEN_EMU_PAGE_SHIFT) {
+        return false;
+    }
+    memory_region_ref(slot->mr);
+    *p = (GuestPin) {
+        .mr = slot->mr, .offset = slot->mr_offset + offset, .len = len,
+    };
+    return true;
+}
+
 void *xen_guest_page_pin(void *opaque, uint64_t gpa, uint32_t len, void **pin)
 {
-    MemoryRegionSection mrs = memory_region_find(get_system_memory(), gpa, len);
-    GuestPin *p;
+    GuestPin found, *p;
 
-    if (!mrs.mr) {
+    if (!find_ram(gpa, len, &found)) {
         return NULL;
     }
-    if (!memory_region_is_ram(mrs.mr) || mrs.mr->readonly ||
-        memory_region_is_ram_device(mrs.mr) ||
-        int128_lt(mrs.size, int128_make64(len))) {
-        memory_region_unref(mrs.mr);
-        return NULL;
-    }
-
-    p = g_new(GuestPin, 1);
-    p->mr = mrs.mr;
-    p->offset = mrs.offset_within_region;
-    p->len = len;
+    p = g_memdup2(&found, sizeof(found));
     WITH_QEMU_LOCK_GUARD(&pins_lock) {
         QLIST_INSERT_HEAD(&pins, p, next);
     }
@@ -63,20 +76,13 @@ void xen_guest_page_unpin(void *opaque, uint64_t gpa, uint32_t len, void *pin)
     g_free(p);
 }
 
-static void pages_region_del(MemoryListener *listener,
-                             MemoryRegionSection *section)
+static void ram_lost(uint64_t gpa, uint64_t len)
 {
-    hwaddr gpa = section->offset_within_address_space;
-    uint64_t len = int128_get64(section->size);
-
-    if (!memory_region_is_ram(section->mr)) {
-        return;
-    }
     xen_evtchn_invalidate(xen_emu->evtchn, gpa, len);
     xen_vcpu_invalidate(gpa, len);
 }
 
-static void pages_commit(MemoryListener *listener)
+static void ram_changed(void)
 {
     xen_evtchn_retry_parked(xen_emu->evtchn);
 }
@@ -94,14 +100,11 @@ static void pages_log_sync_global(MemoryListener *listener, bool last_stage)
 
 static MemoryListener pages_listener = {
     .name = "xen-guest-pages",
-    /* After the accelerators' own listeners know of a change. */
-    .priority = MEMORY_LISTENER_PRIORITY_DEV_BACKEND,
-    .region_del = pages_region_del,
-    .commit = pages_commit,
     .log_sync_global = pages_log_sync_global,
 };
 
 void xen_guest_page_listen(void)
 {
+    xen_ram_listen(ram_lost, ram_changed);
     memory_listener_register(&pages_listener, &address_space_memory);
 }

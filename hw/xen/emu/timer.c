@@ -219,11 +219,20 @@ int xen_vcpu_timer_set_singleshot(XenVcpuTimer *t, uint64_t timeout_ns,
     return 0;
 }
 
-int xen_vcpu_timer_stop_singleshot(XenVcpuTimer *t)
+uint64_t xen_vcpu_timer_take_singleshot(XenVcpuTimer *t)
 {
+    uint64_t deadline_ns;
+
     lock_after_delivery(t);
+    deadline_ns = t->singleshot_ns;
     disarm_singleshot(t);
     qemu_mutex_unlock(&t->lock);
+    return deadline_ns;
+}
+
+int xen_vcpu_timer_stop_singleshot(XenVcpuTimer *t)
+{
+    xen_vcpu_timer_take_singleshot(t);
     return 0;
 }
 

@@ -79,31 +79,32 @@ static void accel_set_upcall_vector(CPUState *cs, run_on_cpu_data data)
 /*
  * The deadline travels with the port: before the port was bound the guest may
  * have armed QEMU's timer, and afterwards the kernel may have armed its own.
+ * Ours is disarmed before the kernel's is armed, so the event comes once.  The
+ * other way round the kernel's may fire after it was read; then ours, which is
+ * past its deadline, raises the event a second time, and that is harmless.
  */
 static void accel_set_timer(CPUState *cs, run_on_cpu_data data)
 {
     XenVcpu *v = xen_vcpu_get(cs->cpu_index);
     uint32_t port = data.host_ulong;
-    uint64_t deadline, period, in_kernel = 0;
+    uint64_t deadline = 0;
     int ret;
 
     if (!v) {
         return;
     }
-    xen_vcpu_timer_get_state(v->timer, &deadline, &period);
-    if (!port && xen_emu->accel->get_timer) {
-        xen_emu->accel->get_timer(cs, &in_kernel);
-    }
-
-    ret = xen_emu->accel->set_timer(cs, port, port ? deadline : 0);
-    trace_xen_vcpu_accel(cs->cpu_index, "timer", port, ret);
-    if (ret) {
-        return;
-    }
     if (port) {
-        xen_vcpu_timer_stop_singleshot(v->timer);
-    } else if (in_kernel) {
-        xen_vcpu_timer_set_singleshot(v->timer, in_kernel, 0);
+        deadline = xen_vcpu_timer_take_singleshot(v->timer);
+        ret = xen_emu->accel->set_timer(cs, port, deadline);
+    } else {
+        xen_emu->accel->get_timer(cs, &deadline);
+        ret = xen_emu->accel->set_timer(cs, 0, 0);
+    }
+    trace_xen_vcpu_accel(cs->cpu_index, "timer", port, ret);
+
+    /* Whoever did not get the timer leaves it with QEMU. */
+    if (deadline && (!port || ret)) {
+        xen_vcpu_timer_set_singleshot(v->timer, deadline, 0);
     }
 }
 
@@ -304,12 +305,33 @@ void xen_vcpu_unrealize(CPUState *cs)
     call_rcu(v, reclaim_vcpu, rcu);
 }
 
+/* The VM is stopped before it is saved, and its timers do not move then. */
+static void pre_save_when_stopped(void *opaque, bool running, RunState state)
+{
+    CPUState *cs;
+
+    if (running) {
+        return;
+    }
+    CPU_FOREACH(cs) {
+        XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+        if (v) {
+            xen_vcpu_pre_save(v);
+        }
+    }
+}
+
 void xen_vcpu_engine_ready(void)
 {
     CPUState *cs;
 
     CPU_FOREACH(cs) {
         xen_evtchn_set_vcpu_present(xen_emu->evtchn, cs->cpu_index, true);
+    }
+    /* KVM saves each vCPU's state by itself, in its thread. */
+    if (!xen_emu->accel->set_vcpu_info) {
+        qemu_add_vm_change_state_handler(pre_save_when_stopped, NULL);
     }
 }
 
@@ -319,6 +341,7 @@ void xen_vcpu_soft_reset(XenVcpu *v)
                              false);
     clear_registered(vcpu_env(v));
     xen_vcpu_timer_reset(v->timer);
+    xen_runstate_reset(v->runstate);
 
     tell_accel_vcpu_info(v, XEN_GPA_NONE);
     xen_vcpu_set_time_area(v, XEN_GPA_NONE);
@@ -385,7 +408,9 @@ int xen_vcpu_post_load(XenVcpu *v)
     if (ret) {
         return ret;
     }
-    ret = xen_vcpu_set_runstate_area(v, env->xen_vcpu_runstate_gpa);
+    ret = xen_emu->accel->set_runstate ?
+        xen_vcpu_set_runstate_area(v, env->xen_vcpu_runstate_gpa) :
+        xen_runstate_load_area(v->runstate, env->xen_vcpu_runstate_gpa);
     if (ret) {
         return ret;
     }

@@ -53,6 +53,8 @@ int xen_vcpu_timer_set_singleshot(XenVcpuTimer *t, uint64_t timeout_ns,
                                   uint32_t flags);
 /* VCPUOP_stop_singleshot_timer.  Always 0.  Any thread. */
 int xen_vcpu_timer_stop_singleshot(XenVcpuTimer *t);
+/* The same; returns the deadline that was armed, or 0. */
+uint64_t xen_vcpu_timer_take_singleshot(XenVcpuTimer *t);
 /*
  * set_timer_op, on the single-shot timer: 0 stops it.  Xen's overflow rule: a
  * negative time, or one 2^50 ns or more ahead, fires 100 ms from now.
