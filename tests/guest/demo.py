@@ -3,6 +3,7 @@
 `shell` puts the user into it."""
 import os
 import subprocess
+import textwrap
 import time
 
 import accel
@@ -114,8 +115,8 @@ def report(machine, watcher, stimulus, accel_value, why):
         ('What it saw', '%s %s, event channels %s, clock %s, timer %s'
          % (fact('hypervisor'), fact('xen'), fact('abi'), fact('clocksource'),
             fact('clockevent'))),
-        ('Boot', '%s s to the first process by the host\'s clock, %s s by the '
-         'guest\'s; %.1f s in all'
+        ('Boot', '%s s to the first process (%s s by the guest\'s clock); '
+         '%.1f s in all'
          % ('%.1f' % begun if begun else 'never', fact('uptime'),
             machine.seconds)),
         ('PV disk xvda', '%s read, SHA-256 %s'
@@ -134,8 +135,7 @@ def report(machine, watcher, stimulus, accel_value, why):
     text += ['%-13s %s' % line for line in lines]
     text += events(machine)
     if watcher.xen:
-        text += ['By QEMU (query-xen)'] + ['  ' + line
-                                           for line in flat(watcher.xen)]
+        text += told_by_qemu(watcher.xen)
     text.append('-' * 78)
     return '\n'.join(text)
 
@@ -145,28 +145,30 @@ def events(machine):
     counts = checks.interrupt_counts(machine)
     busy = sorted(((name, numbers) for name, numbers in counts.items()
                    if any(numbers)), key=lambda item: -sum(item[1]))
-    return ['Interrupts      ' + ''.join(
-        'vCPU%-6d' % cpu for cpu in range(CPUS))] + [
-        '  %-13s ' % name + ''.join('%-10d' % n for n in numbers)
-        for name, numbers in busy[:EVENT_ROWS]]
+    return by_vcpu('By the guest', busy[:EVENT_ROWS], CPUS)
 
 
-def flat(value, prefix=''):
-    """The leaves of a QMP answer, one "path: value" each; zeros left out."""
-    if isinstance(value, dict):
-        pairs = value.items()
-    elif isinstance(value, list):
-        if not any(isinstance(v, (dict, list)) for v in value):
-            if any(value):
-                yield '%s: %s' % (prefix, ' '.join(str(v) for v in value))
-            return
-        pairs = enumerate(value)
-    else:
-        if value:
-            yield '%s: %s' % (prefix, value)
-        return
-    for key, inner in pairs:
-        yield from flat(inner, '%s.%s' % (prefix, key) if prefix else str(key))
+def by_vcpu(title, rows, cpus):
+    return ['%-20s' % title + ''.join('%10s' % ('vCPU %d' % cpu)
+                                      for cpu in range(cpus))] + [
+        '  %-18s' % name + ''.join('%10s' % n for n in numbers)
+        for name, numbers in rows]
+
+
+def told_by_qemu(answer):
+    """query-xen's answer: a table of what it counts by vCPU, and the rest in
+    a few lines. Zeros are left out."""
+    vcpus = answer.get('vcpus', [])
+    names = [name for name in (vcpus[0] if vcpus else {})
+             if name != 'vcpu' and any(v.get(name) for v in vcpus)]
+    lines = by_vcpu('By QEMU', [(name, [v.get(name) for v in vcpus])
+                                for name in names], len(vcpus))
+    rest = ', '.join('%s %s' % (name, ' '.join(map(str, value))
+                                if isinstance(value, list) else value)
+                     for name, value in sorted(answer.items())
+                     if value and name != 'vcpus')
+    return lines + textwrap.wrap(rest, 76, initial_indent='  ',
+                                 subsequent_indent='  ')
 
 
 def shell(options):
