@@ -56,6 +56,7 @@ struct EvtchnGuest {
     int pinned;                 /* pins that are out */
     unsigned signals;
     void *last_cookie;
+    int kernel_error;           /* what kernel_deliver shall answer */
     uint32_t kernel_port;       /* last one given to kernel_deliver */
     XenEvtchnPortInfo changed;  /* last one given to port_changed */
     unsigned nr_changed;

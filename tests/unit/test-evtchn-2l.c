@@ -208,6 +208,13 @@ static void test_parked(gconstpointer data)
     evtchn_guest_unmask(g, masked);
     g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
 
+    /* Another event finds that the page is back, and brings all. */
+    evtchn_guest_remove_frame(g, GUEST_GFN_INFO);
+    g_assert_cmpint(xen_evtchn_send(g->e, port), ==, 0);
+    g->absent[GUEST_GFN_INFO] = false;
+    g_assert_cmpint(xen_evtchn_send(g->e, masked), ==, 0);
+    g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 2);
+
     /* Unmasked while nobody could be told. */
     evtchn_guest_mask(g, masked);
     g_assert_cmpint(xen_evtchn_send(g->e, masked), ==, 0);
@@ -246,6 +253,14 @@ static void test_kernel_delivery(gconstpointer data)
     g_assert_false(evtchn_guest_pending(g, port));
     g_assert_cmpint(xen_evtchn_send_fast(g->e, port + 1), ==, -EINVAL);
     g_assert_cmpuint(g->vcpu[1].kernel, ==, 1);
+
+    /* The kernel cannot: then it is delivered here. */
+    g->kernel_error = -EINVAL;
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, -EWOULDBLOCK);
+    g_assert_false(evtchn_guest_pending(g, port));
+    g_assert_cmpint(xen_evtchn_send(g->e, port), ==, 0);
+    g_assert_cmpuint(evtchn_guest_handle(g, 1, NULL, NULL), ==, 1);
+
     xen_evtchn_set_kernel_delivery(g->e, false);
     g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
     g_assert_true(evtchn_guest_pending(g, port));
