@@ -77,13 +77,16 @@ check-nested: deps-guest build ## the same on real KVM, inside an emulated machi
 check-upstream: build ## QEMU's own x86_64 qtests, all of them (10 minutes)
 	@tests/upstream/run all
 
-stress: build ## the engine against many threads, for SECONDS
-	@tests/unit/stress $(SECONDS)
+stress: setup ## the engine against many threads, for SECONDS
+	@$(ninja) unit
+	@tests/stress/run $(SECONDS)
 
-fuzz: deps-fuzz build ## a hostile guest against the engine, for SECONDS
+fuzz: deps-fuzz setup ## a hostile guest against the engine, for SECONDS
+	@$(ninja) unit
 	@tests/fuzz/run $(SECONDS)
 
-bench-evtchn: build ## nanoseconds per send, unmask and allocation
+bench-evtchn: setup ## nanoseconds per send, unmask and allocation
+	@$(ninja) tests/bench/bench-evtchn
 	@tests/bench/run evtchn
 
 bench-slots: build ## memory-slot lookup and iteration
