@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
+from tempfile import TemporaryDirectory
 
 import material
 
@@ -53,7 +53,7 @@ def parts(qemu):
 def add(archive, qemu):
     """Puts @qemu at PROGRAM, without debug information where strip is to be
     had, with libraries at the paths that they have on the host."""
-    with tempfile.TemporaryDirectory() as scratch:
+    with TemporaryDirectory() as scratch:
         small = os.path.join(scratch, 'qemu')
         if not shutil.which('strip') or subprocess.run(
                 ['strip', '-o', small, qemu]).returncode:

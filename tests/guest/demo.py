@@ -189,7 +189,8 @@ def shell(options):
                        ['console=hvc0', 'quiet', *guestvm.init_parameters(
                            stimulus, '', SHELL_STEPS, 0)]),
                    *options.qemu_arguments]
-        print('Starting %s on %s (%s); the early console goes to %s'
+        print('Starting %s on %s (%s); the early console goes to %s. '
+              "Ctrl-a c: QEMU's monitor and back."
               % (images.GUESTS[GUEST].title, accel_value, why, early),
               flush=True)
         try:

@@ -16,23 +16,48 @@ ALL_STEPS = ('facts', 'modules', 'disk', 'write', 'net', 'console', 'sleep',
              'clock', 'interrupts')
 SLEEPS = 20
 
-# accel: what follows -accel NAME; expect: facts beyond what every guest must
-# report; extra: further arguments of QEMU.
+# accel: what follows -accel NAME; expect: facts that differ from, or come on top
+# of, what every guest must report (None: not judged); extra: further arguments of QEMU.
 Row = collections.namedtuple(
     'Row', 'name guest cpus accel machine expect steps extra append')
 
 
 def row(name, guest, cpus, accel='xen-version=4.17', machine='pc', expect=None,
         steps=ALL_STEPS, extra=(), append=()):
-    wanted = {'xen': '4.17'}
+    wanted = {'xen': '4.17', 'abi': 'fifo'}
     wanted.update(expect or {})
     return Row(name, guest, cpus, accel, machine, wanted, steps, extra, append)
 
 
+# A kernel that gets no vector for event channels does without Xen's clock, and
+# without IPIs and timers by event channel. Its PV devices interrupt it by the
+# platform device's INTx.
+NO_VECTOR_STEPS = tuple(s for s in ALL_STEPS
+                        if s not in ('sleep', 'interrupts'))
+
 # Long ones first: the last to finish then ends soon after the others.
 MATRIX = [
+    row('debian13-8cpu', 'debian13', 8),
+] + [
     row('%s-%dcpu' % (guest, cpus), guest, cpus)
     for cpus in (4, 2, 1) for guest in images.GUESTS
+] + [
+    row('debian13-2cpu-2level', 'debian13', 2,
+        accel='xen-version=4.17,xen-evtchn-abi=2level',
+        expect={'abi': '2level'}),
+    row('debian12-pae-2cpu-2level', 'debian12-pae', 2,
+        accel='xen-version=4.17,xen-evtchn-abi=2level',
+        expect={'abi': '2level'}),
+    # Xen before 4.17 has no upcall vector of a vCPU's own: one for all.
+    row('debian12-2cpu-vector', 'debian12', 2, accel='xen-version=0x4000a',
+        expect={'xen': '4.10'}),
+    row('debian12-1cpu-intx', 'debian12', 1, steps=NO_VECTOR_STEPS,
+        expect={'clockevent': 'lapic', 'clocksource': None},
+        append=('xen_no_vector_callback',)),
+    row('debian13-2cpu-q35', 'debian13', 2, machine='q35'),
+    # On Intel's processors Linux calls by VMCALL, on AMD's by VMMCALL.
+    row('debian13-2cpu-intel', 'debian13', 2,
+        extra=('-cpu', 'qemu64,vendor=GenuineIntel')),
 ]
 
 
