@@ -16,7 +16,7 @@ int xen_emu_accel_ready(Object *accel)
     return 0;
 }
 
-void xen_runstate_halted(CPUState *cs, bool halted)
+void xen_tcg_halted(CPUState *cs, bool halted)
 {
 }
 

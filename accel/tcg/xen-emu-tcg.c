@@ -21,10 +21,13 @@
 #include "hw/xen/emu/accel-tcg.h"
 #include "cpu.h"
 
-#define DUE_CALLBACK    0x100   /* bits 7:0: a LAPIC vector, or 0 */
+/* What a vCPU is due; bits 7:0: a LAPIC vector, or 0. */
+#define DUE_CALLBACK    0x100
+#define DUE_WAKE        0x200   /* from SCHEDOP_poll */
 
 static uint32_t due[XEN_EVTCHN_MAX_VCPUS];
 static QEMUBH *due_bh;
+static QEMUTimer *sleep_timers[XEN_EVTCHN_MAX_VCPUS];
 
 static int tcg_xen_translate(CPUState *cs, uint64_t gva, bool write,
                              uint64_t *gpa, uint64_t *len)
@@ -53,6 +56,21 @@ static int tcg_xen_translate(CPUState *cs, uint64_t gva, bool write,
 }
 
 /* BQL. */
+static void end_sleep(CPUState *cs)
+{
+    CPUX86State *env = cpu_env(cs);
+
+    if (env->xen_asleep) {
+        env->xen_asleep = false;
+        if (cs->halted) {
+            cs->halted = 0;
+            xen_runstate_halted(cs, false);
+            qemu_cpu_kick(cs);
+        }
+    }
+}
+
+/* BQL. */
 static void interrupt_due(CPUState *cs)
 {
     uint32_t what = qatomic_xchg(&due[cs->cpu_index], 0);
@@ -69,6 +87,8 @@ static void interrupt_due(CPUState *cs)
     if (what & DUE_CALLBACK) {
         cpu_interrupt(cs, CPU_INTERRUPT_XEN_UPCALL);
     }
+    /* Also an upcall that cannot be taken yet ends SCHEDOP_block. */
+    end_sleep(cs);
 }
 
 static void interrupt_due_work(CPUState *cs, run_on_cpu_data data)
@@ -120,6 +140,35 @@ static void tcg_xen_raise_callback(CPUState *cs)
     make_due(cs, DUE_CALLBACK);
 }
 
+static void tcg_xen_wake(CPUState *cs)
+{
+    make_due(cs, DUE_WAKE);
+}
+
+static void sleep_timer_expired(void *opaque)
+{
+    end_sleep(opaque);
+}
+
+/* Halts when the hypercall is over: see halt_for_events(). */
+static void tcg_xen_halt(CPUState *cs, int64_t timeout_ns)
+{
+    QEMUTimer **timer = &sleep_timers[cs->cpu_index];
+
+    cpu_env(cs)->xen_asleep = true;
+    if (!*timer) {
+        *timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, sleep_timer_expired, cs);
+    }
+    if (timeout_ns < 0) {
+        timer_del(*timer);
+    } else {
+        int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+
+        timer_mod(*timer, timeout_ns > INT64_MAX - now ? INT64_MAX :
+                          now + timeout_ns);
+    }
+}
+
 int xen_emu_tcg_upcall_vector(CPUState *cs)
 {
     uint8_t vector = xen_upcall_callback_vector();
@@ -138,6 +187,8 @@ static XenAccelOps tcg_ops = {
     .system_time = xen_emu_virtual_time,
     .raise_vector = tcg_xen_raise_vector,
     .raise_callback = tcg_xen_raise_callback,
+    .halt = tcg_xen_halt,
+    .wake = tcg_xen_wake,
 };
 
 XenAccelOps *xen_emu_tcg_ops(void)

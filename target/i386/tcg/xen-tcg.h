@@ -42,6 +42,12 @@ bool xen_tcg_cpuid_leaf(CPUState *cs, uint32_t leaf, uint32_t subleaf,
  */
 bool xen_tcg_hypercall_page(CPUX86State *env, uint64_t val);
 
+/*
+ * The vCPU executed HLT (@halted), or goes on after a halt of any kind.  Its
+ * own thread.
+ */
+void xen_tcg_halted(CPUState *cs, bool halted);
+
 /* x86_cpu_exec_interrupt() for CPU_INTERRUPT_XEN_UPCALL.  BQL. */
 void xen_tcg_take_upcall(CPUX86State *env);
 

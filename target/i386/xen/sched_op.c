@@ -32,6 +32,10 @@ static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
     int64_t wait_ns = -1;
     int ret;
 
+    if (accel->halt) {
+        /* An interrupt, or a reset, may have ended the last halt. */
+        xen_evtchn_poll_end(xen_emu->evtchn, vcpu);
+    }
     ret = xen_evtchn_poll_begin(xen_emu->evtchn, vcpu, ports, nr_ports);
     if (ret < 0) {
         return ret;
@@ -43,7 +47,10 @@ static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
             wait_ns = timeout_ns > now ?
                       MIN(timeout_ns - now, (uint64_t)INT64_MAX) : 0;
         }
-        if (!accel->sleep) {
+        if (accel->halt && wait_ns) {
+            accel->halt(hc->cs, wait_ns);
+            return 0;
+        } else if (!accel->sleep) {
             /* Waking up for nothing is allowed: the guest asks again. */
             g_thread_yield();
         } else if (wait_ns) {

@@ -98,6 +98,12 @@ typedef struct XenAccelOps {
      * [fast].  The hypercall then returns 0.
      */
     void (*sleep)(CPUState *cs, int64_t timeout_ns);
+    /*
+     * Instead of sleep, where a vCPU must not block its thread: it halts once
+     * the hypercall has returned 0, and goes on as sleep would.  The engine
+     * keeps it as a poller until then.
+     */
+    void (*halt)(CPUState *cs, int64_t timeout_ns);
     void (*wake)(CPUState *cs);
 } XenAccelOps;
 

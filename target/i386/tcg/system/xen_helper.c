@@ -7,7 +7,9 @@
 #include "cpu.h"
 #include "exec/helper-proto.h"
 #include "hw/xen/emu/accel-tcg.h"
+#include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/hypercall.h"
+#include "hw/xen/emu/time.h"
 #include "hw/xen/emu/upcall.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/xen-tcg.h"
@@ -42,6 +44,37 @@ static void look_for_upcall(CPUState *cs)
         BQL_LOCK_GUARD();
         xen_upcall_update_level();
     }
+}
+
+/*
+ * SCHEDOP_poll and SCHEDOP_block: like HLT, but also with interrupts disabled
+ * until a port is pending or the time is over.  What became pending since the
+ * engine looked has called wake, which did nothing if it came too early.
+ */
+static void halt_for_events(CPUState *cs)
+{
+    CPUX86State *env = cpu_env(cs);
+    bool asleep;
+
+    bql_lock();
+    asleep = env->xen_asleep &&
+             !xen_evtchn_poll_woken(xen_emu->evtchn, cs->cpu_index);
+    env->xen_asleep = asleep;
+    cs->halted = asleep;
+    bql_unlock();
+    if (asleep) {
+        env->hflags &= ~HF_INHIBIT_IRQ_MASK;
+        xen_runstate_halted(cs, true);
+        cs->exception_index = EXCP_HLT;
+        cpu_loop_exit(cs);
+    }
+}
+
+void xen_tcg_halted(CPUState *cs, bool halted)
+{
+    /* A HLT is not to be ended by what a poll had waited for. */
+    cpu_env(cs)->xen_asleep = false;
+    xen_runstate_halted(cs, halted);
 }
 
 /*
@@ -83,6 +116,9 @@ void helper_xen_hypercall(CPUX86State *env, int insn_len)
         }
     }
     look_for_upcall(cs);
+    if (env->xen_asleep) {
+        halt_for_events(cs);
+    }
 }
 
 bool xen_tcg_cpuid_leaf(CPUState *cs, uint32_t leaf, uint32_t subleaf,
