@@ -25,9 +25,9 @@
 #include "hw/xen/interface/xen.h"
 
 #define TYPE_XEN_OVERLAY "xen-overlay"
-OBJECT_DECLARE_SIMPLE_TYPE(XenOverlayState, XEN_OVERLAY)
+OBJECT_DECLARE_SIMPLE_TYPE(XenOverlay, XEN_OVERLAY)
 
-struct XenOverlayState {
+struct XenOverlay {
     SysBusDevice parent_obj;
 
     MemoryRegion shinfo_mem;
@@ -36,7 +36,7 @@ struct XenOverlayState {
     bool long_mode;             /* migrated copy of xen_emu->long_mode */
 };
 
-static XenOverlayState *overlay;
+static XenOverlay *overlay;
 
 /*
  * A page is mapped in one place at most: a second place would have to be
@@ -67,7 +67,7 @@ static int accel_set_shared_info(uint64_t gpa, void *hva)
 }
 
 /* The vcpu_info of the first vCPUs stand at the start of shared_info. */
-static int set_default_vcpu_infos(XenOverlayState *s)
+static int set_default_vcpu_infos(XenOverlay *s)
 {
     for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++) {
         XenVcpu *v = xen_vcpu_get(i);
@@ -88,7 +88,7 @@ static int set_default_vcpu_infos(XenOverlayState *s)
 
 int xen_overlay_map_shinfo_page(uint64_t gpa)
 {
-    XenOverlayState *s = overlay;
+    XenOverlay *s = overlay;
     int ret;
 
     assert(bql_locked());
@@ -198,7 +198,7 @@ bool xen_is_long_mode(void)
 
 static void overlay_realize(DeviceState *dev, Error **errp)
 {
-    XenOverlayState *s = XEN_OVERLAY(dev);
+    XenOverlay *s = XEN_OVERLAY(dev);
 
     if (!xen_emu) {
         error_setg(errp, TYPE_XEN_OVERLAY " is part of Xen emulation "
@@ -225,7 +225,7 @@ static void overlay_realize(DeviceState *dev, Error **errp)
  */
 static int overlay_pre_save(void *opaque)
 {
-    XenOverlayState *s = opaque;
+    XenOverlay *s = opaque;
     int ret = xen_sync_long_mode();
 
     s->long_mode = xen_emu->long_mode;
@@ -234,7 +234,7 @@ static int overlay_pre_save(void *opaque)
 
 static int overlay_post_load(void *opaque, int version_id)
 {
-    XenOverlayState *s = opaque;
+    XenOverlay *s = opaque;
     uint64_t gpa = s->shinfo_gpa;
 
     if (gpa != XEN_GPA_NONE && (gpa & (XEN_EMU_PAGE_SIZE - 1))) {
@@ -265,8 +265,8 @@ static const VMStateDescription overlay_vmstate = {
     .pre_save = overlay_pre_save,
     .post_load = overlay_post_load,
     .fields = (const VMStateField[]) {
-        VMSTATE_UINT64(shinfo_gpa, XenOverlayState),
-        VMSTATE_BOOL(long_mode, XenOverlayState),
+        VMSTATE_UINT64(shinfo_gpa, XenOverlay),
+        VMSTATE_BOOL(long_mode, XenOverlay),
         VMSTATE_END_OF_LIST()
     }
 };
@@ -290,7 +290,7 @@ static const TypeInfo overlay_types[] = {
     {
         .name = TYPE_XEN_OVERLAY,
         .parent = TYPE_SYS_BUS_DEVICE,
-        .instance_size = sizeof(XenOverlayState),
+        .instance_size = sizeof(XenOverlay),
         .class_init = overlay_class_init,
     },
 };

@@ -445,17 +445,14 @@ void evtchn_backend_disconnect(XenEvtchn *e, XenEvtchnPort *p);
 void evtchn_backend_connect(XenEvtchn *e, XenEvtchnBackend *be, uint32_t port,
                             XenEvtchnPort *p);
 
+/* VIRQs that each vCPU binds for itself; the others are the domain's. */
+#define EVTCHN_VCPU_VIRQS   (1u << VIRQ_TIMER | 1u << VIRQ_DEBUG | \
+                             1u << VIRQ_XENOPROF | 1u << VIRQ_XENPMU)
+
+/* @virq is below XEN_EVTCHN_NR_VIRQS. */
 static inline bool evtchn_virq_is_global(unsigned virq)
 {
-    switch (virq) {
-    case VIRQ_TIMER:
-    case VIRQ_DEBUG:
-    case VIRQ_XENOPROF:
-    case VIRQ_XENPMU:
-        return false;
-    default:
-        return true;
-    }
+    return !(EVTCHN_VCPU_VIRQS >> virq & 1);
 }
 
 #endif
