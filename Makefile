@@ -39,6 +39,7 @@ deps-%: FORCE
 	@scripts/deps $*
 
 setup: deps-build
+	@mkdir -p $(build)
 	@if [ ! -f $(build)/build.ninja ]; then \
 		$(locked) $(meson) setup $(build) --prefix=$(prefix) \
 			>$(build)/setup.log 2>&1 || \
