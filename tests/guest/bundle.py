@@ -4,7 +4,7 @@ that has nothing else: shared libraries and firmware."""
 import os
 import re
 import shutil
-import subprocess
+from subprocess import run
 from tempfile import TemporaryDirectory
 
 import material
@@ -17,7 +17,7 @@ PROGRAM = '/bin/qemu-system-x86_64'
 
 def _firmware_folders(qemu):
     """Where this QEMU looks by itself, then where Debian's packages are."""
-    told = subprocess.run([qemu, '-L', 'help'], capture_output=True, text=True,
+    told = run([qemu, '-L', 'help'], capture_output=True, text=True,
                           check=True, timeout=60).stdout.split()
     return told + ['/usr/share/seabios', '/usr/share/qemu']
 
@@ -34,7 +34,7 @@ def _firmware(qemu, name):
 
 def _libraries(qemu):
     """The shared objects that the dynamic loader would take, and itself."""
-    listed = subprocess.run(['ldd', qemu], capture_output=True, text=True,
+    listed = run(['ldd', qemu], capture_output=True, text=True,
                             timeout=60)
     if listed.returncode:
         return []
@@ -55,7 +55,7 @@ def add(archive, qemu):
     had, with libraries at the paths that they have on the host."""
     with TemporaryDirectory() as scratch:
         small = os.path.join(scratch, 'qemu')
-        if not shutil.which('strip') or subprocess.run(
+        if not shutil.which('strip') or run(
                 ['strip', '-o', small, qemu]).returncode:
             small = qemu
         archive.copy(PROGRAM, small, 0o755)

@@ -16,8 +16,9 @@ ALL_STEPS = ('facts', 'modules', 'disk', 'write', 'net', 'console', 'sleep',
              'clock', 'interrupts')
 SLEEPS = 20
 
-# accel: what follows -accel NAME; expect: facts that differ from, or come on top
-# of, what every guest must report (None: not judged); extra: further arguments of QEMU.
+# accel: what follows -accel NAME; expect: facts that differ from, or come on
+# top of, what every guest must report (None: not judged); extra: further
+# arguments of QEMU; append: words of the kernel's command line.
 Row = collections.namedtuple(
     'Row', 'name guest cpus accel machine expect steps extra append')
 
