@@ -9,9 +9,10 @@ include/uapi/linux/kvm.h.
 import collections
 import re
 
-REASONS = {0: 'UNKNOWN', 2: 'IO', 3: 'HYPERCALL', 5: 'HLT', 6: 'MMIO', 7: 'IRQ_WINDOW',
-           8: 'SHUTDOWN', 10: 'INTR', 12: 'TPR_ACCESS',
-           17: 'INTERNAL_ERROR', 24: 'SYSTEM_EVENT', 26: 'IOAPIC_EOI', 29: 'X86_RDMSR', 30: 'X86_WRMSR', 34: 'XEN'}
+REASONS = {0: 'UNKNOWN', 2: 'IO', 3: 'HYPERCALL', 5: 'HLT', 6: 'MMIO',
+           7: 'IRQ_WINDOW', 8: 'SHUTDOWN', 10: 'INTR', 12: 'TPR_ACCESS',
+           17: 'INTERNAL_ERROR', 24: 'SYSTEM_EVENT', 26: 'IOAPIC_EOI',
+           29: 'X86_RDMSR', 30: 'X86_WRMSR', 34: 'XEN'}
 EXIT_XEN = 34
 
 HYPERCALLS = {12: 'memory_op', 13: 'multicall', 15: 'set_timer_op',
