@@ -3,9 +3,9 @@
  * Xen emulation on qtest: no vCPU runs, the test is the guest
  *
  * Guest virtual addresses are guest physical ones.  A LAPIC vector goes to the
- * vCPU's LAPIC, where a test reads it in IRR; the callback vector is what
- * evtchn_upcall_pending in guest memory says.  Everything runs in the main
- * thread under the BQL.
+ * vCPU's LAPIC and stays in its IRR; callback vectors are counted.  Everything
+ * runs in the main thread under the BQL.  What a guest's instructions would do,
+ * a test does by commands of the qtest protocol: xen-emu-qtest-cmd.c.
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -14,7 +14,10 @@
 #include "hw/pci/msi.h"
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/time.h"
+#include "xen-emu-qtest.h"
 #include "cpu.h"
+
+static unsigned callbacks[XEN_EVTCHN_MAX_VCPUS];
 
 static int qtest_xen_translate(CPUState *cs, uint64_t gva, bool write,
                                uint64_t *gpa, uint64_t *len)
@@ -38,6 +41,25 @@ static void qtest_xen_raise_vector(CPUState *cs, uint8_t vector)
 
 static void qtest_xen_raise_callback(CPUState *cs)
 {
+    callbacks[cs->cpu_index]++;
+}
+
+unsigned xen_emu_qtest_take_callbacks(CPUState *cs)
+{
+    unsigned count = callbacks[cs->cpu_index];
+
+    callbacks[cs->cpu_index] = 0;
+    return count;
+}
+
+bool xen_emu_qtest_take_vector(CPUState *cs, uint8_t vector)
+{
+    APICCommonState *apic = APIC_COMMON(X86_CPU(cs)->apic_state);
+    uint32_t bit = 1u << vector % 32;
+    bool requested = apic->irr[vector / 32] & bit;
+
+    apic->irr[vector / 32] &= ~bit;
+    return requested;
 }
 
 static XenAccelOps qtest_ops = {
@@ -51,5 +73,6 @@ static XenAccelOps qtest_ops = {
 
 XenAccelOps *xen_emu_qtest_ops(void)
 {
+    xen_emu_qtest_add_commands();
     return &qtest_ops;
 }

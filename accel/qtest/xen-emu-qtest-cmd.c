@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Commands of the qtest protocol that stand for a Xen guest's instructions
+ *
+ *  > xen_hypercall VCPU LONG_MODE CPL NR A0 A1 A2 A3 A4 A5
+ *  < OK RESULT
+ *
+ * A hypercall of vCPU VCPU, from 64-bit code if LONG_MODE is 1.  Addresses are
+ * guest physical ones.
+ *
+ *  > xen_hypercall_page VCPU LONG_MODE MSR
+ *  < OK RESULT
+ *
+ * A write of MSR to the hypercall MSR, which also latches the guest's layout.
+ *
+ *  > xen_cpuid VCPU LEAF SUBLEAF REGISTER
+ *  < OK VALUE
+ *
+ * CPUID in the hypervisor's range; REGISTER 0 to 3 is EAX to EDX.  Fails where
+ * the leaf is not one of Xen's.
+ *
+ *  > xen_take_vector VCPU VECTOR
+ *  < OK VALUE
+ *
+ * 1 if VECTOR is requested in the LAPIC of VCPU, which takes it and ends it.
+ *
+ *  > xen_take_callbacks VCPU
+ *  < OK VALUE
+ *
+ * How often VCPU was told by callback vector since the last such command.
+ *
+ * Numbers are as in C; RESULT and VALUE are hexadecimal with 64 bits.  Anything
+ * else is answered by FAIL and a reason.
+ */
+#include "qemu/osdep.h"
+#include "qemu/cutils.h"
+#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/hypercall.h"
+#include "system/qtest.h"
+#include "xen-emu-qtest.h"
+
+#define MAX_ARGS    10
+
+/* @arg[0] is a vCPU, which exists.  False: *result is nothing. */
+typedef bool XenQtestCommand(CPUState *cs, const uint64_t *arg,
+                             uint64_t *result);
+
+static bool cmd_hypercall(CPUState *cs, const uint64_t *arg, uint64_t *result)
+{
+    XenHypercall hc = {
+        .cs = cs,
+        .long_mode = arg[1],
+        .cpl = arg[2],
+        .nr = arg[3],
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(hc.arg); i++) {
+        hc.arg[i] = hc.long_mode ? arg[4 + i] : (uint32_t)arg[4 + i];
+    }
+    *result = xen_hypercall(&hc);
+    return true;
+}
+
+static bool cmd_hypercall_page(CPUState *cs, const uint64_t *arg,
+                               uint64_t *result)
+{
+    *result = xen_hypercall_page_write(cs, arg[2], arg[1]);
+    return true;
+}
+
+static bool cmd_cpuid(CPUState *cs, const uint64_t *arg, uint64_t *result)
+{
+    uint32_t regs[4];
+
+    if (arg[3] >= ARRAY_SIZE(regs) ||
+        !xen_emu_cpuid(cs, arg[1], arg[2], regs)) {
+        return false;
+    }
+    *result = regs[arg[3]];
+    return true;
+}
+
+static bool cmd_take_vector(CPUState *cs, const uint64_t *arg,
+                            uint64_t *result)
+{
+    *result = xen_emu_qtest_take_vector(cs, arg[1]);
+    return true;
+}
+
+static bool cmd_take_callbacks(CPUState *cs, const uint64_t *arg,
+                               uint64_t *result)
+{
+    *result = xen_emu_qtest_take_callbacks(cs);
+    return true;
+}
+
+static const struct {
+    const char *name;
+    unsigned nr_args;
+    XenQtestCommand *run;
+} commands[] = {
+    { "xen_hypercall", 10, cmd_hypercall },
+    { "xen_hypercall_page", 3, cmd_hypercall_page },
+    { "xen_cpuid", 4, cmd_cpuid },
+    { "xen_take_vector", 2, cmd_take_vector },
+    { "xen_take_callbacks", 1, cmd_take_callbacks },
+};
+
+/* Exactly @nr numbers in @words. */
+static bool parse_args(gchar **words, unsigned nr, uint64_t *arg)
+{
+    for (unsigned i = 0; i < nr; i++) {
+        if (!words[i] || qemu_strtou64(words[i], NULL, 0, &arg[i])) {
+            return false;
+        }
+    }
+    return !words[nr];
+}
+
+static bool process_command(CharBackend *chr, gchar **words)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        uint64_t arg[MAX_ARGS], result;
+        CPUState *cs;
+
+        if (!g_str_equal(words[0], commands[i].name)) {
+            continue;
+        }
+        if (!parse_args(words + 1, commands[i].nr_args, arg)) {
+            qtest_sendf(chr, "FAIL %s takes %u numbers\n", commands[i].name,
+                        commands[i].nr_args);
+            return true;
+        }
+        cs = arg[0] <= INT_MAX ? qemu_get_cpu(arg[0]) : NULL;
+        if (!cs) {
+            qtest_sendf(chr, "FAIL no such vCPU\n");
+        } else if (!commands[i].run(cs, arg, &result)) {
+            qtest_sendf(chr, "FAIL no value\n");
+        } else {
+            qtest_sendf(chr, "OK 0x%" PRIx64 "\n", result);
+        }
+        return true;
+    }
+    return false;
+}
+
+void xen_emu_qtest_add_commands(void)
+{
+    qtest_set_command_cb(process_command);
+}

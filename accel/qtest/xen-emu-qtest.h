@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Xen emulation on qtest: between the accelerator and the test's commands
+ *
+ * All under the BQL.
+ */
+#ifndef ACCEL_QTEST_XEN_EMU_QTEST_H
+#define ACCEL_QTEST_XEN_EMU_QTEST_H
+
+#include "hw/core/cpu.h"
+
+/* Once: adds the xen_* commands to the qtest protocol. */
+void xen_emu_qtest_add_commands(void);
+
+/* Upcalls of @cs by callback vector since the last call. */
+unsigned xen_emu_qtest_take_callbacks(CPUState *cs);
+
+/*
+ * @vector is requested in the LAPIC of @cs; it no longer is afterwards, as if
+ * the vCPU had entered its handler and finished it.
+ */
+bool xen_emu_qtest_take_vector(CPUState *cs, uint8_t vector);
+
+#endif

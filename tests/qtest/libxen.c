@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Being a Xen guest from a qtest: the VM and its hypercalls
+ */
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "libxen.h"
+
+#include "hw/xen/interface/memory.h"
+#include "hw/xen/interface/vcpu.h"
+#include "hw/xen/interface/hvm/hvm_op.h"
+#include "hw/xen/interface/hvm/params.h"
+
+/* Past everything that firmware touches. */
+#define FIRST_PAGE      (16u << 20)
+#define NR_HCALL_ARGS   6
+
+XenVm *xen_vm_start_bare(unsigned nr_vcpus, bool long_mode, const char *accel,
+                         const char *options)
+{
+    XenVm *vm = g_new0(XenVm, 1);
+
+    g_assert(nr_vcpus <= XEN_VM_MAX_VCPUS);
+    vm->nr_vcpus = nr_vcpus;
+    vm->long_mode = long_mode;
+    vm->next_page = FIRST_PAGE;
+    vm->array = g_array_new(false, false, sizeof(uint64_t));
+    /* The first -accel that works is used; libqtest puts its own last. */
+    vm->qts = qtest_initf("%s -smp %u %s", accel ?: XEN_VM_ACCEL, nr_vcpus,
+                          options ?: "");
+    vm->scratch = xen_vm_page(vm);
+    return vm;
+}
+
+XenVm *xen_vm_start_target(const XenVm *old, const char *accel,
+                           const char *options)
+{
+    XenVm *vm = g_memdup2(old, sizeof(*old));
+
+    vm->array = g_array_copy(old->array);
+    vm->qts = qtest_initf("%s -smp %u %s", accel ?: XEN_VM_ACCEL,
+                          vm->nr_vcpus, options ?: "");
+    return vm;
+}
+
+void xen_vm_set_up(XenVm *vm)
+{
+    uint64_t page;
+
+    g_assert_cmpint(xen_hypercall_page(vm, xen_vm_page(vm), vm->long_mode),
+                    ==, 0);
+    vm->shared_info = xen_vm_page(vm);
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_shared_info, 0,
+                                       vm->shared_info), ==, 0);
+    page = xen_vm_page(vm);
+    for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+        vm->vcpu_info[i] = page + i * sizeof(struct vcpu_info);
+        g_assert_cmpint(xen_register_vcpu_info(vm, i, vm->vcpu_info[i]),
+                        ==, 0);
+    }
+}
+
+XenVm *xen_vm_start(unsigned nr_vcpus, bool long_mode, const char *options)
+{
+    XenVm *vm = xen_vm_start_bare(nr_vcpus, long_mode, NULL, options);
+
+    xen_vm_set_up(vm);
+    return vm;
+}
+
+void xen_vm_stop(XenVm *vm)
+{
+    qtest_quit(vm->qts);
+    g_array_free(vm->array, true);
+    g_free(vm);
+}
+
+uint64_t xen_vm_page(XenVm *vm)
+{
+    uint64_t gpa = vm->next_page;
+
+    vm->next_page += XEN_PAGE_SIZE;
+    qtest_memset(vm->qts, gpa, 0, XEN_PAGE_SIZE);
+    return gpa;
+}
+
+uint64_t xen_command(XenVm *vm, const char *format, ...)
+{
+    g_autofree char *line = NULL;
+    uint64_t value = 0;
+    va_list ap;
+
+    va_start(ap, format);
+    line = g_strdup_vprintf(format, ap);
+    va_end(ap);
+    g_assert_true(qtest_machine_command(vm->qts, line, &value));
+    return value;
+}
+
+int64_t xen_call(XenVm *vm, unsigned vcpu, unsigned nr,
+                 const uint64_t *arg, unsigned nr_args)
+{
+    uint64_t a[NR_HCALL_ARGS] = { 0 };
+    uint64_t ret;
+
+    g_assert(nr_args <= NR_HCALL_ARGS);
+    memcpy(a, arg, nr_args * sizeof(*a));
+    ret = xen_command(vm, "xen_hypercall %u %d 0 %u 0x%" PRIx64 " 0x%" PRIx64
+                      " 0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64,
+                      vcpu, vm->long_mode, nr,
+                      a[0], a[1], a[2], a[3], a[4], a[5]);
+    return vm->long_mode ? (int64_t)ret : (int32_t)ret;
+}
+
+int64_t xen_op(XenVm *vm, unsigned vcpu, unsigned nr, unsigned cmd,
+               void *arg, size_t len)
+{
+    int64_t ret;
+
+    qtest_memwrite(vm->qts, vm->scratch, arg, len);
+    ret = XEN_CALL(vm, vcpu, nr, cmd, vm->scratch);
+    qtest_memread(vm->qts, vm->scratch, arg, len);
+    return ret;
+}
+
+int64_t xen_vcpu_op(XenVm *vm, unsigned vcpu, unsigned cmd, unsigned target,
+                    void *arg, size_t len)
+{
+    int64_t ret;
+
+    if (!arg) {
+        return XEN_CALL(vm, vcpu, __HYPERVISOR_vcpu_op, cmd, target);
+    }
+    qtest_memwrite(vm->qts, vm->scratch, arg, len);
+    ret = XEN_CALL(vm, vcpu, __HYPERVISOR_vcpu_op, cmd, target, vm->scratch);
+    qtest_memread(vm->qts, vm->scratch, arg, len);
+    return ret;
+}
+
+int64_t xen_hypercall_page(XenVm *vm, uint64_t msr, bool long_mode)
+{
+    return xen_command(vm, "xen_hypercall_page 0 %d 0x%" PRIx64, long_mode,
+                       msr);
+}
+
+int64_t xen_add_to_physmap(XenVm *vm, unsigned space, uint64_t idx,
+                           uint64_t gpa)
+{
+    uint8_t op[24] = { 0 };
+    uint64_t gfn = gpa / XEN_PAGE_SIZE;
+
+    stw_le_p(op, DOMID_SELF);
+    stl_le_p(op + 4, space);
+    if (vm->long_mode) {
+        stq_le_p(op + 8, idx);
+        stq_le_p(op + 16, gfn);
+    } else {
+        stl_le_p(op + 8, idx);
+        stl_le_p(op + 12, gfn);
+    }
+    return xen_op(vm, 0, __HYPERVISOR_memory_op, XENMEM_add_to_physmap, op,
+                  vm->long_mode ? 24 : 16);
+}
+
+int64_t xen_remove_from_physmap(XenVm *vm, uint64_t gpa)
+{
+    uint8_t op[16] = { 0 };
+    uint64_t gfn = gpa / XEN_PAGE_SIZE;
+
+    stw_le_p(op, DOMID_SELF);
+    if (vm->long_mode) {
+        stq_le_p(op + 8, gfn);
+    } else {
+        stl_le_p(op + 4, gfn);
+    }
+    return xen_op(vm, 0, __HYPERVISOR_memory_op, XENMEM_remove_from_physmap,
+                  op, vm->long_mode ? 16 : 8);
+}
+
+int64_t xen_register_vcpu_info(XenVm *vm, unsigned vcpu, uint64_t gpa)
+{
+    struct vcpu_register_vcpu_info op = {
+        .mfn = gpa / XEN_PAGE_SIZE,
+        .offset = gpa % XEN_PAGE_SIZE,
+    };
+
+    return xen_vcpu_op(vm, vcpu, VCPUOP_register_vcpu_info, vcpu, &op,
+                       sizeof(op));
+}
+
+int64_t xen_set_param(XenVm *vm, uint32_t index, uint64_t value)
+{
+    struct xen_hvm_param op = {
+        .domid = DOMID_SELF, .index = index, .value = value,
+    };
+
+    return xen_op(vm, 0, __HYPERVISOR_hvm_op, HVMOP_set_param, &op,
+                  sizeof(op));
+}
+
+int64_t xen_get_param(XenVm *vm, uint32_t index, uint64_t *value)
+{
+    struct xen_hvm_param op = { .domid = DOMID_SELF, .index = index };
+    int64_t ret = xen_op(vm, 0, __HYPERVISOR_hvm_op, HVMOP_get_param, &op,
+                         sizeof(op));
+
+    *value = op.value;
+    return ret;
+}
+
+int64_t xen_set_upcall_vector(XenVm *vm, unsigned vcpu, uint8_t vector)
+{
+    struct xen_hvm_evtchn_upcall_vector op = {
+        .vcpu = vcpu, .vector = vector,
+    };
+
+    return xen_op(vm, 0, __HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector,
+                  &op, sizeof(op));
+}
+
+bool xen_take_vector(XenVm *vm, unsigned vcpu, uint8_t vector)
+{
+    return xen_command(vm, "xen_take_vector %u %u", vcpu, vector);
+}
+
+unsigned xen_take_callbacks(XenVm *vm, unsigned vcpu)
+{
+    return xen_command(vm, "xen_take_callbacks %u", vcpu);
+}

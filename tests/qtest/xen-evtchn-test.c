@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Event channels by hypercall, in both ABIs and both layouts
+ *
+ * What is the same in both ABIs.  Each test gets a VM of two vCPUs whose
+ * upcalls are LAPIC vectors.
+ */
+#include "qemu/osdep.h"
+#include "libxen.h"
+
+#include "hw/xen/interface/sched.h"
+
+#define VECTOR      0xf3
+
+typedef struct Variant {
+    const char *name;
+    bool long_mode, fifo;
+} Variant;
+
+static const Variant variants[] = {
+    { "2level/64", true, false },
+    { "2level/32", false, false },
+    { "fifo/64", true, true },
+    { "fifo/32", false, true },
+};
+
+static XenVm *start(const Variant *v)
+{
+    XenVm *vm = xen_vm_start(2, v->long_mode, NULL);
+
+    g_assert_cmpint(xen_set_upcall_vector(vm, 0, VECTOR), ==, 0);
+    g_assert_cmpint(xen_set_upcall_vector(vm, 1, VECTOR), ==, 0);
+    if (v->fifo) {
+        xen_use_fifo(vm, 4);
+    }
+    return vm;
+}
+
+static void test_ipi(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    uint32_t port = xen_bind_ipi(vm, 1);
+
+    xen_unmask(vm, port);
+    g_assert_false(xen_upcall_pending(vm, 1));
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    g_assert_true(xen_is_pending(vm, port));
+    g_assert_true(xen_take_vector(vm, 1, VECTOR));
+    g_assert_false(xen_take_vector(vm, 0, VECTOR));
+    g_assert_false(xen_upcall_pending(vm, 0));
+    xen_expect_event(vm, 1, port);
+    g_assert_false(xen_is_pending(vm, port));
+    xen_expect_event(vm, 1, 0);
+
+    xen_vm_stop(vm);
+}
+
+/* One upcall for any number of events until the guest has looked. */
+static void test_one_upcall(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    uint32_t port[3], seen[3];
+
+    for (int i = 0; i < 3; i++) {
+        port[i] = xen_bind_ipi(vm, 0);
+        xen_unmask(vm, port[i]);
+    }
+    g_assert_cmpint(xen_send(vm, port[0]), ==, 0);
+    g_assert_true(xen_take_vector(vm, 0, VECTOR));
+    g_assert_cmpint(xen_send(vm, port[0]), ==, 0);
+    g_assert_cmpint(xen_send(vm, port[1]), ==, 0);
+    g_assert_cmpint(xen_send(vm, port[2]), ==, 0);
+    g_assert_false(xen_take_vector(vm, 0, VECTOR));
+
+    g_assert_cmpuint(xen_handle(vm, 0, seen, 3), ==, 3);
+    for (int i = 0; i < 3; i++) {
+        g_assert_cmpuint(seen[i], ==, port[i]);
+    }
+    g_assert_cmpint(xen_send(vm, port[1]), ==, 0);
+    g_assert_true(xen_take_vector(vm, 0, VECTOR));
+    xen_expect_event(vm, 0, port[1]);
+
+    xen_vm_stop(vm);
+}
+
+static void test_mask(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    uint32_t port = xen_bind_ipi(vm, 0);
+
+    xen_unmask(vm, port);
+    xen_mask(vm, port);
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    g_assert_true(xen_is_pending(vm, port));
+    g_assert_true(xen_is_masked(vm, port));
+    g_assert_false(xen_upcall_pending(vm, 0));
+    g_assert_false(xen_take_vector(vm, 0, VECTOR));
+
+    xen_unmask(vm, port);
+    g_assert_false(xen_is_masked(vm, port));
+    g_assert_true(xen_take_vector(vm, 0, VECTOR));
+    xen_expect_event(vm, 0, port);
+
+    /* Nothing is pending: an unmask tells nobody. */
+    xen_mask(vm, port);
+    xen_unmask(vm, port);
+    g_assert_false(xen_upcall_pending(vm, 0));
+    g_assert_false(xen_take_vector(vm, 0, VECTOR));
+
+    xen_vm_stop(vm);
+}
+
+static void test_loopback(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    uint32_t a = xen_alloc_unbound(vm, DOMID_SELF);
+    uint32_t b;
+
+    g_assert_cmpint(xen_port_status(vm, a), ==, EVTCHNSTAT_unbound);
+    xen_unmask(vm, a);
+    b = xen_bind_loopback(vm, a);
+    g_assert_cmpint(xen_port_status(vm, a), ==, EVTCHNSTAT_interdomain);
+    g_assert_cmpint(xen_port_status(vm, b), ==, EVTCHNSTAT_interdomain);
+    xen_unmask(vm, b);
+    /* The one that connects is told, for what was sent before. */
+    xen_expect_event(vm, 0, b);
+
+    g_assert_cmpint(xen_send(vm, a), ==, 0);
+    xen_expect_event(vm, 0, b);
+    g_assert_cmpint(xen_send(vm, b), ==, 0);
+    xen_expect_event(vm, 0, a);
+
+    g_assert_cmpint(xen_close(vm, b), ==, 0);
+    g_assert_cmpint(xen_port_status(vm, a), ==, EVTCHNSTAT_unbound);
+    g_assert_cmpint(xen_port_status(vm, b), ==, EVTCHNSTAT_closed);
+
+    xen_vm_stop(vm);
+}
+
+static void test_bind_vcpu(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    uint32_t a = xen_alloc_unbound(vm, DOMID_SELF);
+    uint32_t b = xen_bind_loopback(vm, a);
+
+    xen_expect_event(vm, 0, b);
+    xen_unmask(vm, a);
+    g_assert_cmpint(xen_bind_vcpu(vm, a, 1), ==, 0);
+    g_assert_cmpint(xen_send(vm, b), ==, 0);
+    g_assert_false(xen_upcall_pending(vm, 0));
+    xen_expect_event(vm, 1, a);
+    g_assert_cmpint(xen_bind_vcpu(vm, a, 0), ==, 0);
+    g_assert_cmpint(xen_send(vm, b), ==, 0);
+    g_assert_false(xen_upcall_pending(vm, 1));
+    xen_expect_event(vm, 0, a);
+
+    xen_vm_stop(vm);
+}
+
+/* A port that is closed while pending leaves nothing for its next owner. */
+static void test_close_pending(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    uint32_t port = xen_bind_ipi(vm, 0), seen[1];
+
+    xen_unmask(vm, port);
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    g_assert_cmpint(xen_close(vm, port), ==, 0);
+    g_assert_cmpint(xen_send(vm, port), ==, -EINVAL);
+    g_assert_false(xen_is_pending(vm, port));
+    g_assert_cmpuint(xen_handle(vm, 0, seen, 1), ==, 0);
+
+    g_assert_cmpuint(xen_bind_ipi(vm, 0), ==, port);
+    g_assert_false(xen_is_pending(vm, port));
+    xen_unmask(vm, port);
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    xen_expect_event(vm, 0, port);
+
+    xen_vm_stop(vm);
+}
+
+static void test_reset(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    uint32_t port = xen_bind_ipi(vm, 1);
+    struct evtchn_reset reset = { .dom = 5 };
+
+    g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_reset, &reset), ==, -ESRCH);
+    g_assert_cmpint(xen_port_status(vm, port), ==, EVTCHNSTAT_ipi);
+    reset.dom = DOMID_SELF;
+    g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_reset, &reset), ==, 0);
+    g_assert_cmpint(xen_port_status(vm, port), ==, EVTCHNSTAT_closed);
+
+    /* Whatever the ABI was, it is 2-level now. */
+    memset(vm->control, 0, sizeof(vm->control));
+    g_array_set_size(vm->array, 0);
+    port = xen_bind_ipi(vm, 1);
+    xen_unmask(vm, port);
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    xen_expect_event(vm, 1, port);
+
+    xen_vm_stop(vm);
+}
+
+/* All ports there are, then none; the highest one works. */
+static void test_all_ports(const void *opaque)
+{
+    const Variant *v = opaque;
+    XenVm *vm = start(v);
+    /* FIFO: those that the test's event array has words for */
+    uint32_t max = v->fifo ? 4096 : v->long_mode ? 4096 : 1024;
+    struct evtchn_bind_ipi op = { .vcpu = 1 };
+    uint32_t port, last = 0;
+
+    while (last < max - 1) {
+        port = xen_bind_ipi(vm, 1);
+        g_assert_cmpuint(port, >, last);
+        last = port;
+    }
+    g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_bind_ipi, &op), ==,
+                    v->fifo ? 0 : -ENOSPC);
+    xen_unmask(vm, last);
+    g_assert_cmpint(xen_send(vm, last), ==, 0);
+    xen_expect_event(vm, 1, last);
+
+    xen_vm_stop(vm);
+}
+
+/* SCHEDOP_poll returns at once; nothing sleeps in a qtest. */
+static void test_poll(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    uint32_t port = xen_bind_ipi(vm, 0), bad = port + 1;
+    uint64_t ports = xen_vm_page(vm);
+    uint8_t op[24] = { 0 };
+    size_t len = vm->long_mode ? 24 : 16;
+
+    memcpy(op, &ports, len == 24 ? 8 : 4);
+    op[len == 24 ? 8 : 4] = 1;          /* nr_ports */
+    qtest_memwrite(vm->qts, ports, &port, sizeof(port));
+    g_assert_cmpint(xen_op(vm, 0, __HYPERVISOR_sched_op, SCHEDOP_poll, op,
+                           len), ==, 0);
+    qtest_memwrite(vm->qts, ports, &bad, sizeof(bad));
+    g_assert_cmpint(xen_op(vm, 0, __HYPERVISOR_sched_op, SCHEDOP_poll, op,
+                           len), ==, -EINVAL);
+    op[len == 24 ? 8 : 4] = 129;
+    g_assert_cmpint(xen_op(vm, 0, __HYPERVISOR_sched_op, SCHEDOP_poll, op,
+                           len), ==, -EINVAL);
+
+    xen_vm_stop(vm);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(const void *variant);
+} tests[] = {
+    { "ipi", test_ipi },
+    { "one-upcall", test_one_upcall },
+    { "mask", test_mask },
+    { "loopback", test_loopback },
+    { "bind-vcpu", test_bind_vcpu },
+    { "close-pending", test_close_pending },
+    { "reset", test_reset },
+    { "all-ports", test_all_ports },
+    { "poll", test_poll },
+};
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+
+    for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(tests); j++) {
+            g_autofree char *path = g_strdup_printf("xen/evtchn/%s/%s",
+                                                    variants[i].name,
+                                                    tests[j].name);
+
+            qtest_add_data_func(path, &variants[i], tests[j].run);
+        }
+    }
+    return g_test_run();
+}
