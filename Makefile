@@ -16,8 +16,7 @@ export DESTDIR
 # The targets that need the emulator; each gets the build's packages first.
 .PHONY: all help deps setup build demo shell check check-unit check-qtest \
 	check-guest check-nested check-upstream install clean distclean \
-	patch-stat stress fuzz bench-evtchn bench-timer bench-slots \
-	bench-exits coverage docs
+	patch-stat stress fuzz bench-evtchn bench-slots docs
 
 all: build
 
@@ -90,17 +89,9 @@ bench-evtchn: setup ## nanoseconds per send, unmask and allocation
 	@$(ninja) tests/bench/bench-evtchn
 	@tests/bench/run evtchn
 
-bench-slots: build ## memory-slot lookup and iteration
+bench-slots: setup ## memory-slot lookup and iteration
+	@$(ninja) tests/bench/bench-slots
 	@tests/bench/run slots
-
-bench-timer: deps-guest build ## lateness of a guest's timers
-	@tests/bench/run timer
-
-bench-exits: deps-guest build ## exits to userspace of a nested guest's boot
-	@tests/bench/run exits
-
-coverage: deps-coverage build ## line and branch coverage of our files
-	@scripts/coverage
 
 docs: deps-docs ## the documentation as HTML, in build/docs
 	@sphinx-build -q -b html docs $(build)/docs
