@@ -14,7 +14,7 @@ ninja := $(locked) scripts/progress build ninja -C $(build)
 export DESTDIR
 
 # The targets that need the emulator; each gets the build's packages first.
-.PHONY: all help deps setup build demo shell check check-unit check-qtest \
+.PHONY: all help deps setup source build demo shell check check-unit check-qtest \
 	check-guest check-nested check-upstream install clean distclean \
 	patch-stat stress fuzz bench-evtchn bench-slots docs
 
@@ -45,11 +45,18 @@ setup: deps-build
 		{ tail -n 5 $(build)/setup.log; exit 1; }; \
 	fi
 ifneq ($(origin QEMU_SRC),undefined)
+	@QEMU_SRC=$(QEMU_SRC) $(if $(QEMU_SRC),scripts/qemu-pristine,:) >/dev/null
 	@$(locked) $(meson) configure $(build) \
 		-Dqemu_src=$(if $(QEMU_SRC),$(abspath $(QEMU_SRC)))
 endif
 
-build: setup ## build build/qemu-system-x86_64 (the default)
+# QEMU's source.  What the scripts say goes to standard error; Ninja's words
+# about it are of no use to a reader and go to a file.
+source: setup
+	@$(locked) ninja -C $(build) --quiet qemu-src.h >$(build)/source.log || \
+		{ grep ERROR $(build)/source.log; exit 1; }
+
+build: source ## build build/qemu-system-x86_64 (the default)
 	@$(ninja)
 
 demo: deps-guest build ## boot a Debian kernel as a Xen guest and report
@@ -61,7 +68,7 @@ shell: deps-guest build ## the demo's guest with an interactive console
 check: deps-guest build ## every test suite; ends with the counts
 	@scripts/run-suites unit qtest upstream guest nested
 
-check-unit: setup ## the tests that need no QEMU
+check-unit: source ## the tests that need no QEMU
 	@$(ninja) unit
 	@scripts/run-suites unit
 
@@ -77,19 +84,19 @@ check-nested: deps-guest build ## the same on real KVM, inside an emulated machi
 check-upstream: build ## QEMU's own x86_64 qtests, all of them (10 minutes)
 	@tests/upstream/run all
 
-stress: setup ## the engine against many threads, for SECONDS
+stress: source ## the engine against many threads, for SECONDS
 	@$(ninja) unit
 	@tests/stress/run $(SECONDS)
 
-fuzz: deps-fuzz setup ## a hostile guest against the engine, for SECONDS
+fuzz: deps-fuzz source ## a hostile guest against the engine, for SECONDS
 	@$(ninja) unit
 	@tests/fuzz/run $(SECONDS)
 
-bench-evtchn: setup ## nanoseconds per send, unmask and allocation
+bench-evtchn: source ## nanoseconds per send, unmask and allocation
 	@$(ninja) tests/bench/bench-evtchn
 	@tests/bench/run evtchn
 
-bench-slots: setup ## memory-slot lookup and iteration
+bench-slots: source ## memory-slot lookup and iteration
 	@$(ninja) tests/bench/bench-slots
 	@tests/bench/run slots
 
