@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Xen timers, to the nanosecond
+ */
+#include "qemu/osdep.h"
+#include "libxen.h"
+
+#include "hw/xen/interface/vcpu.h"
+#include "hw/xen/interface/hvm/hvm_op.h"
+
+#define VECTOR      0xf3
+#define MS          1000000
+#define NO_RAM      0xd0000000  /* in a hole for PCI */
+
+typedef struct Guest {
+    XenVm *vm;
+    uint32_t port;
+} Guest;
+
+static uint64_t now(XenVm *vm)
+{
+    struct xen_hvm_get_time op = { 0 };
+
+    g_assert_cmpint(xen_op(vm, 0, __HYPERVISOR_hvm_op, HVMOP_get_time, &op,
+                           sizeof(op)), ==, 0);
+    return op.now;
+}
+
+/* Some time after the machine's start, with VIRQ_TIMER bound on vCPU 0. */
+static Guest start(const void *long_mode)
+{
+    Guest g = { .vm = xen_vm_start(2, GPOINTER_TO_INT(long_mode), NULL) };
+    uint64_t at_start = now(g.vm);
+
+    g_assert_cmpint(xen_set_upcall_vector(g.vm, 0, VECTOR), ==, 0);
+    g.port = xen_bind_virq(g.vm, 0, VIRQ_TIMER);
+    xen_unmask(g.vm, g.port);
+    qtest_clock_step(g.vm->qts, 10 * MS);
+    g_assert_cmpuint(now(g.vm), ==, at_start + 10 * MS);
+    return g;
+}
+
+static int64_t singleshot(XenVm *vm, unsigned vcpu, unsigned target,
+                          uint64_t timeout_ns)
+{
+    struct vcpu_set_singleshot_timer op = { .timeout_abs_ns = timeout_ns };
+
+    return xen_vcpu_op(vm, vcpu, VCPUOP_set_singleshot_timer, target, &op,
+                       sizeof(op));
+}
+
+static int64_t periodic(XenVm *vm, unsigned vcpu, uint64_t period_ns)
+{
+    struct vcpu_set_periodic_timer op = { .period_ns = period_ns };
+
+    return xen_vcpu_op(vm, vcpu, VCPUOP_set_periodic_timer, vcpu, &op,
+                       sizeof(op));
+}
+
+static int64_t set_timer_op(XenVm *vm, uint64_t timeout_ns)
+{
+    if (vm->long_mode) {
+        return XEN_CALL(vm, 0, __HYPERVISOR_set_timer_op, timeout_ns);
+    }
+    return XEN_CALL(vm, 0, __HYPERVISOR_set_timer_op, (uint32_t)timeout_ns,
+                    timeout_ns >> 32);
+}
+
+/* The event comes after exactly @ns. */
+static void expect_after(Guest *g, uint64_t ns)
+{
+    qtest_clock_step(g->vm->qts, ns - 1);
+    g_assert_false(xen_upcall_pending(g->vm, 0));
+    qtest_clock_step(g->vm->qts, 1);
+    g_assert_true(xen_take_vector(g->vm, 0, VECTOR));
+    xen_expect_event(g->vm, 0, g->port);
+}
+
+static void test_singleshot(const void *long_mode)
+{
+    Guest g = start(long_mode);
+
+    g_assert_cmpint(singleshot(g.vm, 0, 0, now(g.vm) + 12345), ==, 0);
+    expect_after(&g, 12345);
+    qtest_clock_step(g.vm->qts, 1000 * MS);
+    xen_expect_event(g.vm, 0, 0);
+
+    /* A second one takes the place of the first. */
+    g_assert_cmpint(singleshot(g.vm, 0, 0, now(g.vm) + 1000), ==, 0);
+    g_assert_cmpint(singleshot(g.vm, 0, 0, now(g.vm) + 5000), ==, 0);
+    expect_after(&g, 5000);
+
+    g_assert_cmpint(singleshot(g.vm, 0, 0, now(g.vm) + 1000), ==, 0);
+    g_assert_cmpint(xen_vcpu_op(g.vm, 0, VCPUOP_stop_singleshot_timer, 0,
+                                NULL, 0), ==, 0);
+    qtest_clock_step(g.vm->qts, MS);
+    xen_expect_event(g.vm, 0, 0);
+
+    xen_vm_stop(g.vm);
+}
+
+static void test_past(const void *long_mode)
+{
+    Guest g = start(long_mode);
+
+    g_assert_cmpint(singleshot(g.vm, 0, 0, now(g.vm) - 1), ==, 0);
+    xen_expect_event(g.vm, 0, g.port);
+    g_assert_cmpint(set_timer_op(g.vm, 1), ==, 0);
+    xen_expect_event(g.vm, 0, g.port);
+
+    xen_vm_stop(g.vm);
+}
+
+static void test_set_timer_op(const void *long_mode)
+{
+    Guest g = start(long_mode);
+
+    /* A time that needs the high half. */
+    qtest_clock_step(g.vm->qts, INT64_C(5000) * MS);
+    g_assert_cmpint(set_timer_op(g.vm, now(g.vm) + 777), ==, 0);
+    expect_after(&g, 777);
+
+    g_assert_cmpint(set_timer_op(g.vm, now(g.vm) + 777), ==, 0);
+    g_assert_cmpint(set_timer_op(g.vm, 0), ==, 0);
+    qtest_clock_step(g.vm->qts, MS);
+    xen_expect_event(g.vm, 0, 0);
+
+    /* Xen's rule for times that look like an overflow. */
+    g_assert_cmpint(set_timer_op(g.vm, UINT64_MAX), ==, 0);
+    expect_after(&g, 100 * MS);
+    g_assert_cmpint(set_timer_op(g.vm, now(g.vm) + (UINT64_C(1) << 51)), ==,
+                    0);
+    expect_after(&g, 100 * MS);
+
+    xen_vm_stop(g.vm);
+}
+
+static void test_periodic(const void *long_mode)
+{
+    Guest g = start(long_mode);
+
+    /* It has not ticked for longer than that. */
+    g_assert_cmpint(periodic(g.vm, 0, 2 * MS), ==, 0);
+    xen_expect_event(g.vm, 0, g.port);
+    for (int i = 0; i < 5; i++) {
+        expect_after(&g, 2 * MS);
+    }
+    /* Not seen for three ticks: one event, and no drift. */
+    qtest_clock_step(g.vm->qts, 7 * MS);
+    xen_take_vector(g.vm, 0, VECTOR);
+    xen_expect_event(g.vm, 0, g.port);
+    expect_after(&g, MS);
+
+    g_assert_cmpint(xen_vcpu_op(g.vm, 0, VCPUOP_stop_periodic_timer, 0, NULL,
+                                0), ==, 0);
+    qtest_clock_step(g.vm->qts, 100 * MS);
+    xen_expect_event(g.vm, 0, 0);
+
+    xen_vm_stop(g.vm);
+}
+
+static void test_errors(const void *long_mode)
+{
+    Guest g = start(long_mode);
+
+    g_assert_cmpint(periodic(g.vm, 0, MS - 1), ==, -EINVAL);
+    g_assert_cmpint(periodic(g.vm, 0, INT64_MAX), ==, -EINVAL);
+    g_assert_cmpint(singleshot(g.vm, 0, 1, 1), ==, -EINVAL);
+    g_assert_cmpint(singleshot(g.vm, 0, 2, 1), ==, -ENOENT);
+    g_assert_cmpint(XEN_CALL(g.vm, 0, __HYPERVISOR_vcpu_op,
+                             VCPUOP_set_singleshot_timer, 0, NO_RAM),
+                    ==, -EFAULT);
+    qtest_clock_step(g.vm->qts, 1000 * MS);
+    xen_expect_event(g.vm, 0, 0);
+
+    xen_vm_stop(g.vm);
+}
+
+/* The VM stands still: so does its clock, and nothing fires. */
+static void test_pause(const void *long_mode)
+{
+    Guest g = start(long_mode);
+
+    g_assert_cmpint(singleshot(g.vm, 0, 0, now(g.vm) + 1000), ==, 0);
+    qtest_qmp_assert_success(g.vm->qts, "{ 'execute': 'stop' }");
+    xen_expect_event(g.vm, 0, 0);
+    qtest_qmp_assert_success(g.vm->qts, "{ 'execute': 'cont' }");
+    expect_after(&g, 1000);
+
+    xen_vm_stop(g.vm);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*run)(const void *long_mode);
+    } tests[] = {
+        { "singleshot", test_singleshot },
+        { "past", test_past },
+        { "set-timer-op", test_set_timer_op },
+        { "periodic", test_periodic },
+        { "errors", test_errors },
+        { "pause", test_pause },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    for (int i = 0; i < 2 * ARRAY_SIZE(tests); i++) {
+        bool long_mode = i % 2;
+        g_autofree char *path = g_strdup_printf("xen/timer/%d/%s",
+                                                long_mode ? 64 : 32,
+                                                tests[i / 2].name);
+
+        qtest_add_data_func(path, GINT_TO_POINTER(long_mode),
+                            tests[i / 2].run);
+    }
+    return g_test_run();
+}

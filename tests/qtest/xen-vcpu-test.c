@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vcpu_info, runstate and time areas, wall clock, and the ways of an upcall
+ *
+ * Offsets are numbers here, not names: they are what guests were built with.
+ */
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "libxen.h"
+
+#include "hw/xen/interface/memory.h"
+#include "hw/xen/interface/vcpu.h"
+#include "hw/xen/interface/hvm/params.h"
+
+#define VECTOR              0xf3
+#define CALLBACK_GSI(gsi)   (uint64_t)(gsi)
+#define CALLBACK_VECTOR(v)  (UINT64_C(2) << 56 | (v))
+
+/* Until the guest names another place, and what is pending moves with it. */
+static void test_vcpu_info(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start_bare(2, GPOINTER_TO_INT(long_mode), NULL, NULL);
+    uint64_t page = xen_vm_page(vm);
+    uint32_t port;
+
+    g_assert_cmpint(xen_hypercall_page(vm, xen_vm_page(vm), vm->long_mode),
+                    ==, 0);
+    vm->shared_info = xen_vm_page(vm);
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_shared_info, 0,
+                                       vm->shared_info), ==, 0);
+    vm->vcpu_info[0] = vm->shared_info;
+    vm->vcpu_info[1] = vm->shared_info + 64;
+
+    port = xen_bind_ipi(vm, 1);
+    xen_unmask(vm, port);
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    xen_expect_event(vm, 1, port);
+
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    g_assert_cmpint(xen_register_vcpu_info(vm, 1, page + 4096 - 60), ==,
+                    -EINVAL);
+    g_assert_cmpint(xen_register_vcpu_info(vm, 1, UINT64_C(1) << 44), ==,
+                    -EINVAL);
+    g_assert_cmpint(xen_register_vcpu_info(vm, 1, page + 128), ==, 0);
+    vm->vcpu_info[1] = page + 128;
+    xen_expect_event(vm, 1, port);
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    xen_expect_event(vm, 1, port);
+    g_assert_cmpint(xen_register_vcpu_info(vm, 1, page), ==, -EINVAL);
+
+    xen_vm_stop(vm);
+}
+
+static void test_runstate(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start(2, GPOINTER_TO_INT(long_mode), NULL);
+    unsigned entry = vm->long_mode ? 8 : 4, size = entry + 5 * 8;
+    /* Across a page boundary */
+    uint64_t first = xen_vm_page(vm), area = first + 4096 - 20;
+    uint64_t sum = 0, pointer[1] = { area };
+    uint8_t info[64];
+
+    xen_vm_page(vm);
+    qtest_memset(vm->qts, area, 0xee, 64);
+    g_assert_cmpint(xen_vcpu_op(vm, 0, VCPUOP_register_runstate_memory_area,
+                                0, pointer, sizeof(pointer)), ==, 0);
+    g_assert_cmpuint(qtest_readl(vm->qts, area), ==, RUNSTATE_running);
+    g_assert_cmpuint(qtest_readb(vm->qts, area + size), ==, 0xee);
+    g_assert_cmpuint(qtest_readb(vm->qts, area + size - 1), ==, 0);
+
+    qtest_clock_step(vm->qts, 123456789);
+    g_assert_cmpint(xen_vcpu_op(vm, 0, VCPUOP_get_runstate_info, 0, info,
+                                sizeof(info)), ==, 0);
+    for (int i = 0; i < 4; i++) {
+        sum += ldq_le_p(info + entry + 8 + i * 8);
+    }
+    g_assert_cmpuint(sum, ==, 123456789);
+    g_assert_cmpuint(ldq_le_p(info + entry + 8), ==, 123456789);
+
+    /* vCPU 1 never ran. */
+    g_assert_cmpint(xen_vcpu_op(vm, 0, VCPUOP_get_runstate_info, 1, info,
+                                sizeof(info)), ==, 0);
+    g_assert_cmpuint(ldl_le_p(info), ==, RUNSTATE_offline);
+    g_assert_cmpuint(ldq_le_p(info + entry + 8 + 3 * 8), ==, 123456789);
+
+    xen_vm_stop(vm);
+}
+
+static void test_time(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), NULL);
+    uint64_t area = xen_vm_page(vm) + 32, pointer[1] = { area };
+    unsigned wc = vm->long_mode ? 3072 : 2304;
+    unsigned sec_hi = vm->long_mode ? 3084 : 2340;
+    uint64_t sec, real = g_get_real_time() / G_USEC_PER_SEC;
+    uint8_t own[32], copy[32];
+
+    g_assert_cmpint(xen_vcpu_op(vm, 0, VCPUOP_register_vcpu_time_memory_area,
+                                0, pointer, sizeof(pointer)), ==, 0);
+    qtest_memread(vm->qts, area, copy, sizeof(copy));
+    qtest_memread(vm->qts, vm->vcpu_info[0] + 32, own, sizeof(own));
+    g_assert_cmpuint(ldl_le_p(copy) & 1, ==, 0);
+    g_assert_cmpuint(ldl_le_p(own) & 1, ==, 0);
+    g_assert_cmpmem(copy + 8, 24, own + 8, 24);
+    /* 1 GHz: (ticks << shift) * mul >> 32 is ticks */
+    g_assert_cmpfloat((uint32_t)ldl_le_p(copy + 24) / 4294967296.0 *
+                      (1 << (int8_t)copy[28]), ==, 1.0);
+
+    g_assert_cmpuint(qtest_readl(vm->qts, vm->shared_info + wc), !=, 0);
+    g_assert_cmpuint(qtest_readl(vm->qts, vm->shared_info + wc) & 1, ==, 0);
+    sec = qtest_readl(vm->qts, vm->shared_info + wc + 4) |
+          (uint64_t)qtest_readl(vm->qts, vm->shared_info + sec_hi) << 32;
+    g_assert_cmpuint(sec, >, real - 100);
+    g_assert_cmpuint(sec, <, real + 100);
+
+    xen_vm_stop(vm);
+}
+
+/* Each way of telling, changed while events come. */
+static void test_upcalls(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start(2, GPOINTER_TO_INT(long_mode), NULL);
+    uint32_t port0 = xen_bind_ipi(vm, 0), port1 = xen_bind_ipi(vm, 1);
+    uint64_t value;
+
+    qtest_irq_intercept_in(vm->qts, "ioapic");
+    xen_unmask(vm, port0);
+    xen_unmask(vm, port1);
+
+    /* A GSI follows vCPU 0's flag, and says nothing for vCPU 1. */
+    g_assert_cmpint(xen_set_param(vm, HVM_PARAM_CALLBACK_IRQ,
+                                  CALLBACK_GSI(20)), ==, 0);
+    g_assert_cmpint(xen_send(vm, port1), ==, 0);
+    g_assert_false(qtest_get_irq(vm->qts, 20));
+    xen_expect_event(vm, 1, port1);
+    g_assert_cmpint(xen_send(vm, port0), ==, 0);
+    g_assert_true(qtest_get_irq(vm->qts, 20));
+
+    /* Another way: the line falls, what is pending is told in the new one. */
+    g_assert_cmpint(xen_set_param(vm, HVM_PARAM_CALLBACK_IRQ,
+                                  CALLBACK_VECTOR(VECTOR)), ==, 0);
+    g_assert_false(qtest_get_irq(vm->qts, 20));
+    g_assert_cmpuint(xen_take_callbacks(vm, 0), ==, 1);
+    g_assert_cmpuint(xen_take_callbacks(vm, 1), ==, 0);
+    xen_expect_event(vm, 0, port0);
+    g_assert_cmpint(xen_get_param(vm, HVM_PARAM_CALLBACK_IRQ, &value), ==, 0);
+    g_assert_cmpuint(value, ==, CALLBACK_VECTOR(VECTOR));
+
+    g_assert_cmpint(xen_send(vm, port1), ==, 0);
+    g_assert_cmpuint(xen_take_callbacks(vm, 1), ==, 1);
+    g_assert_false(xen_take_vector(vm, 1, VECTOR));
+    xen_expect_event(vm, 1, port1);
+
+    /* A vCPU's own vector comes before that. */
+    g_assert_cmpint(xen_set_upcall_vector(vm, 1, VECTOR + 1), ==, 0);
+    g_assert_cmpint(xen_send(vm, port1), ==, 0);
+    g_assert_cmpuint(xen_take_callbacks(vm, 1), ==, 0);
+    g_assert_true(xen_take_vector(vm, 1, VECTOR + 1));
+    xen_expect_event(vm, 1, port1);
+    g_assert_cmpint(xen_send(vm, port0), ==, 0);
+    g_assert_cmpuint(xen_take_callbacks(vm, 0), ==, 1);
+    xen_expect_event(vm, 0, port0);
+
+    g_assert_cmpint(xen_set_upcall_vector(vm, 0, 15), ==, -EINVAL);
+    g_assert_cmpint(xen_set_upcall_vector(vm, 2, VECTOR), ==, -ENOENT);
+
+    xen_vm_stop(vm);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*run)(const void *long_mode);
+    } tests[] = {
+        { "vcpu-info", test_vcpu_info },
+        { "runstate", test_runstate },
+        { "time", test_time },
+        { "upcalls", test_upcalls },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    for (int i = 0; i < 2 * ARRAY_SIZE(tests); i++) {
+        bool long_mode = i % 2;
+        g_autofree char *path = g_strdup_printf("xen/vcpu/%d/%s",
+                                                long_mode ? 64 : 32,
+                                                tests[i / 2].name);
+
+        qtest_add_data_func(path, GINT_TO_POINTER(long_mode),
+                            tests[i / 2].run);
+    }
+    return g_test_run();
+}
