@@ -104,7 +104,8 @@ docs: deps-docs ## the documentation as HTML, in build/docs
 	@sphinx-build -q -b html docs $(build)/docs
 
 install: build ## install to PREFIX, below DESTDIR
-	@$(locked) $(meson) install -C $(build) --no-rebuild --quiet
+	@MESON_INSTALL_DESTDIR_PREFIX='$(DESTDIR)$(abspath $(prefix))' \
+		scripts/install-qemu $(build)/qemu-system-x86_64
 
 patch-stat: ## how many of QEMU's lines the patches touch
 	@scripts/patch-stat
