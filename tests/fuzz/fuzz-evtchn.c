@@ -65,7 +65,8 @@ static uint32_t any_port(Input *in)
     case 3:
         return u32(in);
     case 2:
-        return u16(in) * 3;
+        /* around the borders of array pages */
+        return (b >> 3 & 7) * 1024 - 4 + (b & 7);
     default:
         return b & 31;
     }
@@ -92,6 +93,23 @@ static uint64_t any_gfn(Input *in)
 
     return b < 250 ? b % (GUEST_NR_FRAMES + 2)
                    : (uint64_t)u32(in) << 32 | u32(in);
+}
+
+/* Of something @len bytes long in a page: often near the last that fits. */
+static uint32_t any_offset(Input *in, uint32_t len)
+{
+    uint8_t b = u8(in);
+
+    switch (b >> 6) {
+    case 0:
+        return 0;
+    case 1:
+        return u32(in);
+    case 2:
+        return XEN_EMU_PAGE_SIZE - len - 8 + (b & 31);
+    default:
+        return (b & 63) * 64;
+    }
 }
 
 /* ---------------------------------------------------------- hypercalls -- */
@@ -132,7 +150,7 @@ static void step_bind(Fuzz *f, Input *in)
         struct evtchn_bind_ipi op = { .vcpu = any_vcpu(in) };
 
         /* Several, so that ports behind the first pages are in use, too. */
-        for (unsigned n = u8(in) % 200; n > 0; n--) {
+        for (unsigned n = u8(in) * 5u; n > 0; n--) {
             xen_evtchn_bind_ipi(e, &op);
         }
         break;
@@ -154,11 +172,9 @@ static void step_fifo(Fuzz *f, Input *in)
     switch (u8(in) % 4) {
     case 0: {
         struct evtchn_init_control op = { .control_gfn = any_gfn(in),
-                                          .vcpu = any_vcpu(in) };
+                                          .vcpu = any_vcpu(in),
+                                          .offset = any_offset(in, 72) };
 
-        if (u8(in) & 1) {
-            op.offset = u32(in);
-        }
         xen_evtchn_init_control(e, &op);
         break;
     }
@@ -302,7 +318,8 @@ static void step_machine(Fuzz *f, Input *in)
     case 1:
         xen_evtchn_set_vcpu_info(e, any_vcpu(in),
                                  evtchn_guest_gpa(any_gfn(in)) +
-                                 u16(in) % 4096, u8(in) & 1);
+                                 any_offset(in, XEN_VCPU_INFO_SIZE),
+                                 u8(in) & 1);
         break;
     case 2:
         xen_evtchn_set_vcpu_info(e, any_vcpu(in), XEN_GPA_NONE, false);
@@ -392,7 +409,7 @@ static void step_restore(Fuzz *f, Input *in)
     if (u8(in) & 1) {
         xen_evtchn_restore_fifo_control(e, any_vcpu(in),
                                         evtchn_guest_gpa(any_gfn(in)) +
-                                        u16(in) % 4096);
+                                        any_offset(in, 72));
         xen_evtchn_restore_fifo_array(e, u8(in) % 2, any_gfn(in));
         xen_evtchn_restore_fifo_tail(e, any_vcpu(in), u8(in) % 18,
                                      any_port(in));
@@ -417,7 +434,8 @@ static void check_works_after_reset(Fuzz *f)
     g_assert_cmpuint(xen_evtchn_nr_ports(e), ==, 0);
     g_assert_cmpint(xen_evtchn_abi(e), ==, XEN_EVTCHN_ABI_2L);
 
-    memset(g->ram, 0, evtchn_guest_gpa(GUEST_GFN_CONTROL));
+    memset(evtchn_guest_frame(g, GUEST_GFN_SHARED), 0, XEN_EMU_PAGE_SIZE);
+    memset(evtchn_guest_frame(g, GUEST_GFN_INFO), 0, XEN_EMU_PAGE_SIZE);
     g->fifo = false;
     g->absent[GUEST_GFN_INFO] = false;
     xen_evtchn_set_kernel_delivery(e, false);

@@ -109,13 +109,24 @@ inline make_linked(port)
     fi
 }
 
+/*
+ * In one step if the word is idle and stays so (a compare-and-swap, which may
+ * fail), else in two.
+ */
 inline send(port)
 {
     lock();
-    atomic { pending[port] = true; was_masked = masked[port] }
     if
-    :: was_masked
-    :: else -> make_linked(port)
+    :: atomic {
+           !pending[port] && !masked[port] && !linked[port] ->
+           pending[port] = true; linked[port] = true
+       }
+       enqueue(port)
+    :: atomic { pending[port] = true; was_masked = masked[port] }
+       if
+       :: was_masked
+       :: else -> make_linked(port)
+       fi
     fi;
     unlock()
 }

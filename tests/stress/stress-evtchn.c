@@ -80,6 +80,25 @@ static void count(uint64_t *counter)
     __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
+/* The queue that a port is stuck on, as each side has it. */
+static void dump_queue(EvtchnGuest *g, unsigned vcpu, unsigned priority)
+{
+    struct evtchn_fifo_control_block *cb = evtchn_guest_control(g, vcpu);
+    uint32_t port = cb->head[priority];
+
+    fprintf(stderr, "vcpu %u: upcall flag %d ready %x own %x; queue %u: head "
+            "%u own %u tail %u\n", vcpu, evtchn_guest_upcall_flag(g, vcpu),
+            cb->ready, g->vcpu[vcpu].ready, priority, port,
+            g->vcpu[vcpu].head[priority],
+            xen_evtchn_fifo_tail(g->e, vcpu, priority));
+    for (unsigned i = 0; port && i < 20; i++) {
+        uint32_t word = *evtchn_guest_word(g, port);
+
+        fprintf(stderr, "  port %u: word %08x\n", port, word);
+        port = word & EVTCHN_FIFO_LINK_MASK;
+    }
+}
+
 static void G_GNUC_NORETURN lost(Stress *s, uint32_t port, const char *what)
 {
     XenEvtchnPortInfo i;
@@ -90,6 +109,9 @@ static void G_GNUC_NORETURN lost(Stress *s, uint32_t port, const char *what)
             "%u/%u\n", s->seed, what, port, i.type, i.vcpu, i.priority,
             i.pending, i.masked, i.linked, i.parked, i.queue_vcpu,
             i.queue_priority);
+    if (s->g->fifo) {
+        dump_queue(s->g, i.queue_vcpu, i.queue_priority);
+    }
     exit(1);
 }
 

@@ -9,6 +9,55 @@
 #define BUSY        (1u << EVTCHN_FIFO_BUSY)
 #define LINK_MASK   ((uint32_t)EVTCHN_FIFO_LINK_MASK)
 
+/* ------------------------------------------------------------- memory -- */
+
+/*
+ * Behind each frame lies one that cannot be accessed, so that nothing of the
+ * engine's gets past the end of a page unnoticed.
+ */
+#define GUEST_STRIDE    (2 * XEN_EMU_PAGE_SIZE)
+#define GUEST_RAM_SIZE  (GUEST_NR_FRAMES * GUEST_STRIDE)
+
+/* Kept for the next guest: making one takes the fuzzer longer than a run. */
+static uint8_t *spare_ram;
+
+static uint8_t *guest_ram_new(void)
+{
+    uint8_t *ram = spare_ram;
+
+    if (ram) {
+        spare_ram = NULL;
+        return ram;
+    }
+    ram = mmap(NULL, GUEST_RAM_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+               -1, 0);
+    g_assert(ram != MAP_FAILED);
+    for (unsigned gfn = 0; gfn < GUEST_NR_FRAMES; gfn++) {
+        int ret = mprotect(ram + gfn * GUEST_STRIDE, XEN_EMU_PAGE_SIZE,
+                           PROT_READ | PROT_WRITE);
+
+        g_assert_cmpint(ret, ==, 0);
+    }
+    return ram;
+}
+
+static void guest_ram_free(uint8_t *ram)
+{
+    if (spare_ram) {
+        munmap(ram, GUEST_RAM_SIZE);
+    } else {
+        /* It reads as zeroes from now on. */
+        g_assert_cmpint(madvise(ram, GUEST_RAM_SIZE, MADV_DONTNEED), ==, 0);
+        spare_ram = ram;
+    }
+}
+
+static uint8_t *guest_hva(EvtchnGuest *g, uint64_t gpa)
+{
+    return g->ram + (gpa >> XEN_EMU_PAGE_SHIFT) * GUEST_STRIDE +
+           gpa % XEN_EMU_PAGE_SIZE;
+}
+
 /* ----------------------------------------------------- engine's callbacks */
 
 static void *guest_pin(void *opaque, uint64_t gpa, uint32_t len, void **pin)
@@ -25,15 +74,15 @@ static void *guest_pin(void *opaque, uint64_t gpa, uint32_t len, void **pin)
         return NULL;
     }
     __atomic_fetch_add(&g->pinned, 1, __ATOMIC_SEQ_CST);
-    *pin = g->ram + gpa;
-    return g->ram + gpa;
+    *pin = guest_hva(g, gpa);
+    return *pin;
 }
 
 static void guest_unpin(void *opaque, uint64_t gpa, uint32_t len, void *pin)
 {
     EvtchnGuest *g = opaque;
 
-    g_assert(pin == g->ram + gpa);
+    g_assert(pin == guest_hva(g, gpa));
     __atomic_fetch_sub(&g->pinned, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -99,10 +148,7 @@ EvtchnGuest *evtchn_guest_new_bare(unsigned nr_vcpus, bool long_mode)
     g_assert(nr_vcpus <= GUEST_MAX_VCPUS);
     g->nr_vcpus = nr_vcpus;
     g->long_mode = long_mode;
-    /* Most of it is never touched, which matters to the fuzzer. */
-    g->ram = mmap(NULL, evtchn_guest_gpa(GUEST_NR_FRAMES),
-                  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    g_assert(g->ram != MAP_FAILED);
+    g->ram = guest_ram_new();
     g->seen = g_new0(unsigned, GUEST_NR_PORTS);
     g->e = xen_evtchn_new(nr_vcpus, GUEST_MAX_PIRQS, GUEST_DOMID, &guest_ops,
                           g);
@@ -135,7 +181,7 @@ void evtchn_guest_free(EvtchnGuest *g)
 {
     xen_evtchn_free(g->e);
     g_assert_cmpint(g->pinned, ==, 0);
-    munmap(g->ram, evtchn_guest_gpa(GUEST_NR_FRAMES));
+    guest_ram_free(g->ram);
     g_free(g->seen);
     g_free(g);
 }
@@ -143,7 +189,15 @@ void evtchn_guest_free(EvtchnGuest *g)
 void *evtchn_guest_frame(EvtchnGuest *g, uint64_t gfn)
 {
     g_assert(gfn < GUEST_NR_FRAMES);
-    return g->ram + evtchn_guest_gpa(gfn);
+    return guest_hva(g, evtchn_guest_gpa(gfn));
+}
+
+void evtchn_guest_copy_ram(EvtchnGuest *to, EvtchnGuest *from)
+{
+    for (unsigned gfn = 0; gfn < GUEST_NR_FRAMES; gfn++) {
+        memcpy(evtchn_guest_frame(to, gfn), evtchn_guest_frame(from, gfn),
+               XEN_EMU_PAGE_SIZE);
+    }
 }
 
 void evtchn_guest_remove_frame(EvtchnGuest *g, uint64_t gfn)

@@ -78,6 +78,7 @@ static inline uint64_t evtchn_guest_gpa(uint64_t gfn)
 }
 
 void *evtchn_guest_frame(EvtchnGuest *g, uint64_t gfn);
+void evtchn_guest_copy_ram(EvtchnGuest *to, EvtchnGuest *from);
 /* The frame is no RAM any more, or is again; tells the engine. */
 void evtchn_guest_remove_frame(EvtchnGuest *g, uint64_t gfn);
 void evtchn_guest_add_frame(EvtchnGuest *g, uint64_t gfn);

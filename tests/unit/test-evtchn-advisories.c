@@ -256,32 +256,40 @@ static void test_xsa_343(void)
     evtchn_guest_free(g);
 }
 
+/* How many ports are closed when the other thread asks, and gets its answer. */
+#define CLOSED_WHEN_ASKED   1000
+
 typedef struct Waits {
     EvtchnGuest *g;
-    bool stop;
-    unsigned looks;
+    unsigned asking, closed, closed_at_answer;
 } Waits;
 
-static gpointer looking_thread(gpointer opaque)
+static Waits *waits;
+
+static gpointer asking_thread(gpointer opaque)
 {
     Waits *w = opaque;
     XenEvtchnPortInfo info;
 
-    while (!__atomic_load_n(&w->stop, __ATOMIC_SEQ_CST)) {
-        xen_evtchn_port_info(w->g->e, 1, &info);
-        __atomic_fetch_add(&w->looks, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&w->closed, __ATOMIC_SEQ_CST) <
+           CLOSED_WHEN_ASKED) {
         g_thread_yield();
     }
+    __atomic_store_n(&w->asking, 1, __ATOMIC_SEQ_CST);
+    xen_evtchn_port_info(w->g->e, GUEST_NR_PORTS - 1, &info);
+    w->closed_at_answer = __atomic_load_n(&w->closed, __ATOMIC_SEQ_CST);
     return NULL;
 }
 
-static unsigned looks_in_reset;
-static Waits *looking;
-
-/* Called while a port closes, that is, with the configuration lock. */
-static void count_looks(EvtchnGuest *g)
+/* Called for each port that closes, with the configuration lock. */
+static void count_closed(EvtchnGuest *g)
 {
-    looks_in_reset = __atomic_load_n(&looking->looks, __ATOMIC_SEQ_CST);
+    unsigned closed = __atomic_add_fetch(&waits->closed, 1, __ATOMIC_SEQ_CST);
+
+    while (closed == CLOSED_WHEN_ASKED &&
+           !__atomic_load_n(&waits->asking, __ATOMIC_SEQ_CST)) {
+        g_thread_yield();
+    }
 }
 
 /* Others get their turn while all of 131,071 ports are being closed. */
@@ -290,25 +298,19 @@ static void test_xsa_344(void)
     EvtchnGuest *g = evtchn_guest_new(1, true);
     Waits w = { .g = g };
     GThread *thread;
-    unsigned before;
 
     evtchn_guest_use_fifo(g, 128);
     for (uint32_t port = 1; port < GUEST_NR_PORTS; port++) {
         evtchn_guest_bind_ipi(g, 0);
     }
-    looking = &w;
-    thread = g_thread_new("looking", looking_thread, &w);
-    while (!__atomic_load_n(&w.looks, __ATOMIC_SEQ_CST)) {
-        g_thread_yield();
-    }
-    g->on_changed = count_looks;
-    before = __atomic_load_n(&w.looks, __ATOMIC_SEQ_CST);
+    waits = &w;
+    g->on_changed = count_closed;
+    thread = g_thread_new("asking", asking_thread, &w);
     g_assert_cmpint(xen_evtchn_reset(g->e, DOMID_SELF), ==, 0);
-    /* Between the first port closed and the last one. */
-    g_test_message("%u looks during the reset", looks_in_reset - before);
-    g_assert_cmpuint(looks_in_reset, >, before + 1);
-    __atomic_store_n(&w.stop, true, __ATOMIC_SEQ_CST);
     g_thread_join(thread);
+    g_assert_cmpuint(w.closed, ==, GUEST_NR_PORTS - 1);
+    g_test_message("answered when %u were closed", w.closed_at_answer);
+    g_assert_cmpuint(w.closed_at_answer, <, GUEST_NR_PORTS / 2);
     evtchn_guest_free(g);
 }
 

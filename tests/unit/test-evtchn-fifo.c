@@ -510,7 +510,8 @@ static void test_reset_and_again(void)
     }
     g_assert_cmpint(xen_evtchn_reset(g->e, DOMID_SELF), ==, 0);
     g_assert_cmpint(g->pinned, ==, 2);
-    memset(evtchn_guest_frame(g, GUEST_GFN_CONTROL), 0, 2 * 4096);
+    memset(evtchn_guest_control(g, 0), 0, 4096);
+    memset(evtchn_guest_control(g, 1), 0, 4096);
     memset(evtchn_guest_frame(g, GUEST_GFN_ARRAY), 0, 4096);
     for (unsigned i = 0; i < 2; i++) {
         g->vcpu[i].ready = 0;

@@ -10,7 +10,7 @@ static void migrate(EvtchnGuest *from, EvtchnGuest *to)
     XenEvtchn *a = from->e, *b = to->e;
     uint32_t nr = xen_evtchn_nr_ports(a);
 
-    memcpy(to->ram, from->ram, evtchn_guest_gpa(GUEST_NR_FRAMES));
+    evtchn_guest_copy_ram(to, from);
     to->fifo = from->fifo;
     for (unsigned v = 0; v < NR_VCPUS; v++) {
         to->vcpu[v].ready = from->vcpu[v].ready;
@@ -326,6 +326,87 @@ static void test_hostile_tail(void)
     evtchn_guest_free(g);
 }
 
+/* Nor is one that belongs on another queue, or that two queues have. */
+static void test_wrong_tail(void)
+{
+    EvtchnGuest *g = evtchn_guest_new(NR_VCPUS, true);
+    XenEvtchnPortInfo info = { .port = 1, .type = EVTCHNSTAT_ipi };
+    static const struct {
+        unsigned vcpu, priority;
+        uint32_t tail;
+    } tails[][2] = {
+        { { 0, 0, 1 }, { 1, 0, 1 } },
+        { { 0, 0, 1 }, { 0, 3, 1 } },
+        { { 1, 1, 7 }, { 1, 2, 7 } },
+    };
+
+    for (unsigned i = 0; i < 2 * G_N_ELEMENTS(tails); i++) {
+        bool second = i & 1;
+
+        xen_evtchn_restore_begin(g->e);
+        g_assert_cmpint(xen_evtchn_restore_port(g->e, &info), ==, 0);
+        xen_evtchn_restore_fifo_array(g->e, 0, GUEST_GFN_ARRAY);
+        for (unsigned n = 0; n <= second; n++) {
+            g_assert_cmpint(xen_evtchn_restore_fifo_tail(g->e,
+                                tails[i / 2][n].vcpu, tails[i / 2][n].priority,
+                                tails[i / 2][n].tail), ==, 0);
+        }
+        g_assert_cmpint(xen_evtchn_restore_finish(g->e), ==,
+                        second ? -EINVAL : 0);
+    }
+
+    /* 2-level has no queues. */
+    xen_evtchn_restore_begin(g->e);
+    g_assert_cmpint(xen_evtchn_restore_fifo_tail(g->e, 0, 0, 1), ==, 0);
+    g_assert_cmpint(xen_evtchn_restore_finish(g->e), ==, -EINVAL);
+    evtchn_guest_free(g);
+}
+
+/* A closed port that is still a tail is one after migration, too. */
+static void test_closed_tail(void)
+{
+    EvtchnGuest *a = evtchn_guest_new(NR_VCPUS, true);
+    EvtchnGuest *b = evtchn_guest_new(NR_VCPUS, true);
+    uint32_t last, other;
+
+    evtchn_guest_use_fifo(a, 1);
+    other = evtchn_guest_bind_ipi(a, 2);
+    last = evtchn_guest_bind_ipi(a, 2);
+    xen_evtchn_send(a->e, last);
+    g_assert_cmpint(xen_evtchn_close(a->e, last), ==, 0);
+    evtchn_guest_handle(a, 2, NULL, NULL);
+    g_assert_cmpuint(xen_evtchn_fifo_tail(a->e, 2, 7), ==, last);
+    migrate(a, b);
+    g_assert_cmpuint(xen_evtchn_fifo_tail(b->e, 2, 7), ==, last);
+
+    g_assert_cmpuint(evtchn_guest_bind_ipi(b, 1), ==, last);
+    g_assert_cmpint(xen_evtchn_send(b->e, last), ==, 0);
+    g_assert_cmpint(xen_evtchn_send(b->e, other), ==, 0);
+    g_assert_cmpuint(evtchn_guest_handle(b, 2, NULL, NULL), ==, 1);
+    g_assert_cmpuint(evtchn_guest_handle(b, 1, NULL, NULL), ==, 1);
+    evtchn_guest_free(a);
+    evtchn_guest_free(b);
+}
+
+/* Closed while linked, and migrated so: its number is not given out. */
+static void test_closed_linked(void)
+{
+    EvtchnGuest *a = evtchn_guest_new(NR_VCPUS, true);
+    EvtchnGuest *b = evtchn_guest_new(NR_VCPUS, true);
+    uint32_t port;
+
+    evtchn_guest_use_fifo(a, 1);
+    port = evtchn_guest_bind_ipi(a, 2);
+    xen_evtchn_send(a->e, port);
+    g_assert_cmpint(xen_evtchn_close(a->e, port), ==, 0);
+    migrate(a, b);
+    g_assert_cmpuint(evtchn_guest_bind_ipi(b, 1), ==, port + 1);
+    evtchn_guest_handle(b, 2, NULL, NULL);
+    g_assert_cmpuint(evtchn_guest_bind_ipi(b, 1), ==, port);
+    evtchn_guest_free(a);
+    evtchn_guest_free(b);
+}
+
 /* Restoring into an engine that is in use; guest memory is not touched. */
 static void test_into_used(void)
 {
@@ -359,6 +440,9 @@ int main(int argc, char **argv)
     g_test_add_func("/evtchn/migrate/refused", test_refused);
     g_test_add_func("/evtchn/migrate/refused-at-end", test_refused_at_end);
     g_test_add_func("/evtchn/migrate/hostile-tail", test_hostile_tail);
+    g_test_add_func("/evtchn/migrate/wrong-tail", test_wrong_tail);
+    g_test_add_func("/evtchn/migrate/closed-tail", test_closed_tail);
+    g_test_add_func("/evtchn/migrate/closed-linked", test_closed_linked);
     g_test_add_func("/evtchn/migrate/into-used", test_into_used);
     return g_test_run();
 }

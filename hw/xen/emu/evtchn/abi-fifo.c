@@ -94,6 +94,11 @@ static void evtchn_fifo_enqueue(XenEvtchn *e, const XenEvtchnHeld *held,
     uint32_t *tail_word = NULL;
     uint32_t *old_tail = &held->q->tail[r.queue_priority];
 
+    if (f->slow) {
+        v->stats.slow++;
+    } else {
+        v->stats.fast++;
+    }
     if (*old_tail == port) {
         *old_tail = 0;
     }
@@ -116,6 +121,22 @@ static void evtchn_fifo_enqueue(XenEvtchn *e, const XenEvtchnHeld *held,
           1u << r.priority)) {
         evtchn_set_upcall(v, f);
     }
+}
+
+/*
+ * PENDING and LINKED in one step, for a word that is neither, nor masked: the
+ * state in which most events find it.
+ */
+static inline bool evtchn_fifo_link_idle(uint32_t *word)
+{
+    uint32_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+    return !(old & (EVTCHN_PENDING | EVTCHN_MASKED | EVTCHN_LINKED |
+                    EVTCHN_LINK_MASK)) &&
+           __atomic_compare_exchange_n(word, &old,
+                                       old | EVTCHN_PENDING | EVTCHN_LINKED,
+                                       false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_RELAXED);
 }
 
 /*
@@ -165,6 +186,7 @@ static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
     XenEvtchnVcpu *v = held->v;
     XenEvtchnPage *page, *stale;
     uint32_t *word = evtchn_fifo_word(e, port, &page);
+    bool has_control;
     uint32_t old;
 
     f->port = port;
@@ -185,10 +207,17 @@ static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
     if (evtchn_unlikely(p->parked)) {
         evtchn_fifo_catch_up(word, evtchn_unpark(e, p));
     }
+    has_control = !stale && xen_guest_page_check(&v->control.page);
+    if (event == EVTCHN_RAISE && evtchn_likely(has_control) &&
+        evtchn_fifo_link_idle(word)) {
+        f->wake = p->pollers;
+        evtchn_fifo_enqueue(e, held, p, port, f);
+        return 0;
+    }
     if (!evtchn_fifo_change_word(p, v, word, event, &old, f)) {
         return 0;
     }
-    if (evtchn_unlikely(stale || !xen_guest_page_check(&v->control.page))) {
+    if (evtchn_unlikely(!has_control)) {
         /* Pending it is; linked it will be when the control block is there. */
         evtchn_park(e, held, p, EVTCHN_RAISE);
         return 0;
@@ -208,11 +237,6 @@ static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
         return 0;
     }
     evtchn_fifo_enqueue(e, held, p, port, f);
-    if (f->slow) {
-        v->stats.slow++;
-    } else {
-        v->stats.fast++;
-    }
     return 0;
 }
 

@@ -127,7 +127,7 @@ int xen_evtchn_backend_bind(XenEvtchnBackend *be, uint16_t domid,
         return -ESRCH;
     }
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     p = evtchn_open_port(e, guest_port);
     if (be->guest_port) {
         ret = -EBUSY;
@@ -148,7 +148,7 @@ int xen_evtchn_backend_bind(XenEvtchnBackend *be, uint16_t domid,
     evtchn_backend_signal(e, be, p);
     ret = number;
 out:
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return ret;
 }
 
@@ -157,7 +157,7 @@ int xen_evtchn_backend_unbind(XenEvtchnBackend *be, uint32_t be_port)
     XenEvtchn *e = be->engine;
     int ret = 0;
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     if (be_port && be_port != be->port) {
         ret = -EINVAL;
     } else {
@@ -170,7 +170,7 @@ int xen_evtchn_backend_unbind(XenEvtchnBackend *be, uint32_t be_port)
         }
         evtchn_drop_be_port(e, be);
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return ret;
 }
 

@@ -49,13 +49,13 @@ int xen_evtchn_alloc_unbound(XenEvtchn *e, struct evtchn_alloc_unbound *op)
         state.val = op->remote_dom;
     }
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     ret = evtchn_alloc_port(e, state, 0, &port);
     if (ret == 0) {
         evtchn_report_port(e, port, evtchn_port(e, port), state.type);
         op->port = port;
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return ret;
 }
 
@@ -116,7 +116,7 @@ int xen_evtchn_bind_interdomain(XenEvtchn *e,
         return -ESRCH;
     }
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     ret = op->remote_dom == EVTCHN_DOMID_QEMU
           ? evtchn_bind_backend(e, op->remote_port, &local)
           : evtchn_bind_loopback(e, op->remote_port, &local);
@@ -125,7 +125,7 @@ int xen_evtchn_bind_interdomain(XenEvtchn *e,
         /* What was sent to the other end while it was unbound is gone. */
         evtchn_notify_port(e, local, EVTCHN_RAISE, &f, &batch);
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     evtchn_finish(e, &f, 0);
     evtchn_finish_batch(e, &batch);
     return ret;
@@ -147,7 +147,7 @@ int xen_evtchn_bind_virq(XenEvtchn *e, struct evtchn_bind_virq *op)
         return -ENOENT;
     }
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     slot = &e->vcpus[op->vcpu].virq_port[op->virq];
     ret = *slot ? -EEXIST : evtchn_alloc_port(e, state, op->vcpu, &port);
     if (ret == 0) {
@@ -155,7 +155,7 @@ int xen_evtchn_bind_virq(XenEvtchn *e, struct evtchn_bind_virq *op)
         evtchn_report_port(e, port, evtchn_port(e, port), state.type);
         op->port = port;
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return ret;
 }
 
@@ -169,7 +169,7 @@ int xen_evtchn_bind_pirq(XenEvtchn *e, struct evtchn_bind_pirq *op)
         return -EINVAL;
     }
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     slot = &e->pirq_port[op->pirq];
     ret = *slot ? -EEXIST : evtchn_alloc_port(e, state, 0, &port);
     if (ret == 0) {
@@ -177,7 +177,7 @@ int xen_evtchn_bind_pirq(XenEvtchn *e, struct evtchn_bind_pirq *op)
         evtchn_report_port(e, port, evtchn_port(e, port), state.type);
         op->port = port;
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return ret;
 }
 
@@ -191,13 +191,13 @@ int xen_evtchn_bind_ipi(XenEvtchn *e, struct evtchn_bind_ipi *op)
         return -ENOENT;
     }
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     ret = evtchn_alloc_port(e, state, op->vcpu, &port);
     if (ret == 0) {
         evtchn_report_port(e, port, evtchn_port(e, port), state.type);
         op->port = port;
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return ret;
 }
 
@@ -226,7 +226,7 @@ int xen_evtchn_bind_vcpu(XenEvtchn *e, const struct evtchn_bind_vcpu *op)
         return -ENOENT;
     }
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     p = evtchn_open_port(e, op->port);
     if (p && evtchn_may_choose_vcpu(evtchn_state(p))) {
         evtchn_move_port(e, p, op->port, op->vcpu, evtchn_route(p).priority);
@@ -235,7 +235,7 @@ int xen_evtchn_bind_vcpu(XenEvtchn *e, const struct evtchn_bind_vcpu *op)
         evtchn_notify_port(e, op->port, EVTCHN_RENOTIFY, &f, &batch);
         ret = 0;
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     evtchn_finish(e, &f, 0);
     evtchn_finish_batch(e, &batch);
     return ret;
@@ -247,7 +247,7 @@ int xen_evtchn_set_priority(XenEvtchn *e,
     XenEvtchnPort *p;
     int ret = 0;
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     p = evtchn_open_port(e, op->port);
     if (!e->fifo_allowed) {
         ret = -ENOSYS;
@@ -262,7 +262,7 @@ int xen_evtchn_set_priority(XenEvtchn *e,
     } else {
         evtchn_move_port(e, p, op->port, evtchn_route(p).vcpu, op->priority);
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return ret;
 }
 
@@ -300,7 +300,7 @@ int xen_evtchn_status(XenEvtchn *e, struct evtchn_status *op)
         return ret;
     }
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     p = evtchn_open_port(e, op->port);
     if (p) {
         evtchn_fill_status(e, p, op);
@@ -310,6 +310,6 @@ int xen_evtchn_status(XenEvtchn *e, struct evtchn_status *op)
     } else {
         ret = -EINVAL;
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return ret;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Closing one port and all ports. */
-#include <sched.h>
 #include "internal.h"
 
 /*
@@ -8,6 +7,7 @@
  * that others who need it wait microseconds and not until all are closed.
  */
 #define RESET_CHUNK     512
+#define RESET_PAUSE_US  50
 
 /* The other end of a loop-back channel is unbound again. */
 static void evtchn_detach_peer(XenEvtchn *e, uint32_t port,
@@ -85,12 +85,12 @@ int xen_evtchn_close(XenEvtchn *e, uint32_t port)
 {
     XenEvtchnPort *p;
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     p = evtchn_open_port(e, port);
     if (p) {
         evtchn_close_port(e, port, p, true);
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return p ? 0 : -EINVAL;
 }
 
@@ -119,22 +119,24 @@ int xen_evtchn_reset(XenEvtchn *e, uint16_t dom)
     for (uint32_t from = 1; from < EVTCHN_MAX_PORTS; from += RESET_CHUNK) {
         uint32_t end;
 
-        pthread_mutex_lock(&e->config);
+        evtchn_lock_config(e);
         end = xen_idmap_end(&e->used_ports);
         evtchn_close_range(e, from, MIN(from + RESET_CHUNK, end));
-        pthread_mutex_unlock(&e->config);
+        evtchn_unlock_config(e);
         if (from >= end) {
             break;
         }
-        /* Or this thread has the lock again before a waiter runs. */
-        sched_yield();
+        if (__atomic_load_n(&e->config_waiters, __ATOMIC_RELAXED)) {
+            /* Else this thread has the lock again before a waiter runs. */
+            g_usleep(RESET_PAUSE_US);
+        }
     }
 
     /* What another vCPU opened meanwhile goes too, with the switch. */
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     evtchn_close_range(e, 1, xen_idmap_end(&e->used_ports));
     evtchn_fifo_teardown(e);
     evtchn_free_all_closing(e);
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return 0;
 }

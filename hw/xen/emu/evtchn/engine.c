@@ -100,12 +100,12 @@ void xen_evtchn_set_shared_info(XenEvtchn *e, void *shared_info)
 {
     XenEvtchnBatch batch = { 0 };
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     evtchn_lock_all_vcpus(e);
     e->shared_info = shared_info;
     evtchn_unlock_all_vcpus(e);
     evtchn_replay_parked(e, &batch);
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     evtchn_finish_batch(e, &batch);
 }
 
@@ -113,14 +113,14 @@ void xen_evtchn_set_long_mode(XenEvtchn *e, bool long_mode)
 {
     XenEvtchnBatch batch = { 0 };
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     evtchn_lock_all_vcpus(e);
     __atomic_store_n(&e->long_mode, long_mode, __ATOMIC_RELAXED);
     e->layout = &xen_guest_layout[long_mode];
     evtchn_update_limit(e);
     evtchn_unlock_all_vcpus(e);
     evtchn_replay_parked(e, &batch);
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     evtchn_finish_batch(e, &batch);
 }
 
@@ -133,26 +133,26 @@ void xen_evtchn_set_kernel_delivery(XenEvtchn *e, bool on)
 {
     g_assert(!on || e->ops->kernel_deliver);
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     evtchn_lock_all_vcpus(e);
     e->kernel_delivery = on;
     evtchn_unlock_all_vcpus(e);
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
 }
 
 void xen_evtchn_allow_fifo(XenEvtchn *e, bool allow)
 {
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     e->fifo_allowed = allow;
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
 }
 
 XenEvtchnAbi xen_evtchn_abi(XenEvtchn *e)
 {
     XenEvtchnAbi abi;
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     abi = e->abi->abi;
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return abi;
 }

@@ -54,7 +54,7 @@ int xen_evtchn_init_control(XenEvtchn *e, struct evtchn_init_control *op)
     XenEvtchnVcpu *v;
     int ret;
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     if (!e->fifo_allowed) {
         ret = -ENOSYS;
         goto out;
@@ -81,7 +81,7 @@ int xen_evtchn_init_control(XenEvtchn *e, struct evtchn_init_control *op)
         evtchn_replay_parked(e, &batch);
     }
 out:
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     evtchn_finish_batch(e, &batch);
     return ret;
 }
@@ -92,7 +92,7 @@ int xen_evtchn_expand_array(XenEvtchn *e, const struct evtchn_expand_array *op)
     uint64_t gpa = evtchn_gfn_to_gpa(op->array_gfn);
     int ret;
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     if (!e->fifo_allowed) {
         ret = -ENOSYS;
     } else if (e->abi != &evtchn_abi_fifo) {
@@ -111,7 +111,7 @@ int xen_evtchn_expand_array(XenEvtchn *e, const struct evtchn_expand_array *op)
                          __ATOMIC_RELEASE);
         evtchn_replay_parked(e, &batch);
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     evtchn_finish_batch(e, &batch);
     return ret;
 }
@@ -144,9 +144,9 @@ uint64_t xen_evtchn_fifo_control_gpa(XenEvtchn *e, unsigned vcpu)
     uint64_t gpa;
 
     g_assert(vcpu < e->max_vcpus);
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     gpa = e->vcpus[vcpu].control.page.gpa;
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return gpa;
 }
 
@@ -160,9 +160,9 @@ uint64_t xen_evtchn_fifo_array_gfn(XenEvtchn *e, unsigned index)
     uint64_t gpa;
 
     g_assert(index < EVTCHN_MAX_ARRAY_PAGES);
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     gpa = e->array[index].page.gpa;
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return gpa == XEN_GPA_NONE ? gpa : gpa >> XEN_EMU_PAGE_SHIFT;
 }
 
@@ -198,7 +198,7 @@ int xen_evtchn_restore_fifo_control(XenEvtchn *e, unsigned vcpu, uint64_t gpa)
          !evtchn_control_offset_ok(gpa % XEN_EMU_PAGE_SIZE))) {
         return -EINVAL;
     }
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     if (!xen_guest_page_is_set(&e->vcpus[vcpu].control.page)) {
         if (gpa != XEN_GPA_NONE) {
             evtchn_page_set_stale(e, &e->vcpus[vcpu].control, gpa,
@@ -207,7 +207,7 @@ int xen_evtchn_restore_fifo_control(XenEvtchn *e, unsigned vcpu, uint64_t gpa)
         }
         ret = 0;
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return ret;
 }
 
@@ -216,7 +216,7 @@ int xen_evtchn_restore_fifo_array(XenEvtchn *e, unsigned index, uint64_t gfn)
     uint64_t gpa = evtchn_gfn_to_gpa(gfn);
     int ret = -EINVAL;
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     if (index == e->nr_array_pages && index < EVTCHN_MAX_ARRAY_PAGES &&
         gpa != XEN_GPA_NONE) {
         evtchn_page_set_stale(e, &e->array[index], gpa, XEN_EMU_PAGE_SIZE);
@@ -224,7 +224,7 @@ int xen_evtchn_restore_fifo_array(XenEvtchn *e, unsigned index, uint64_t gfn)
         evtchn_restore_fifo_abi(e);
         ret = 0;
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return ret;
 }
 

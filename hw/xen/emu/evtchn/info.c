@@ -6,13 +6,13 @@ uint32_t xen_evtchn_nr_ports(XenEvtchn *e)
 {
     uint32_t end;
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     end = xen_idmap_end(&e->used_ports);
     /* Numbers of closed ports that are still linked are in use, too. */
     while (end > 1 && !evtchn_open_port(e, end - 1)) {
         end--;
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return end > 1 ? end : 0;
 }
 
@@ -26,7 +26,7 @@ bool xen_evtchn_port_info(XenEvtchn *e, uint32_t port,
 
     *info = (XenEvtchnPortInfo) { .port = port, .type = EVTCHNSTAT_closed };
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     p = evtchn_open_port(e, port);
     if (p) {
         e->abi->peek(e, port, &stale);
@@ -44,6 +44,6 @@ bool xen_evtchn_port_info(XenEvtchn *e, uint32_t port,
         info->linked = word & EVTCHN_LINKED;
         info->busy = word & EVTCHN_BUSY;
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return p != NULL;
 }

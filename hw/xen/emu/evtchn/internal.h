@@ -225,6 +225,7 @@ struct XenEvtchn {
 
     pthread_mutex_t config
         __attribute__((aligned(EVTCHN_CACHE_LINE)));
+    unsigned config_waiters;    /* atomic */
     /* All below: config. */
     bool fifo_allowed;
     XenIdMap used_ports;
@@ -287,6 +288,21 @@ static inline XenEvtchnPort *evtchn_port(XenEvtchn *e, uint32_t port)
     bucket = __atomic_load_n(&e->buckets[port / EVTCHN_BUCKET_PORTS],
                              __ATOMIC_ACQUIRE);
     return bucket ? &bucket[port % EVTCHN_BUCKET_PORTS] : NULL;
+}
+
+/* Counts those who wait, for the sake of who would hold it for long. */
+static inline void evtchn_lock_config(XenEvtchn *e)
+{
+    if (pthread_mutex_trylock(&e->config) != 0) {
+        __atomic_fetch_add(&e->config_waiters, 1, __ATOMIC_RELAXED);
+        pthread_mutex_lock(&e->config);
+        __atomic_fetch_sub(&e->config_waiters, 1, __ATOMIC_RELAXED);
+    }
+}
+
+static inline void evtchn_unlock_config(XenEvtchn *e)
+{
+    pthread_mutex_unlock(&e->config);
 }
 
 static inline void evtchn_lock_vcpu(XenEvtchnVcpu *v)
@@ -446,6 +462,11 @@ void evtchn_backend_connect(XenEvtchn *e, XenEvtchnBackend *be, uint32_t port,
                             XenEvtchnPort *p);
 
 /* VIRQs that each vCPU binds for itself; the others are the domain's. */
+#define EVTCHN_VCPU_VIRQS   (1u << VIRQ_TIMER | 1u << VIRQ_DEBUG | \
+                             1u << VIRQ_XENOPROF | 1u << VIRQ_XENPMU)
+
+/* @virq is below XEN_EVTCHN_NR_VIRQS. */
+/* VIRQs of which each vCPU has one; the others are the guest's. */
 #define EVTCHN_VCPU_VIRQS   (1u << VIRQ_TIMER | 1u << VIRQ_DEBUG | \
                              1u << VIRQ_XENOPROF | 1u << VIRQ_XENPMU)
 

@@ -85,8 +85,8 @@ void xen_evtchn_retry_parked(XenEvtchn *e)
     if (!__atomic_load_n(&e->nr_parked, __ATOMIC_RELAXED)) {
         return;
     }
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     evtchn_replay_parked(e, &batch);
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     evtchn_finish_batch(e, &batch);
 }

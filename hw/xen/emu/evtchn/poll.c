@@ -84,10 +84,10 @@ int xen_evtchn_poll_begin(XenEvtchn *e, unsigned vcpu, const uint32_t *ports,
     if (nr > XEN_EVTCHN_MAX_POLL) {
         return -EINVAL;
     }
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     for (unsigned i = 0; i < nr; i++) {
         if (!evtchn_open_port(e, ports[i])) {
-            pthread_mutex_unlock(&e->config);
+            evtchn_unlock_config(e);
             return -EINVAL;
         }
     }
@@ -108,7 +108,7 @@ int xen_evtchn_poll_begin(XenEvtchn *e, unsigned vcpu, const uint32_t *ports,
     if (ret) {
         evtchn_poll_forget(e, vcpu);
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return ret;
 }
 
@@ -127,9 +127,9 @@ bool xen_evtchn_poll_woken(XenEvtchn *e, unsigned vcpu)
 void xen_evtchn_poll_end(XenEvtchn *e, unsigned vcpu)
 {
     g_assert(vcpu < e->max_vcpus);
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     evtchn_poll_forget(e, vcpu);
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
 }
 
 static bool evtchn_poller_wants(XenEvtchnPoller *poller, uint32_t port)

@@ -5,6 +5,8 @@
 /* Closed ports that are looked at when one is allocated. */
 #define CLOSING_CHECKED         4
 #define CLOSING_CHECKED_FULL    64
+/* Free ports that are passed over because their words are linked. */
+#define LINKED_SKIPPED          64
 
 static void evtchn_lock_pair(XenEvtchnVcpu *a, XenEvtchnVcpu *b)
 {
@@ -118,23 +120,27 @@ static bool evtchn_word_is_linked(XenEvtchn *e, uint32_t port)
  * again at once, be delivered on its old vCPU.  It waits in a list until the
  * guest has unlinked it.
  */
-void evtchn_free_port_number(XenEvtchn *e, uint32_t port)
+static void evtchn_append_closing(XenEvtchn *e, uint32_t port)
 {
-    XenEvtchnState closed = { .type = EVTCHNSTAT_closed };
     XenEvtchnPort *last;
 
-    if (!evtchn_word_is_linked(e, port)) {
-        xen_idmap_release(&e->used_ports, port);
-        return;
-    }
     if (e->nr_closing++ == 0) {
         e->closing_head = port;
     } else {
         last = evtchn_make_port(e, e->closing_tail);
-        closed.val = port;
-        evtchn_change_state(e, last, closed);
+        evtchn_change_state(e, last, (XenEvtchnState) {
+                                .type = EVTCHNSTAT_closed, .val = port });
     }
     e->closing_tail = port;
+}
+
+void evtchn_free_port_number(XenEvtchn *e, uint32_t port)
+{
+    if (evtchn_word_is_linked(e, port)) {
+        evtchn_append_closing(e, port);
+    } else {
+        xen_idmap_release(&e->used_ports, port);
+    }
 }
 
 static uint32_t evtchn_pop_closing(XenEvtchn *e)
@@ -163,6 +169,28 @@ void evtchn_free_all_closing(XenEvtchn *e)
     }
 }
 
+/*
+ * The lowest free number whose word is not linked, as it may be when the guest
+ * has set the bit itself or was migrated in between.  Gives up the search, and
+ * takes a linked one, if that is all the guest has.
+ */
+static uint32_t evtchn_take_port_number(XenEvtchn *e)
+{
+    uint32_t port;
+
+    for (unsigned i = 0; ; i++) {
+        port = xen_idmap_lowest_free(&e->used_ports);
+        if (port >= e->port_limit) {
+            return port;
+        }
+        xen_idmap_take(&e->used_ports, port);
+        if (i == LINKED_SKIPPED || !evtchn_word_is_linked(e, port)) {
+            return port;
+        }
+        evtchn_append_closing(e, port);
+    }
+}
+
 int evtchn_alloc_port(XenEvtchn *e, XenEvtchnState state, unsigned vcpu,
                       uint32_t *out)
 {
@@ -170,15 +198,14 @@ int evtchn_alloc_port(XenEvtchn *e, XenEvtchnState state, unsigned vcpu,
     uint32_t port;
 
     evtchn_free_some_closing(e, CLOSING_CHECKED);
-    port = xen_idmap_lowest_free(&e->used_ports);
+    port = evtchn_take_port_number(e);
     if (port >= e->port_limit) {
         evtchn_free_some_closing(e, CLOSING_CHECKED_FULL);
-        port = xen_idmap_lowest_free(&e->used_ports);
+        port = evtchn_take_port_number(e);
         if (port >= e->port_limit) {
             return -ENOSPC;
         }
     }
-    xen_idmap_take(&e->used_ports, port);
     p = evtchn_make_port(e, port);
     evtchn_move_port(e, p, port, vcpu, EVTCHN_FIFO_PRIORITY_DEFAULT);
     evtchn_change_state(e, p, state);
@@ -196,31 +223,71 @@ void evtchn_change_state(XenEvtchn *e, XenEvtchnPort *p, XenEvtchnState s)
     evtchn_unlock_port(&held);
 }
 
+/* The up to three vCPUs whose locks moving a port needs, ascending. */
+typedef struct LockSet {
+    unsigned n;
+    unsigned vcpu[3];
+} LockSet;
+
+static void evtchn_lock_set(XenEvtchn *e, LockSet *set, unsigned x, unsigned y,
+                            unsigned z)
+{
+    unsigned low = MIN(MIN(x, y), z), high = MAX(MAX(x, y), z);
+    unsigned mid = x + y + z - low - high;
+
+    set->n = 0;
+    set->vcpu[set->n++] = low;
+    if (mid != low) {
+        set->vcpu[set->n++] = mid;
+    }
+    if (high != mid) {
+        set->vcpu[set->n++] = high;
+    }
+    for (unsigned i = 0; i < set->n; i++) {
+        evtchn_lock_vcpu(&e->vcpus[set->vcpu[i]]);
+    }
+}
+
+static void evtchn_unlock_set(XenEvtchn *e, const LockSet *set)
+{
+    for (unsigned i = set->n; i-- > 0; ) {
+        evtchn_unlock_vcpu(&e->vcpus[set->vcpu[i]]);
+    }
+}
+
+/*
+ * Locks @p and @vcpu and gives the route, which stays so.  A sender may link
+ * the port meanwhile and so change its queue, but only to that of the port's
+ * vCPU, which the configuration lock keeps: so twice is enough.
+ */
+static XenEvtchnRoute evtchn_lock_to_move(XenEvtchn *e, XenEvtchnPort *p,
+                                          unsigned vcpu, LockSet *set)
+{
+    for (;;) {
+        XenEvtchnRoute seen = evtchn_route(p), now;
+
+        evtchn_lock_set(e, set, seen.vcpu, seen.queue_vcpu, vcpu);
+        now = evtchn_route(p);
+        if (now.queue_vcpu == seen.queue_vcpu) {
+            return now;
+        }
+        evtchn_unlock_set(e, set);
+    }
+}
+
 void evtchn_move_port(XenEvtchn *e, XenEvtchnPort *p, uint32_t port,
                       unsigned vcpu, unsigned priority)
 {
-    XenEvtchnRoute r = evtchn_route(p);
-    unsigned a = MIN(MIN(r.vcpu, r.queue_vcpu), vcpu);
-    unsigned c = MAX(MAX(r.vcpu, r.queue_vcpu), vcpu);
-    /* What is left when the lowest and highest are taken away. */
-    unsigned b = (unsigned)r.vcpu + r.queue_vcpu + vcpu - a - c;
+    LockSet set;
+    XenEvtchnRoute r = evtchn_lock_to_move(e, p, vcpu, &set);
     XenEvtchnPage *stale = NULL;
-    uint32_t word;
-
-    evtchn_lock_vcpu(&e->vcpus[a]);
-    if (b != a) {
-        evtchn_lock_vcpu(&e->vcpus[b]);
-    }
-    if (c != b) {
-        evtchn_lock_vcpu(&e->vcpus[c]);
-    }
+    uint32_t word = e->abi->peek(e, port, &stale);
 
     /*
      * Only we link, and with these locks: a word that is not linked now
      * stays so until we are done.  Its old queue must forget it, for it may
      * soon be linked elsewhere and would then look like that queue's tail.
      */
-    word = e->abi->peek(e, port, &stale);
     if (!stale && !(word & EVTCHN_LINKED)) {
         uint32_t *tail = &e->vcpus[r.queue_vcpu].tail[r.queue_priority];
 
@@ -233,14 +300,7 @@ void evtchn_move_port(XenEvtchn *e, XenEvtchnPort *p, uint32_t port,
     r.vcpu = vcpu;
     r.priority = priority;
     evtchn_set_route(p, r);
-
-    if (c != b) {
-        evtchn_unlock_vcpu(&e->vcpus[c]);
-    }
-    if (b != a) {
-        evtchn_unlock_vcpu(&e->vcpus[b]);
-    }
-    evtchn_unlock_vcpu(&e->vcpus[a]);
+    evtchn_unlock_set(e, &set);
 }
 
 void evtchn_fill_info(const XenEvtchnPort *p, uint32_t port,

@@ -35,9 +35,9 @@ static void evtchn_forget_all(XenEvtchn *e)
 
 void xen_evtchn_restore_begin(XenEvtchn *e)
 {
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     evtchn_forget_all(e);
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
 }
 
 /* Where the engine keeps the port of a VIRQ or PIRQ; NULL: not one. */
@@ -94,7 +94,7 @@ int xen_evtchn_restore_port(XenEvtchn *e, const XenEvtchnPortInfo *info)
     uint32_t *slot;
     int ret = 0;
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     if (!evtchn_info_is_sane(e, info)) {
         ret = -EINVAL;
         goto out;
@@ -129,7 +129,7 @@ int xen_evtchn_restore_port(XenEvtchn *e, const XenEvtchnPortInfo *info)
     }
     evtchn_unlock_all_vcpus(e);
 out:
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     return ret;
 }
 
@@ -153,13 +153,65 @@ static bool evtchn_restored_is_whole(XenEvtchn *e)
     return true;
 }
 
+static bool evtchn_tail_is_right(XenEvtchn *e, const XenEvtchnVcpu *v,
+                                 unsigned priority)
+{
+    XenEvtchnRoute r = evtchn_route(evtchn_make_port(e, v->tail[priority]));
+
+    return r.queue_vcpu == v->index && r.queue_priority == priority;
+}
+
+/* A closed port is saved nowhere, and may be a tail all the same. */
+static void evtchn_route_closed_tail(XenEvtchn *e, const XenEvtchnVcpu *v,
+                                     unsigned priority)
+{
+    XenEvtchnPort *p = evtchn_make_port(e, v->tail[priority]);
+    XenEvtchnRoute r = evtchn_route(p);
+
+    if (evtchn_state(p).type == EVTCHNSTAT_closed) {
+        evtchn_lock_all_vcpus(e);
+        r.queue_vcpu = v->index;
+        r.queue_priority = priority;
+        evtchn_set_route(p, r);
+        evtchn_unlock_all_vcpus(e);
+    }
+}
+
+/*
+ * The tail of a queue must be a port whose queue this is; else it would not be
+ * forgotten when the port is linked on another.
+ */
+static bool evtchn_restore_tails(XenEvtchn *e)
+{
+    bool right = true;
+
+    for (unsigned check = 0; check < 2; check++) {
+        for (unsigned i = 0; i < e->max_vcpus; i++) {
+            XenEvtchnVcpu *v = &e->vcpus[i];
+
+            for (unsigned q = 0; q < EVTCHN_NR_QUEUES; q++) {
+                if (!v->tail[q]) {
+                    continue;
+                }
+                if (check) {
+                    right &= e->abi == &evtchn_abi_fifo &&
+                             evtchn_tail_is_right(e, v, q);
+                } else {
+                    evtchn_route_closed_tail(e, v, q);
+                }
+            }
+        }
+    }
+    return right;
+}
+
 int xen_evtchn_restore_finish(XenEvtchn *e)
 {
     XenEvtchnBatch batch = { 0 };
     bool whole;
 
-    pthread_mutex_lock(&e->config);
-    whole = evtchn_restored_is_whole(e);
+    evtchn_lock_config(e);
+    whole = evtchn_restored_is_whole(e) && evtchn_restore_tails(e);
     if (whole) {
         uint32_t end = xen_idmap_end(&e->used_ports);
 
@@ -174,7 +226,7 @@ int xen_evtchn_restore_finish(XenEvtchn *e)
     } else {
         evtchn_forget_all(e);
     }
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     evtchn_finish_batch(e, &batch);
     return whole ? 0 : -EINVAL;
 }

@@ -109,9 +109,9 @@ static int evtchn_slow(XenEvtchn *e, XenEvtchnTry *attempt,
     XenEvtchnFrame f;
     int ret;
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     ret = evtchn_try_slow(e, attempt, r, &f, &batch);
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     evtchn_finish_batch(e, &batch);
     return evtchn_finish(e, &f, ret);
 }

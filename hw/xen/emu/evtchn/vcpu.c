@@ -77,7 +77,7 @@ static void evtchn_vcpu_info_moved(XenEvtchn *e, XenEvtchnVcpu *v,
         evtchn_renotify_vcpu(e, v, &batch);
     }
     evtchn_replay_parked(e, &batch);
-    pthread_mutex_unlock(&e->config);
+    evtchn_unlock_config(e);
     evtchn_finish_batch(e, &batch);
 }
 
@@ -100,14 +100,14 @@ int xen_evtchn_set_vcpu_info(XenEvtchn *e, unsigned vcpu, uint64_t gpa,
         return -EINVAL;
     }
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     if (gpa % (e->layout->word_bits / 8)) {
         ret = -ENXIO;
     } else {
         ret = evtchn_page_set(e, &v->info, gpa, XEN_VCPU_INFO_SIZE);
     }
     if (ret < 0) {
-        pthread_mutex_unlock(&e->config);
+        evtchn_unlock_config(e);
         return ret;
     }
     evtchn_vcpu_info_moved(e, v, renotify);
@@ -121,7 +121,7 @@ void xen_evtchn_set_vcpu_info_fixed(XenEvtchn *e, unsigned vcpu, void *hva,
 
     g_assert(vcpu < e->max_vcpus);
 
-    pthread_mutex_lock(&e->config);
+    evtchn_lock_config(e);
     evtchn_page_set_fixed(e, &v->info, hva, XEN_VCPU_INFO_SIZE);
     evtchn_vcpu_info_moved(e, v, renotify);
 }

@@ -184,8 +184,8 @@ int xen_evtchn_set_vcpu_info(XenEvtchn *e, unsigned vcpu, uint64_t gpa,
 void xen_evtchn_set_vcpu_info_fixed(XenEvtchn *e, unsigned vcpu, void *hva,
                                     bool renotify);
 /*
- * Address of the vcpu_info of @vcpu or NULL, lock-free; valid until the next change or
- * invalidation, so only for peeking (is an upcall pending?).
+ * Address of the vcpu_info of @vcpu or NULL, lock-free; valid until the next
+ * change or invalidation, so only for peeking (is an upcall pending?).
  */
 void *xen_evtchn_peek_vcpu_info(XenEvtchn *e, unsigned vcpu);
 /* evtchn_upcall_pending of @vcpu is set.  Any thread; the vCPU's lock. */
@@ -329,8 +329,8 @@ void xen_evtchn_stats(XenEvtchn *e, unsigned vcpu, XenEvtchnStats *stats);
  * guest memory, which may be the new one already.  restore_port gives
  * -EINVAL for a state that the engine could not have saved (bad type, vCPU,
  * priority, VIRQ, PIRQ bound twice, a port out of range), -EEXIST: open.
- * finish checks the pairs of loop-back channels and that the ABI has all the
- * ports: -EINVAL, and all ports are closed.  After a failure the caller gives
+ * finish checks the pairs of loop-back channels, that the ABI has all the ports
+ * and that a queue's tail is a port of that queue: -EINVAL, and all ports are closed.  After a failure the caller gives
  * up the load; the engine stays safe to use.
  */
 void xen_evtchn_restore_begin(XenEvtchn *e);
