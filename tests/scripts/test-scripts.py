@@ -1,0 +1,233 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The build scripts, on small trees: lay-over, patch-stat, apt_sources."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+
+PATCH = '''Why, in words.
+
+--- a/accel/shared.c
++++ b/accel/shared.c
+@@ -1,2 +1,3 @@
+ one
++between
+ two
+'''
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'w') as f:
+        f.write(text)
+
+
+def read(path):
+    with open(path) as f:
+        return f.read()
+
+
+class LayOver(unittest.TestCase):
+    """A checkout with the real scripts, and a QEMU of two files."""
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir)
+        shutil.copytree(os.path.join(ROOT, 'scripts'), self.at('scripts'))
+        write(self.at('pristine/VERSION'), '10.0.0\n')
+        write(self.at('pristine/accel/shared.c'), 'one\ntwo\n')
+        write(self.at('pristine/hw/replaced.c'), 'upstream\n')
+        os.mkdir(self.at('build'))
+
+    def at(self, path):
+        return os.path.join(self.dir, path)
+
+    def src(self, path):
+        return self.at('build/qemu-src/' + path)
+
+    def lay(self):
+        return subprocess.run([self.at('scripts/lay-over'),
+                               self.at('pristine')], text=True,
+                              env=dict(os.environ, BUILD_DIR=self.at('build')),
+                              stderr=subprocess.PIPE)
+
+    def lay_well(self):
+        done = self.lay()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stderr
+
+    def times(self):
+        return {path: os.stat(self.src(path)).st_mtime_ns
+                for path in ('VERSION', 'accel/shared.c', 'hw/replaced.c')}
+
+    def test_without_anything(self):
+        self.lay_well()
+        self.assertEqual(read(self.src('accel/shared.c')), 'one\ntwo\n')
+
+    def test_second_run_touches_nothing(self):
+        write(self.at('hw/replaced.c'), 'ours\n')
+        write(self.at('patches/series'), 'a.patch\n')
+        write(self.at('patches/a.patch'), PATCH)
+        self.lay_well()
+        before = self.times()
+        self.lay_well()
+        self.assertEqual(self.times(), before)
+
+    def test_patch_comes_and_goes(self):
+        self.lay_well()
+        before = self.times()
+        write(self.at('patches/series'), '# a comment\na.patch\n')
+        write(self.at('patches/a.patch'), PATCH)
+        self.lay_well()
+        self.assertEqual(read(self.src('accel/shared.c')),
+                         'one\nbetween\ntwo\n')
+        self.assertEqual(self.times()['VERSION'], before['VERSION'])
+        os.unlink(self.at('patches/series'))
+        self.lay_well()
+        self.assertEqual(read(self.src('accel/shared.c')), 'one\ntwo\n')
+        # Back to an old text is a change that Ninja has to see.
+        self.assertGreater(self.times()['accel/shared.c'],
+                           before['accel/shared.c'])
+
+    def test_file_of_ours_comes_and_goes(self):
+        write(self.at('hw/replaced.c'), 'ours\n')
+        write(self.at('hw/new/ours.c'), 'ours\n')
+        write(self.at('hw/new/ours.c.orig'), 'left over\n')
+        self.lay_well()
+        self.assertEqual(read(self.src('hw/replaced.c')), 'ours\n')
+        self.assertTrue(os.path.islink(self.src('hw/new/ours.c')))
+        self.assertFalse(os.path.lexists(self.src('hw/new/ours.c.orig')))
+        os.unlink(self.at('hw/replaced.c'))
+        os.unlink(self.at('hw/new/ours.c'))
+        self.lay_well()
+        self.assertEqual(read(self.src('hw/replaced.c')), 'upstream\n')
+        self.assertFalse(os.path.islink(self.src('hw/replaced.c')))
+        self.assertFalse(os.path.lexists(self.src('hw/new/ours.c')))
+
+    def test_pristine_tree_is_never_written(self):
+        write(self.at('hw/replaced.c'), 'ours\n')
+        self.lay_well()
+        self.assertEqual(read(self.at('pristine/hw/replaced.c')), 'upstream\n')
+
+    def test_pristine_tree_changes(self):
+        self.lay_well()
+        write(self.at('pristine/VERSION'), '10.0.11\n')
+        write(self.at('pristine/hw/more.c'), 'more\n')
+        self.lay_well()
+        self.assertEqual(read(self.src('VERSION')), '10.0.11\n')
+        self.assertEqual(read(self.src('hw/more.c')), 'more\n')
+
+    def test_failing_patch(self):
+        self.lay_well()
+        write(self.at('patches/series'), 'a.patch\n')
+        write(self.at('patches/a.patch'), PATCH.replace(' two', ' three'))
+        done = self.lay()
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr,
+                         'lay-over: patches/a.patch does not apply: '
+                         'hunk 1 of accel/shared.c does not fit\n')
+        self.assertEqual(read(self.src('accel/shared.c')), 'one\ntwo\n')
+
+    def test_missing_patch(self):
+        write(self.at('patches/series'), 'gone.patch\n')
+        done = self.lay()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('gone.patch', done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1)
+
+    def test_patch_of_a_file_of_ours(self):
+        write(self.at('patches/series'), 'a.patch\n')
+        write(self.at('patches/a.patch'), PATCH)
+        write(self.at('accel/shared.c'), 'ours\n')
+        done = self.lay()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('which is a file of ours', done.stderr)
+
+    def test_edited_file_is_kept(self):
+        write(self.at('patches/series'), 'a.patch\n')
+        write(self.at('patches/a.patch'), PATCH)
+        self.lay_well()
+        write(self.src('accel/shared.c'), 'edited\n')
+        self.assertIn('was edited', self.lay_well())
+        self.assertEqual(read(self.at('build/edited/accel/shared.c')),
+                         'edited\n')
+
+    def test_half_made_tree_is_made_again(self):
+        self.lay_well()
+        os.unlink(self.at('build/qemu-src.json'))
+        os.unlink(self.src('VERSION'))
+        self.lay_well()
+        self.assertEqual(read(self.src('VERSION')), '10.0.0\n')
+
+    def test_patch_stat(self):
+        write(self.at('patches/series'), 'a.patch\n')
+        write(self.at('patches/a.patch'), PATCH)
+        stat = subprocess.run([self.at('scripts/patch-stat')], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+        self.assertIn('upstream lines touched: 1\n', stat)
+
+
+class Sources(unittest.TestCase):
+    """Which archive apt_sources takes out of a system's files."""
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir)
+        sys.path.insert(0, os.path.join(ROOT, 'scripts'))
+        self.addCleanup(sys.path.pop, 0)
+
+    def found(self, **files):
+        import apt_sources
+        for name, text in files.items():
+            path = ('sources.list' if name == 'list' else
+                    'sources.list.d/' + name.replace('_', '.'))
+            write(os.path.join(self.dir, path), text)
+        try:
+            return apt_sources.debian_archive(self.dir)
+        except apt_sources.NoArchive:
+            return None
+
+    def test_one_line(self):
+        self.assertEqual(self.found(
+            list='# deb http://old.example/debian bookworm main\n'
+                 'deb [arch=amd64 signed-by=/k] http://m.example/debian '
+                 'bookworm main contrib # a mirror\n'), 'http://m.example/debian')
+
+    def test_deb822(self):
+        self.assertEqual(self.found(
+            debian_sources='Types: deb\n# a comment\n'
+                           'URIs: http://m.example/debian\n'
+                           'Suites: trixie\n trixie-updates\n'
+                           'Components: main\n\n'
+                           'Types: deb\nURIs: http://s.example/security\n'
+                           'Suites: trixie-security\nComponents: main\n'),
+            'http://m.example/debian')
+
+    def test_disabled(self):
+        self.assertIsNone(self.found(
+            debian_sources='Enabled: no\nTypes: deb\n'
+                           'URIs: http://m.example/debian\n'
+                           'Suites: trixie\nComponents: main\n'))
+
+    def test_others_archives(self):
+        self.assertEqual(self.found(
+            a_list='deb http://browser.example/deb stable main\n',
+            b_list='deb http://m.example/debian bookworm main\n',
+            c_list='deb http://wine.example/wine-builds bookworm main\n'),
+            'http://m.example/debian')
+
+    def test_none(self):
+        self.assertIsNone(self.found(
+            list='deb cdrom:[Debian 12]/ bookworm main\n'
+                 'deb http://s.example/debian bookworm-security main\n'))
+
+
+if __name__ == '__main__':
+    unittest.main()
