@@ -326,12 +326,12 @@ void xen_evtchn_stats(XenEvtchn *e, unsigned vcpu, XenEvtchnStats *stats);
 /*
  * Restoring: begin, then ports and FIFO set-up in any order, then finish.
  * begin closes all ports and gives up all back ends' numbers without touching
- * guest memory, which may be the new one already.  restore_port gives
- * -EINVAL for a state that the engine could not have saved (bad type, vCPU,
- * priority, VIRQ, PIRQ bound twice, a port out of range), -EEXIST: open.
- * finish checks the pairs of loop-back channels, that the ABI has all the ports
- * and that a queue's tail is a port of that queue: -EINVAL, and all ports are closed.  After a failure the caller gives
- * up the load; the engine stays safe to use.
+ * guest memory, which may be the new one already.  restore_port gives -EINVAL
+ * for a state that the engine could not have saved (bad type, vCPU, priority,
+ * VIRQ, PIRQ bound twice, a port out of range), -EEXIST: open.  finish checks
+ * the pairs of loop-back channels, that the ABI has all the ports and that a
+ * queue's tail is a port of that queue: -EINVAL, and all ports are closed.
+ * After a failure the caller gives up the load; the engine stays safe to use.
  */
 void xen_evtchn_restore_begin(XenEvtchn *e);
 int xen_evtchn_restore_port(XenEvtchn *e, const XenEvtchnPortInfo *info);
