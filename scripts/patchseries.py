@@ -4,7 +4,7 @@
 import os
 import re
 import shutil
-import subprocess
+from subprocess import DEVNULL, PIPE, STDOUT, run
 
 
 class PatchError(Exception):
@@ -116,12 +116,12 @@ def apply_series(patches, pristine, into):
                         exist_ok=True)
             shutil.copy(source, os.path.join(into, path))
     for patch in patches:
-        done = subprocess.run(
+        done = run(
             ['patch', '-p1', '--fuzz=0', '--batch', '--forward',
              '--no-backup-if-mismatch', '--reject-file=-', '-E',
              '-i', os.path.abspath(patch.path)],
-            cwd=into, text=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            cwd=into, text=True, stdin=DEVNULL,
+            stdout=PIPE, stderr=STDOUT)
         if done.returncode:
             raise PatchError(f'patches/{patch.name} does not apply: '
                              + _first_rejection(done.stdout))
