@@ -2,6 +2,8 @@
 """What must hold after a guest has run. Each check yields the sentences that
 say what is wrong; none means that all is well."""
 SLEEP_NS = 10 * 1000 * 1000
+# More than the 2-level ABI has, a multiple of two for each vCPU.
+CHANNELS = 20000
 
 
 class Run:
@@ -133,10 +135,34 @@ def interrupts(run):
         yield 'the guest counted no upcall'
 
 
+# What many-channels reports of each pass: the part of its channels that see
+# an event.
+CHANNEL_PASSES = (('bind', 0.5), ('sent', 1), ('masked', 0), ('unmask', 1),
+                  ('quiet', 0))
+
+
+def channels(run):
+    """Every event of every channel was delivered once, over all vCPUs."""
+    yield from run.same('channels-bound', CHANNELS)
+    highest = run.number('channels-highest')
+    if highest is None or highest <= CHANNELS:
+        yield 'the highest port was %s' % highest
+    passes = run.vm.facts.get('channels-pass', [])
+    wanted = ['%s %d 0' % (name, part * CHANNELS)
+              for name, part in CHANNEL_PASSES]
+    if passes != wanted:
+        yield 'the passes were %s, not %s' % (passes, wanted)
+    yield from run.same('channels-irqs', '%d %d %d' % (
+        CHANNELS * 5 // 2, CHANNELS // 2, CHANNELS // 2))
+    taken = [int(v.split()[1]) for v in run.vm.facts.get('channels-vcpu', [])]
+    if len(taken) != run.cpus or min(taken, default=0) < CHANNELS // 100:
+        yield 'the vCPUs took %s interrupts' % taken
+
+
 # By the names of the guest's steps.
 BY_STEP = {'facts': facts, 'disk': disk, 'write': write, 'net': net,
            'console': console, 'sleep': sleep, 'clock': clock,
-           'interrupts': interrupts}
+           'interrupts': interrupts, 'channels': channels}
 
 
 def failures(machine, stimulus, cpus, steps, expect, sleeps):

@@ -7,6 +7,8 @@ import glob
 import hashlib
 import io
 import os
+import subprocess
+import tempfile
 import threading
 
 import cpio
@@ -28,6 +30,10 @@ GUESTS = {k.name: k for k in (
 
 GUEST_MODULES = ('xen-blkfront', 'xen-netfront')
 GUEST_SCRIPTS = os.path.join(paths.HERE, 'guest')
+
+# Programs of ours, and the modules that each needs.
+PROGRAMS = os.path.join(paths.HERE, 'programs')
+PROGRAM_MODULES = {'many-channels': ('xen-evtchn',)}
 
 Boot = collections.namedtuple('Boot', 'kernel initrd')
 
@@ -109,26 +115,56 @@ def cached_initrd(name, key, fill):
     return path
 
 
-def guest(name):
-    """The Boot of one of GUESTS; raises material.MissingMaterial."""
+def compiled(name):
+    """The static binary of one of our programs, for this machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, name)
+        command = ['gcc', '-std=c11', '-O2', '-Wall', '-Werror', '-static',
+                   '-pthread', '-s', '-o', out, program_source(name)]
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, text=True,
+                                  stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT)
+        except OSError as e:
+            raise material.MissingMaterial('gcc: %s' % e) from e
+        if done.returncode:
+            raise material.MissingMaterial('%s does not compile: %s'
+                                           % (name, done.stdout.strip()))
+        with open(out, 'rb') as f:
+            return f.read()
+
+
+def program_source(name):
+    return os.path.join(PROGRAMS, name + '.c')
+
+
+def guest(name, program=None):
+    """The Boot of one of GUESTS, with one of our programs in /bin (64-bit
+    guests only); raises material.MissingMaterial."""
     row = GUESTS[name]
+    wanted = GUEST_MODULES + PROGRAM_MODULES.get(program, ())
+    sources = [program_source(program)] if program else []
     with _lock:
         deb = material.package(row.suite, row.arch,
                                'linux-image-' + row.flavour)
         busybox = material.package(row.suite, row.arch, 'busybox-static')
-        key = content_key(deb, busybox, ' '.join(GUEST_MODULES), __file__,
-                          cpio.__file__, *scripts_in(GUEST_SCRIPTS))
+        key = content_key(deb, busybox, ' '.join(wanted), __file__,
+                          cpio.__file__, *scripts_in(GUEST_SCRIPTS), *sources)
 
         def fill(archive):
             add_userland(archive, busybox)
             add_scripts(archive, GUEST_SCRIPTS)
-            add_modules(archive, material.Kernel(deb), GUEST_MODULES)
+            add_modules(archive, material.Kernel(deb), wanted)
+            if program:
+                archive.file('bin/' + program, compiled(program), 0o755)
 
-        return Boot(kernel_image(deb), cached_initrd(name, key, fill))
+        image = '%s-%s' % (name, program) if program else name
+        return Boot(kernel_image(deb), cached_initrd(image, key, fill))
 
 
 def prepare():
     """Makes everything that the tests boot, so that they run offline."""
     for name, row in GUESTS.items():
-        boot = guest(name)
-        print('%-13s %s\n%-13s %s' % (name, boot.kernel, '', boot.initrd))
+        for program in (None, *(PROGRAM_MODULES if row.cpu64 else ())):
+            boot = guest(name, program)
+            print('%-13s %s\n%-13s %s' % (name, boot.kernel, '', boot.initrd))

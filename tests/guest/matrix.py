@@ -18,16 +18,18 @@ SLEEPS = 20
 
 # accel: what follows -accel NAME; expect: facts that differ from, or come on
 # top of, what every guest must report (None: not judged); extra: further
-# arguments of QEMU; append: words of the kernel's command line.
+# arguments of QEMU; append: words of the kernel's command line; program: the
+# one of images.PROGRAM_MODULES that the steps need.
 Row = collections.namedtuple(
-    'Row', 'name guest cpus accel machine expect steps extra append')
+    'Row', 'name guest cpus accel machine expect steps extra append program')
 
 
 def row(name, guest, cpus, accel='xen-version=4.17', machine='pc', expect=None,
-        steps=ALL_STEPS, extra=(), append=()):
+        steps=ALL_STEPS, extra=(), append=(), program=None):
     wanted = {'xen': '4.17', 'abi': 'fifo'}
     wanted.update(expect or {})
-    return Row(name, guest, cpus, accel, machine, wanted, steps, extra, append)
+    return Row(name, guest, cpus, accel, machine, wanted, steps, extra, append,
+               program)
 
 
 # A kernel that gets no vector for event channels does without Xen's clock, and
@@ -36,8 +38,18 @@ def row(name, guest, cpus, accel='xen-version=4.17', machine='pc', expect=None,
 NO_VECTOR_STEPS = tuple(s for s in ALL_STEPS
                         if s not in ('sleep', 'interrupts'))
 
+# Twenty thousand channels: the kernel needs 3 KiB for the interrupt of each.
+CHANNEL_STEPS = ('facts', 'modules', 'channels', 'interrupts')
+
 # Long ones first: the last to finish then ends soon after the others.
 MATRIX = [
+    row('%s-4cpu-channels' % guest, guest, 4,
+        accel='xen-version=4.17,xen-evtchn-abi=fifo', steps=CHANNEL_STEPS,
+        extra=('-m', '1024'),
+        append=('XE_CHANNELS=%d' % checks.CHANNELS,),
+        program='many-channels')
+    for guest in ('debian13', 'debian12')
+] + [
     row('debian13-8cpu', 'debian13', 8),
 ] + [
     row('%s-%dcpu' % (guest, cpus), guest, cpus)
@@ -101,7 +113,7 @@ def run_in(folder, name, row, options, server):
     stimulus = guestvm.Stimulus(folder)
     url = server.offer(stimulus.nonce, stimulus.fetched)
     machine = guestvm.guest_vm(
-        options.qemu, folder, images.guest(row.guest),
+        options.qemu, folder, images.guest(row.guest, row.program),
         ['%s,%s' % (options.accel, row.accel)], row.cpus, stimulus,
         guestvm.init_parameters(stimulus, url, row.steps, SLEEPS)
         + list(row.append), machine=row.machine, extra=row.extra)

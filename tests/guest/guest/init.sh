@@ -8,6 +8,7 @@
 #   XE_NONCE    a word of this run, so that no old output can pass for new
 #   XE_URL      a file that the host offers over HTTP
 #   XE_SLEEPS   how many 10 ms sleeps each vCPU does
+#   XE_CHANNELS how many event channels step_channels binds
 
 /bin/busybox --install -s /bin 2>/dev/null
 export PATH=/bin
@@ -156,6 +157,15 @@ step_clock() {
 # harness that counts exits, at an exact place in this vCPU's stream.
 # Read by the shell itself: cat would look twice.
 step_mark() { read -r _ < /sys/hypervisor/version/extra; }
+
+step_channels() {
+    wait_for /dev/xen/evtchn || return
+    many-channels "$XE_CHANNELS" >/tmp/channels 2>&1 ||
+        say "error=many-channels ended with status $?"
+    while read -r line; do
+        say "$line"
+    done </tmp/channels
+}
 
 step_interrupts() {
     awk '{ gsub(/ +/, " "); print "XENEMU: interrupts=" $0 }' /proc/interrupts

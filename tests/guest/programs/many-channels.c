@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Binds event channels by the thousand through /dev/xen/evtchn, and counts
+ * what each of them delivers
+ *
+ *     many-channels CHANNELS
+ *
+ * Runs in a guest.  The channels are the two ends of loop-back pairs, so a
+ * send to one end is an event for the other.  A thread for each vCPU has its
+ * share of the pairs, and all threads send at the same time.  In each pass the
+ * kernel delivers each channel's event to a reader as often as is expected and
+ * never more often:
+ *
+ *   bind    binding the second end raises it once
+ *   sent    each end is sent to once
+ *   masked  again, while the kernel keeps each channel masked: no event
+ *   unmask  unmasking each delivers what was sent while it was masked
+ *   quiet   nothing is left
+ *
+ * Prints lines KEY=VALUE:
+ *   channels-bound=N        ports bound
+ *   channels-highest=N      the highest port
+ *   channels-pass=NAME EVENTS WRONG
+ *                           events read, channels with another number of them
+ *                           than expected
+ *   channels-vcpu=CPU N     interrupts that the vCPU took for the channels
+ *   channels-irqs=N TWICE THRICE
+ *                           interrupts of all, channels that had two or three
+ *                           (first and second ends, if all went well)
+ * and, when something fails, error=...; the exit status is then 1.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* The kernel's interface: its include/uapi/xen/evtchn.h. */
+#define EVTCHN_IOCTL(nr, words) \
+    _IOC(_IOC_NONE, 'E', nr, (words) * sizeof(uint32_t))
+#define BIND_INTERDOMAIN    EVTCHN_IOCTL(1, 2)  /* remote domain, its port */
+#define BIND_UNBOUND_PORT   EVTCHN_IOCTL(2, 1)  /* remote domain */
+#define NOTIFY              EVTCHN_IOCTL(4, 1)  /* own port */
+
+#define DOMID_SELF      0x7ff0
+#define MAX_PORTS       131072
+#define MAX_CPUS        64
+#define PORTS_A_READ    1024
+/* A busy host may stop vCPUs for seconds. */
+#define PATIENCE_MS     20000
+#define QUIET_MS        300
+
+typedef struct Share {
+    pthread_t thread;
+    unsigned cpu;
+    int fd;
+    unsigned nr;                /* channels: first, second, first, ... */
+    uint32_t *port;
+} Share;
+
+static unsigned nr_cpus;
+static Share shares[MAX_CPUS];
+static pthread_barrier_t barrier;
+/* By port; each is written by the one thread that has it. */
+static uint8_t seen[MAX_PORTS];
+
+static void die(const char *what)
+{
+    printf("error=many-channels: %s: %s\n", what, strerror(errno));
+    fflush(stdout);
+    _exit(1);
+}
+
+static uint32_t bind_port(const Share *s, unsigned long how, uint32_t remote)
+{
+    uint32_t arg[2] = { DOMID_SELF, remote };
+    int port = ioctl(s->fd, how, arg);
+
+    if (port <= 0 || port >= MAX_PORTS) {
+        die(how == BIND_INTERDOMAIN ? "bind interdomain" : "bind unbound");
+    }
+    return port;
+}
+
+static void bind_share(Share *s)
+{
+    for (unsigned i = 0; i < s->nr; i += 2) {
+        s->port[i] = bind_port(s, BIND_UNBOUND_PORT, 0);
+        s->port[i + 1] = bind_port(s, BIND_INTERDOMAIN, s->port[i]);
+    }
+}
+
+static void send_share(const Share *s)
+{
+    for (unsigned i = 0; i < s->nr; i++) {
+        if (ioctl(s->fd, NOTIFY, &s->port[i]) != 0) {
+            die("notify");
+        }
+    }
+}
+
+/* Tells the kernel that the channels' events are handled: it unmasks them. */
+static void unmask_share(const Share *s, unsigned first, unsigned step)
+{
+    uint32_t ports[PORTS_A_READ];
+    unsigned n = 0;
+
+    for (unsigned i = first; i < s->nr; i += step) {
+        ports[n++] = s->port[i];
+        if (n == PORTS_A_READ || i + step >= s->nr) {
+            if (write(s->fd, ports, n * sizeof(*ports)) < 0) {
+                die("write");
+            }
+            n = 0;
+        }
+    }
+}
+
+/* Reads @wanted events; then, that nothing else comes.  What came: seen[]. */
+static void read_share(const Share *s, unsigned wanted)
+{
+    struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
+    uint32_t ports[PORTS_A_READ];
+    unsigned got = 0;
+
+    while (poll(&pfd, 1, got < wanted ? PATIENCE_MS : QUIET_MS) > 0) {
+        ssize_t len = read(s->fd, ports, sizeof(ports));
+
+        if (len <= 0) {
+            die("read");
+        }
+        for (unsigned i = 0; i < len / sizeof(*ports); i++) {
+            seen[ports[i] % MAX_PORTS]++;
+        }
+        got += len / sizeof(*ports);
+    }
+}
+
+/*
+ * All threads are done with a pass: one of them judges.  The first end of a
+ * pair shall have seen @first events, the second @second.
+ */
+static void judge(const char *name, unsigned first, unsigned second)
+{
+    unsigned events = 0, wrong = 0;
+
+    if (pthread_barrier_wait(&barrier) == PTHREAD_BARRIER_SERIAL_THREAD) {
+        for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+            Share *s = &shares[cpu];
+
+            for (unsigned i = 0; i < s->nr; i++) {
+                uint32_t port = s->port[i];
+
+                events += seen[port];
+                wrong += seen[port] != (i % 2 ? second : first);
+                seen[port] = 0;
+            }
+        }
+        /* Events of ports that are not ours. */
+        for (unsigned port = 0; port < MAX_PORTS; port++) {
+            wrong += seen[port] != 0;
+            seen[port] = 0;
+        }
+        printf("channels-pass=%s %u %u\n", name, events, wrong);
+        fflush(stdout);
+    }
+    pthread_barrier_wait(&barrier);
+}
+
+static void *run_share(void *opaque)
+{
+    Share *s = opaque;
+    cpu_set_t cpus;
+
+    CPU_ZERO(&cpus);
+    CPU_SET(s->cpu, &cpus);
+    if (sched_setaffinity(0, sizeof(cpus), &cpus) != 0) {
+        die("sched_setaffinity");
+    }
+    bind_share(s);
+    read_share(s, s->nr / 2);
+    judge("bind", 0, 1);
+
+    unmask_share(s, 1, 2);
+    send_share(s);
+    read_share(s, s->nr);
+    judge("sent", 1, 1);
+
+    send_share(s);
+    read_share(s, 0);
+    judge("masked", 0, 0);
+
+    unmask_share(s, 0, 1);
+    read_share(s, s->nr);
+    judge("unmask", 1, 1);
+
+    unmask_share(s, 0, 1);
+    read_share(s, 0);
+    judge("quiet", 0, 0);
+    return NULL;
+}
+
+/* The counts that the kernel kept, per vCPU and in all. */
+static void report_interrupts(void)
+{
+    static const char name[] = "evtchn:many-channels";
+    unsigned long per_cpu[MAX_CPUS] = { 0 }, all = 0;
+    unsigned twice = 0, thrice = 0;
+    FILE *f = fopen("/proc/interrupts", "r");
+    char *line = NULL;
+    size_t size = 0;
+
+    if (!f) {
+        die("/proc/interrupts");
+    }
+    while (getline(&line, &size, f) > 0) {
+        char *at = strchr(line, ':');
+        unsigned long sum = 0;
+
+        if (!at || !strstr(at, name)) {
+            continue;
+        }
+        at++;
+        for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+            unsigned long n = 0;
+            int len = 0;
+
+            sscanf(at, "%lu%n", &n, &len);
+            at += len;
+            per_cpu[cpu] += n;
+            sum += n;
+        }
+        twice += sum == 2;
+        thrice += sum == 3;
+        all += sum;
+    }
+    free(line);
+    fclose(f);
+    for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+        printf("channels-vcpu=%u %lu\n", cpu, per_cpu[cpu]);
+    }
+    printf("channels-irqs=%lu %u %u\n", all, twice, thrice);
+}
+
+int main(int argc, char **argv)
+{
+    unsigned channels = argc == 2 ? atoi(argv[1]) : 0;
+    uint32_t highest = 0, bound = 0;
+
+    nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    if (nr_cpus > MAX_CPUS || channels < 2 * nr_cpus) {
+        fprintf(stderr, "usage: many-channels CHANNELS\n");
+        return 2;
+    }
+    pthread_barrier_init(&barrier, NULL, nr_cpus);
+    for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+        Share *s = &shares[cpu];
+
+        s->cpu = cpu;
+        s->nr = channels / nr_cpus / 2 * 2;
+        s->port = calloc(s->nr, sizeof(*s->port));
+        s->fd = open("/dev/xen/evtchn", O_RDWR);
+        if (!s->port || s->fd < 0) {
+            die("/dev/xen/evtchn");
+        }
+        bound += s->nr;
+    }
+    for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+        if (pthread_create(&shares[cpu].thread, NULL, run_share,
+                           &shares[cpu]) != 0) {
+            die("pthread_create");
+        }
+    }
+    for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+        Share *s = &shares[cpu];
+
+        pthread_join(s->thread, NULL);
+        for (unsigned i = 0; i < s->nr; i++) {
+            highest = s->port[i] > highest ? s->port[i] : highest;
+        }
+    }
+    printf("channels-bound=%u\nchannels-highest=%u\n", bound, highest);
+    report_interrupts();
+    return 0;
+}
