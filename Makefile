@@ -16,7 +16,7 @@ export DESTDIR
 # The targets that need the emulator; each gets the build's packages first.
 .PHONY: all help deps setup source build demo shell check check-unit check-qtest \
 	check-guest check-nested check-upstream install clean distclean \
-	patch-stat stress fuzz bench-evtchn bench-slots docs
+	coverage patch-stat stress fuzz bench-evtchn bench-slots docs
 
 all: build
 
@@ -26,6 +26,7 @@ help:
 	@echo 'Variables:'
 	@echo '  QEMU_SRC=DIR    build from this QEMU 10.0 tree; kept until QEMU_SRC= resets it'
 	@echo '  PREFIX=DIR      where "make install" puts it (/usr/local); DESTDIR too'
+	@echo '  SUITES="unit qtest"   what "make coverage" runs (also guest, nested)'
 	@echo '  SECONDS=N       how long "make fuzz" and "make stress" run (60)'
 
 # Packages: "make deps" brings all groups of scripts/packages.txt, a target's
@@ -83,6 +84,9 @@ check-nested: deps-guest build ## the same on real KVM, inside an emulated machi
 
 check-upstream: build ## QEMU's own x86_64 qtests, all that pass without us
 	@tests/upstream/run all
+
+coverage: deps-coverage deps-guest source ## which of our lines and branches the tests run
+	@scripts/coverage $(SUITES)
 
 stress: source ## the engine against many threads, for SECONDS
 	@$(ninja) unit

@@ -22,6 +22,9 @@ CALLS=$T/events/kvm/kvm_xen_hypercall
 # KVM_EXIT_XEN, as include/uapi/linux/kvm.h numbers it.
 EXIT_XEN=34
 
+# Where a QEMU that was built for coverage puts its counters (scripts/coverage).
+export GCOV_PREFIX=/results/coverage
+
 say() { echo "XENEMU: $*"; }
 
 # Exits are counted by reason in the kernel, for there are many; hypercalls
