@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import material
 
 # What a PC that boots a kernel directly reads; the last one is optional.
-FIRMWARE = ('bios-256k.bin', 'linuxboot_dma.bin', 'kvmvapic.bin')
+FIRMWARE = ('bios-256k.bin', 'linuxboot_dma.bin', 'pvh.bin', 'kvmvapic.bin')
 FIRMWARE_FOLDER = '/firmware'
 PROGRAM = '/bin/qemu-system-x86_64'
 

@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import time
 
+import bare
 import checks
 import guestvm
 import images
@@ -74,38 +75,22 @@ MATRIX = [
 ]
 
 
-class Outcome:
-    """passed, failed (with reasons) or skipped (with one)."""
-
-    def __init__(self, name, seconds, reasons=(), skipped=None, machine=None):
-        self.name = name
-        self.seconds = seconds
-        self.reasons = list(reasons)
-        self.skipped = skipped
-        self.machine = machine
-
-    @property
-    def word(self):
-        if self.skipped:
-            return 'skipped'
-        return 'failed' if self.reasons else 'passed'
-
-
 def time_limit(cpus):
     """Seconds, with room for a host that is busy with other work."""
     return 120 + 30 * cpus
 
 
 def run_row(row, options, server):
-    """Runs one guest and judges it."""
+    """Runs one guest and judges it: a list of one outcome."""
     name = '%s-%s' % (options.accel, row.name)
     try:
         with paths.log_folder(name) as folder:
-            return run_in(folder, name, row, options, server)
+            return [run_in(folder, name, row, options, server)]
     except material.MissingMaterial as e:
-        return Outcome(name, 0, skipped=str(e))
+        return [report.Outcome(name, 0, skipped=str(e))]
     except OSError as e:
-        return Outcome(name, 0, ['cannot run %s: %s' % (options.qemu, e)])
+        return [report.Outcome(name, 0, ['cannot run %s: %s'
+                                         % (options.qemu, e)])]
 
 
 def run_in(folder, name, row, options, server):
@@ -122,7 +107,7 @@ def run_in(folder, name, row, options, server):
                               row.expect, SLEEPS)
     if not options.keep:
         stimulus.remove()
-    return Outcome(name, time.monotonic() - started, reasons, machine=machine)
+    return report.Outcome(name, time.monotonic() - started, reasons, machine=machine)
 
 
 def selected(options):
@@ -133,10 +118,14 @@ def selected(options):
 def check(options):
     """The subcommand; returns the exit status."""
     rows = selected(options)
-    tally = report.Tally(len(rows), options.tap)
+    bare_rows = bare.selection(options.accel, options.filter)
+    tally = report.Tally(len(rows) + bare.count(bare_rows), options.tap)
     with webserver.WebServer() as server:
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             running = [pool.submit(run_row, r, options, server) for r in rows]
+            running += [pool.submit(bare.run_row, row, names, options)
+                        for row, names in bare_rows]
             for done in concurrent.futures.as_completed(running):
-                tally.add(done.result())
+                for outcome in done.result():
+                    tally.add(outcome)
     return tally.end()

@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import tarfile
 
+import bare
 import bundle
 import checks
 import cpio
@@ -20,7 +21,6 @@ import exits
 import guestvm
 import images
 import material
-import matrix
 import paths
 import report
 import vm
@@ -237,25 +237,29 @@ def nested(options):
         word in r.name for word in options.filter)]
     if options.record:
         rows = [r for r in rows if r.measured]
-    tally = report.Tally(len(rows) + 1, options.tap)
+    bare_rows = [] if options.record else bare.selection('kvm',
+                                                         options.filter)
+    tally = report.Tally(len(rows) + bare.count(bare_rows) + 1, options.tap)
     try:
         boot = l1_boot(options.qemu, {r.guest for r in rows})
     except material.MissingMaterial as e:
         for name in ['L1'] + [r.name for r in rows]:
-            tally.add(matrix.Outcome(name, 0, skipped=str(e)))
+            tally.add(report.Outcome(name, 0, skipped=str(e)))
         return tally.end()
     with paths.log_folder('nested') as folder:
         plans = [Plan(row, folder) for row in rows]
-        measured = run_plans(folder, boot, plans, options, tally)
+        bare_plans = [bare.Plan(row, names, folder)
+                      for row, names in bare_rows]
+        measured = run_plans(folder, boot, plans, bare_plans, options, tally)
     keep_figures(measured, options, tally)
     return tally.end()
 
 
-def run_plans(folder, boot, plans, options, tally):
+def run_plans(folder, boot, plans, bare_plans, options, tally):
     """Runs L1 and judges what came back; {name: counts}."""
     outer = os.path.abspath(options.outer or options.qemu)
-    l1 = run_l1(outer, folder, boot, plans, tally)
-    tally.add(matrix.Outcome('L1', l1.seconds, l1_failures(l1), machine=l1))
+    l1 = run_l1(outer, folder, boot, plans + bare_plans, tally)
+    tally.add(report.Outcome('L1', l1.seconds, l1_failures(l1), machine=l1))
     measured = {}
     for plan in plans:
         reasons, counts, run = plan.outcome(allow_crash=options.record)
@@ -263,10 +267,14 @@ def run_plans(folder, boot, plans, options, tally):
             measured[plan.row.name] = counts
             if not options.record:
                 reasons += above_upstream(plan.row.name, counts)
-        tally.add(matrix.Outcome(plan.row.name, run.seconds, reasons,
+        tally.add(report.Outcome(plan.row.name, run.seconds, reasons,
                                  machine=run))
         if not options.keep:
             plan.stimulus.remove()
+    for plan in bare_plans:
+        run = InnerRun(plan.folder, plan.command, allow_crash=False)
+        for outcome in plan.outcomes(run):
+            tally.add(outcome)
     return measured
 
 

@@ -6,6 +6,23 @@ import sys
 CONSOLE_TAIL = 30
 
 
+class Outcome:
+    """passed, failed (with reasons) or skipped (with one)."""
+
+    def __init__(self, name, seconds, reasons=(), skipped=None, machine=None):
+        self.name = name
+        self.seconds = seconds
+        self.reasons = list(reasons)
+        self.skipped = skipped
+        self.machine = machine
+
+    @property
+    def word(self):
+        if self.skipped:
+            return 'skipped'
+        return 'failed' if self.reasons else 'passed'
+
+
 class Tally:
     """Counts outcomes and tells of them as they come, for people or, with
     @tap, in the Test Anything Protocol."""
@@ -30,7 +47,7 @@ class Tally:
                 'not ok' if outcome.reasons else 'ok', done, outcome.name,
                 ' # SKIP ' + outcome.skipped if outcome.skipped else ''))
         else:
-            print('[%d/%d] %-28s %s in %.1f s%s' % (
+            print('[%d/%d] %-44s %s in %.1f s%s' % (
                 done, self._total, outcome.name, outcome.word,
                 outcome.seconds,
                 ': ' + outcome.skipped if outcome.skipped else ''))

@@ -60,7 +60,9 @@ run_guest() {
     kill $! 2>/dev/null
     mkdir -p "/results/$1"
     echo "$status $began $(date +%s)" > "/results/$1/status"
-    cp console.log qemu.log written.img "/results/$1"
+    for file in console.log qemu.log written.img; do
+        [ ! -e $file ] || cp $file "/results/$1"
+    done
     cat $EXITS/hist > "/results/$1/exits"
     cat $T/trace > "/results/$1/trace"
     cat $T/per_cpu/cpu*/stats > "/results/$1/trace-stats"

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Being a Xen guest: hypercalls, Xen's pages, clocks
+ *
+ * Structures come from Xen's public headers, compiled for this guest's width.
+ */
+#ifndef TESTS_BARE_GUEST_H
+#define TESTS_BARE_GUEST_H
+
+#include "cpu.h"
+
+#define __XEN_INTERFACE_VERSION__ 0x00040e00
+#include "hw/xen/interface/xen.h"
+#include "hw/xen/interface/event_channel.h"
+#include "hw/xen/interface/memory.h"
+#include "hw/xen/interface/physdev.h"
+#include "hw/xen/interface/sched.h"
+#include "hw/xen/interface/vcpu.h"
+#include "hw/xen/interface/version.h"
+#include "hw/xen/interface/hvm/hvm_op.h"
+#include "hw/xen/interface/hvm/params.h"
+
+/* Xen's error numbers, which are Linux' of old. */
+enum {
+    XEN_EPERM = 1, XEN_ENOENT = 2, XEN_ESRCH = 3, XEN_EFAULT = 14,
+    XEN_EEXIST = 17, XEN_EINVAL = 22, XEN_ENOSPC = 28, XEN_ENOSYS = 38,
+    XEN_ETIME = 62,
+};
+
+#define XEN_MSR_HYPERCALL   0x40000000
+#define XEN_LEAF(n)         (0x40000000 + (n))
+
+typedef volatile struct vcpu_info VcpuInfo;
+
+extern uint8_t hypercall_page[PAGE_SIZE];
+/* By guest physical address; moved with guest_map_shared_info(). */
+extern volatile struct shared_info *shared_info;
+extern VcpuInfo *vcpu_info[MAX_CPUS];
+
+/* The CPU's vendor has VMCALL, not VMMCALL. */
+bool guest_is_intel(void);
+/* What the command line says of @key ("key=value"), or NULL; one at a time. */
+const char *guest_option(const char *key);
+
+/* By the hypercall page, with up to five arguments; the rest is 0. */
+long do_hypercall(unsigned long nr, long arg0, long arg1, long arg2, long arg3,
+                  long arg4);
+#define HYPERCALL_(nr, a, b, c, d, e, ...) \
+    do_hypercall(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e))
+#define hypercall(nr, ...) HYPERCALL_(nr, __VA_ARGS__, 0, 0, 0, 0, 0)
+
+/* Arguments by pointer. */
+#define EVTCHN_OP(cmd, arg) \
+    hypercall(__HYPERVISOR_event_channel_op, cmd, arg)
+#define SCHED_OP(cmd, arg)  hypercall(__HYPERVISOR_sched_op, cmd, arg)
+#define MEMORY_OP(cmd, arg) hypercall(__HYPERVISOR_memory_op, cmd, arg)
+#define HVM_OP(cmd, arg)    hypercall(__HYPERVISOR_hvm_op, cmd, arg)
+#define VCPU_OP(cmd, vcpu, arg) \
+    hypercall(__HYPERVISOR_vcpu_op, cmd, vcpu, arg)
+
+/*
+ * Has Xen fill in hypercall_page; shared_info goes into it at a page of ours
+ * and vcpu_info to where they are registered, or into shared_info.
+ */
+void guest_set_up(void);
+/* Shared info at another guest physical page, one of SHARED_INFO_PLACES. */
+#define SHARED_INFO_PLACES 2
+long guest_map_shared_info(unsigned place);
+/* VCPUOP_register_vcpu_info */
+long guest_register_vcpu_info(unsigned cpu, volatile void *at);
+long guest_set_param(uint32_t index, uint64_t val);
+long guest_get_param(uint32_t index, uint64_t *val);
+
+/* Xen's system time in ns, by this CPU's vcpu_time_info. */
+uint64_t system_time(void);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Numbers that the bare guest's C and assembly share
+ */
+#ifndef TESTS_BARE_LAYOUT_H
+#define TESTS_BARE_LAYOUT_H
+
+#define MAX_CPUS        8
+#define STACK_SIZE      0x4000          /* each CPU's; they stand in a row */
+
+/* Segments.  Data segments of ring 3 serve both rings. */
+#define SEL_CODE32      0x08
+#define SEL_DATA        0x10            /* ring 0: only ever in SS */
+#define SEL_CODE64      0x18
+#define SEL_USER_DATA   0x23
+#define SEL_USER_CODE32 0x2b
+#define SEL_USER_CODE64 0x33
+#define SEL_TSS         0x38
+
+/* Where the APs start: below 1 MiB, a multiple of 4 KiB. */
+#define AP_START        0x8000
+
+/* Addresses that page_map() maps, 4 KiB each; outside of all RAM. */
+#define WINDOW          0x40000000
+#define WINDOW_PAGES    512
+
+/* Interrupt vectors. */
+#define VECTOR_UPCALL   0x51            /* per vCPU, through the LAPIC */
+#define VECTOR_CALLBACK 0x61            /* past the LAPIC */
+#define VECTOR_LINE     0x71            /* GSI or INTx, through the I/O APIC */
+#define VECTOR_RETURN   0x80            /* from run_in() */
+#define VECTOR_CALL     0x91            /* an IPI: look for work */
+#define VECTOR_SPURIOUS 0xff
+
+#endif

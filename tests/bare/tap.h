@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tests and what they say, in the Test Anything Protocol
+ *
+ * A test is a function that TEST() names.  It runs on CPU 0 with interrupts on;
+ * its checks may also be on other CPUs.
+ */
+#ifndef TESTS_BARE_TAP_H
+#define TESTS_BARE_TAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "cpu.h"
+
+struct Test {
+    const char *name;
+    void (*run)(void);
+};
+
+/*
+ * The name is also kept for the runner, which thus knows of tests that a guest
+ * did not come to.
+ */
+#define TEST(func, title)                                               \
+    static void func(void);                                             \
+    static const char name_##func[]                                     \
+        __attribute__((section(".names"), used, aligned(1))) = title;   \
+    static const struct Test test_##func                                \
+        __attribute__((section(".tests"), used)) = { name_##func, func }; \
+    static void func(void)
+
+/* %d %u %x %s, with l and ll. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Runs those that the command line names, or all, and says how it went. */
+void tests_run(const char *only);
+
+/* The test that runs fails; "# FILE:LINE: ..." says why. */
+void test_failed(const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void test_skip(const char *why);
+/* Whether it has failed by now. */
+bool test_has_failed(void);
+
+void tap_bail_out(const char *format, ...)
+    __attribute__((format(printf, 1, 2), noreturn));
+
+#define CHECK(cond)                                                     \
+    do {                                                                \
+        if (!(cond)) {                                                  \
+            test_failed(__FILE__, __LINE__, "not so: %s", #cond);       \
+        }                                                               \
+    } while (0)
+
+#define CHECK_EQ(a, b)                                                  \
+    do {                                                                \
+        long long a_ = (a), b_ = (b);                                   \
+                                                                        \
+        if (a_ != b_) {                                                 \
+            test_failed(__FILE__, __LINE__, "%s is %lld (0x%llx), not " \
+                        "%lld", #a, a_, a_, b_);                        \
+        }                                                               \
+    } while (0)
+
+/*
+ * Waits until @cond, or until there is no hope: in TSC ticks, for clocks are
+ * under test.  Tens of seconds, so that no busy host comes near it.
+ */
+#define WAIT_TICKS  60000000000ull
+#define WAIT_FOR(cond)                                                  \
+    do {                                                                \
+        uint64_t begin_ = rdtsc();                                      \
+                                                                        \
+        while (!(cond) && rdtsc() - begin_ < WAIT_TICKS) {              \
+            cpu_relax();                                                \
+        }                                                               \
+    } while (0)
+
+#define EXPECT_SOON(cond)                                               \
+    do {                                                                \
+        WAIT_FOR(cond);                                                 \
+        if (!(cond)) {                                                  \
+            test_failed(__FILE__, __LINE__, "never came: %s", #cond);   \
+        }                                                               \
+    } while (0)
+
+/* Of the files that start the machine. */
+void bare_main(void) __attribute__((noreturn));
+void power_off(void) __attribute__((noreturn));
+unsigned machine_cpus(void);
+void lapic_init(void);
+void lapic_start(unsigned cpu, uint8_t page);
+void pic_off(void);
+
+#endif

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The bare guests: tests/bare, programs that boot without an operating system
+and report each of their tests in the Test Anything Protocol."""
+import collections
+import io
+import os
+import re
+import shlex
+import subprocess
+import tarfile
+
+import bundle
+import guestvm
+import material
+import paths
+import report
+import vm
+
+CPUS = 4
+MEMORY = 64
+TIME_LIMIT = 240                    # seconds, on a host that is busy
+
+# width: of the program; abi: the events' ABI, also what the guest may use.
+Row = collections.namedtuple('Row', 'name width abi')
+
+ROWS = tuple(Row('bare%d-%s' % (width, abi), width, abi)
+             for abi in ('2level', 'fifo') for width in (64, 32))
+
+_POINT = re.compile(r'(not )?ok (\d+) - (\S+)(?: # SKIP (.*))?$')
+_BAIL_OUT = re.compile(r'Bail out! (.*)$')
+
+
+def program(row):
+    return os.path.join(os.path.dirname(paths.BUILD), 'tests', 'bare',
+                        'bare%d' % row.width)
+
+
+def test_names(row):
+    """The tests that the program has, in their order: its section .names."""
+    path = program(row)
+    if not os.path.exists(path):
+        raise material.MissingMaterial('%s: build it with "make"' % path)
+    names = subprocess.run(
+        ['objcopy', '--dump-section', '.names=/dev/stdout', path, '/dev/null'],
+        capture_output=True, check=True).stdout
+    return [name.decode() for name in names.split(b'\0') if name]
+
+
+def selection(accel, words):
+    """[(row, names of its tests)] that have one of @words in their name."""
+    chosen = []
+    for row in ROWS:
+        full = '%s-%s' % (accel, row.name)
+        names = [name for name in test_names(row)
+                 if not words or any(word in '%s.%s' % (full, name)
+                                     for word in words)]
+        if names:
+            chosen.append((row, names))
+    return chosen
+
+
+def count(chosen):
+    """How many outcomes there will be: a test each, and each guest's end."""
+    return sum(len(names) + 1 for _, names in chosen)
+
+
+def arguments(row, names, accel, kernel):
+    """QEMU's arguments; the caller provides the chardev serial."""
+    parameters = 'abi=%s' % row.abi
+    if names != test_names(row):
+        parameters += ' tests=' + ','.join(names)
+    return ['-accel', '%s,xen-version=4.17,xen-evtchn-abi=%s'
+            % (accel, row.abi), '-machine', 'pc', '-m', str(MEMORY),
+            '-smp', str(CPUS), *guestvm.BASE,
+            '-device', 'isa-debugcon,iobase=0xe9,chardev=serial',
+            '-kernel', kernel, '-append', parameters]
+
+
+def outcomes(name, names, run):
+    """Judges a finished guest: an Outcome for its end, and one a test."""
+    told, reasons, bail_out = {}, [], None
+    for line in run.serial.lines:
+        point = _POINT.match(line)
+        if point:
+            failed, _, test, skipped = point.groups()
+            if failed and not reasons:
+                reasons = ['it did not say why']
+            told[test] = report.Outcome('%s.%s' % (name, test), 0,
+                                        reasons if failed else (), skipped)
+            reasons = []
+        elif line.startswith('# '):
+            reasons.append(line[2:])
+        elif _BAIL_OUT.match(line):
+            bail_out = line
+    end = [text for text in (run.ending(), bail_out) if text]
+    end += reasons
+    if not end and list(told) != names:
+        end.append('%d of %d tests reported' % (len(told), len(names)))
+    result = [report.Outcome(name, run.seconds, end, machine=run)]
+    for test in names:
+        result.append(told.get(test) or report.Outcome(
+            '%s.%s' % (name, test), 0, ['the guest did not come to its end']))
+    return result
+
+
+def run_row(row, names, options):
+    """Runs one guest here; its outcomes."""
+    name = '%s-%s' % (options.accel, row.name)
+    with paths.log_folder(name) as folder:
+        machine = vm.Vm(options.qemu, folder)
+        machine.add(*arguments(row, names, options.accel, program(row)))
+        machine.run(TIME_LIMIT)
+        return outcomes(name, names, machine)
+
+
+class Plan:
+    """A bare guest for the machine in the middle of the nested run: files of
+    the tar archive that it gets."""
+
+    def __init__(self, row, names, folder):
+        self.name = 'kvm-' + row.name
+        self.folder = os.path.join(folder, self.name)
+        self.command = ' '.join(shlex.quote(word) for word in [
+            bundle.PROGRAM, '-L', bundle.FIRMWARE_FOLDER,
+            '-chardev', 'file,id=serial,path=console.log',
+            *arguments(row, names, 'kvm', 'kernel')])
+        self._kernel = program(row)
+        self._names = names
+
+    def add_to(self, tar):
+        tar.add(self._kernel, self.name + '/kernel')
+        for name, text in (('command', self.command),
+                           ('limit', str(TIME_LIMIT))):
+            member = tarfile.TarInfo('%s/%s' % (self.name, name))
+            member.size = len(text) + 1
+            tar.addfile(member, io.BytesIO(text.encode() + b'\n'))
+
+    def outcomes(self, run):
+        return outcomes(self.name, self._names, run)
