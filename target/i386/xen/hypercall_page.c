@@ -10,6 +10,7 @@
 #include "qemu/main-loop.h"
 #include "exec/address-spaces.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/guest-page.h"
 #include "cpu.h"
 #include "internal.h"
 #include "trace.h"
@@ -42,11 +43,17 @@ int xen_hypercall_page_write(CPUState *cs, uint64_t msr_value, bool long_mode)
     uint64_t gpa = msr_value & ~(uint64_t)(XEN_EMU_PAGE_SIZE - 1);
     bool intel = IS_INTEL_CPU(&X86_CPU(cs)->env);
     uint8_t page[XEN_EMU_PAGE_SIZE];
+    void *pin;
 
     /* The low bits choose a page; CPUID says that there is one. */
     if (gpa != msr_value) {
         return -EFAULT;
     }
+    /* A write to ROM would be lost without an error. */
+    if (!xen_guest_page_pin(NULL, gpa, sizeof(page), &pin)) {
+        return -EFAULT;
+    }
+    xen_guest_page_unpin(NULL, gpa, sizeof(page), pin);
 
     memset(page, 0xcc, sizeof(page));       /* int3 between the stubs */
     for (unsigned nr = 0; nr < NR_STUBS; nr++) {
