@@ -517,6 +517,10 @@ int kvm_xen_handle_exit(X86CPU *cpu, struct kvm_xen_exit *exit)
     }
 
     exit->u.hcall.result = xen_hypercall(&hc);
+    if (!hc.long_mode) {
+        /* The kernel writes all of RAX, 32-bit code writes EAX. */
+        exit->u.hcall.result = (uint32_t)exit->u.hcall.result;
+    }
     return 0;
 }
 
