@@ -51,6 +51,17 @@ const char *guest_option(const char *key)
     return NULL;
 }
 
+bool guest_is(const char *key, const char *value)
+{
+    const char *is = guest_option(key);
+
+    while (is && *is && *is == *value) {
+        is++;
+        value++;
+    }
+    return is && !*is && !*value;
+}
+
 bool guest_is_intel(void)
 {
     uint32_t reg[4];

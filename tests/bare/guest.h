@@ -41,6 +41,7 @@ extern VcpuInfo *vcpu_info[MAX_CPUS];
 bool guest_is_intel(void);
 /* What the command line says of @key ("key=value"), or NULL; one at a time. */
 const char *guest_option(const char *key);
+bool guest_is(const char *key, const char *value);
 
 /* By the hypercall page, with up to five arguments; the rest is 0. */
 long do_hypercall(unsigned long nr, long arg0, long arg1, long arg2, long arg3,

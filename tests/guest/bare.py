@@ -66,7 +66,7 @@ def count(chosen):
 
 def arguments(row, names, accel, kernel):
     """QEMU's arguments; the caller provides the chardev serial."""
-    parameters = 'abi=%s' % row.abi
+    parameters = 'accel=%s abi=%s' % (accel, row.abi)
     if names != test_names(row):
         parameters += ' tests=' + ','.join(names)
     return ['-accel', '%s,xen-version=4.17,xen-evtchn-abi=%s'
