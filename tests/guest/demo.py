@@ -160,15 +160,27 @@ def told_by_qemu(answer):
     a few lines. Zeros are left out."""
     vcpus = answer.get('vcpus', [])
     names = [name for name in (vcpus[0] if vcpus else {})
-             if name != 'vcpu' and any(v.get(name) for v in vcpus)]
+             if name not in ('vcpu', 'kinds')
+             and any(v.get(name) for v in vcpus)]
     lines = by_vcpu('By QEMU', [(name, [v.get(name) for v in vcpus])
                                 for name in names], len(vcpus))
+    lines += by_vcpu('', kinds(vcpus), len(vcpus))[1:]
     rest = ', '.join('%s %s' % (name, ' '.join(map(str, value))
                                 if isinstance(value, list) else value)
                      for name, value in sorted(answer.items())
                      if value and name != 'vcpus')
     return lines + textwrap.wrap(rest, 76, initial_indent='  ',
                                  subsequent_indent='  ')
+
+
+def kinds(vcpus):
+    """(kind of event, how many were delivered by vCPU), from query-xen's."""
+    delivered = {}
+    for number, vcpu in enumerate(vcpus):
+        for kind in vcpu['kinds']:
+            row = delivered.setdefault('of ' + kind['kind'], [0] * len(vcpus))
+            row[number] = kind['fast'] + kind['slow'] + kind['kernel']
+    return [(kind, row) for kind, row in delivered.items() if any(row)]
 
 
 def shell(options):

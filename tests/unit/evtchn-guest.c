@@ -529,6 +529,14 @@ static unsigned guest_handle_fifo(EvtchnGuest *g, unsigned vcpu,
     return n;
 }
 
+XenEvtchnStats evtchn_guest_stats(EvtchnGuest *g, unsigned vcpu)
+{
+    XenEvtchnStats stats[XEN_EVTCHN_NR_KINDS];
+
+    xen_evtchn_stats(g->e, vcpu, stats);
+    return xen_evtchn_stats_sum(stats);
+}
+
 unsigned evtchn_guest_handle(EvtchnGuest *g, unsigned vcpu,
                              EvtchnHandler *handler, void *opaque)
 {

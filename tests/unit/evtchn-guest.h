@@ -111,6 +111,9 @@ void evtchn_guest_unmask(EvtchnGuest *g, uint32_t port);
 /* Clears PENDING; true: it was set. */
 bool evtchn_guest_clear_pending(EvtchnGuest *g, uint32_t port);
 
+/* What the engine counted for @vcpu, all kinds of events together. */
+XenEvtchnStats evtchn_guest_stats(EvtchnGuest *g, unsigned vcpu);
+
 /*
  * The upcall handler of @vcpu: takes what is pending, counts it in `seen` and
  * calls @handler (or NULL).  Returns the number of events handled.

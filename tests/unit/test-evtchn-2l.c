@@ -173,7 +173,7 @@ static void test_stale(gconstpointer data)
     g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
     g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
 
-    xen_evtchn_stats(g->e, 0, &stats);
+    stats = evtchn_guest_stats(g, 0);
     g_assert_cmpuint(stats.fast, ==, 2);
     g_assert_cmpuint(stats.slow, ==, 1);
     g_assert_cmpuint(stats.would_block, ==, 2);
@@ -278,7 +278,7 @@ static void test_upcall_only_when_news(gconstpointer data)
     g_assert_cmpint(xen_evtchn_send_fast(g->e, a), ==, 0);
     g_assert_cmpint(xen_evtchn_send_fast(g->e, b), ==, 0);
     g_assert_cmpuint(g->vcpu[0].upcalls, ==, 1);
-    xen_evtchn_stats(g->e, 0, &stats);
+    stats = evtchn_guest_stats(g, 0);
     g_assert_cmpuint(stats.upcalls, ==, 1);
     g_assert_cmpuint(stats.upcalls_saved, ==, 1);
 
@@ -288,7 +288,7 @@ static void test_upcall_only_when_news(gconstpointer data)
     }
     g_assert_cmpint(xen_evtchn_send_fast(g->e, b), ==, 0);
     g_assert_cmpuint(g->vcpu[0].upcalls, ==, 1);
-    xen_evtchn_stats(g->e, 0, &stats);
+    stats = evtchn_guest_stats(g, 0);
     g_assert_cmpuint(stats.upcalls_saved, ==, 2);
     g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 3);
     evtchn_guest_free(g);

@@ -371,7 +371,7 @@ static void test_page_missing(gconstpointer data)
     evtchn_guest_remove_frame(g, gfn);
     g_assert_cmpint(xen_evtchn_send(g->e, a), ==, 0);
     g_assert_cmpint(xen_evtchn_send(g->e, a), ==, 0);
-    xen_evtchn_stats(g->e, 0, &stats);
+    stats = evtchn_guest_stats(g, 0);
     g_assert_cmpuint(stats.parked, ==, 2);
     g_assert_cmphex(*evtchn_guest_word(g, a) & LINKED, ==, 0);
     evtchn_guest_add_frame(g, gfn);

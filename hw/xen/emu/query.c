@@ -26,6 +26,19 @@ SAME_CAP(EVTCHN_SEND, EVTCHN_SEND);
 SAME_CAP(TSC_UNSTABLE, TSC_UNSTABLE);
 SAME_CAP(_MAX, _MAX);
 
+/* And those of the kinds of events in the engine's. */
+#define SAME_KIND(qapi, engine) \
+    QEMU_BUILD_BUG_ON((int)XEN_EVENT_KIND_##qapi != (int)XEN_EVTCHN_##engine)
+SAME_KIND(TIMER, TIMER);
+SAME_KIND(VIRQ, VIRQ);
+SAME_KIND(IPI, IPI);
+SAME_KIND(PIRQ, PIRQ);
+SAME_KIND(LOOPBACK, LOOPBACK);
+SAME_KIND(BACKEND, BACKEND);
+SAME_KIND(TO_BACKEND, TO_BACKEND);
+SAME_KIND(REPEAT, REPEAT);
+SAME_KIND(_MAX, NR_KINDS);
+
 static XenKernelCapabilityList *list_caps(uint32_t caps)
 {
     XenKernelCapabilityList *head = NULL, **tail = &head;
@@ -38,30 +51,58 @@ static XenKernelCapabilityList *list_caps(uint32_t caps)
     return head;
 }
 
+static void fill_counts(XenEventCounts *counts, const XenEvtchnStats *events)
+{
+    *counts = (XenEventCounts) {
+        .fast = events->fast,
+        .slow = events->slow,
+        .kernel = events->kernel,
+        .would_block = events->would_block,
+        .already_pending = events->already_pending,
+        .masked = events->masked,
+        .parked = events->parked,
+        .upcalls = events->upcalls,
+        .upcalls_saved = events->upcalls_saved,
+    };
+}
+
+static XenEventKindStatsList *list_kinds(const XenEvtchnStats *events)
+{
+    static const XenEvtchnStats none;
+    XenEventKindStatsList *head = NULL, **tail = &head;
+
+    for (int kind = 0; kind < XEN_EVTCHN_NR_KINDS; kind++) {
+        XenEventKindStats *stats;
+
+        if (!memcmp(&events[kind], &none, sizeof(none))) {
+            continue;
+        }
+        stats = g_new0(XenEventKindStats, 1);
+        stats->kind = (XenEventKind)kind;
+        fill_counts(qapi_XenEventKindStats_base(stats), &events[kind]);
+        QAPI_LIST_APPEND(tail, stats);
+    }
+    return head;
+}
+
 static XenVcpuStats *vcpu_stats(unsigned vcpu)
 {
     XenVcpuStats *stats = g_new0(XenVcpuStats, 1);
+    XenEvtchnStats events[XEN_EVTCHN_NR_KINDS], sum;
     XenVcpuTimerStats timer;
-    XenEvtchnStats events;
 
-    xen_evtchn_stats(xen_emu->evtchn, vcpu, &events);
+    xen_evtchn_stats(xen_emu->evtchn, vcpu, events);
+    sum = xen_evtchn_stats_sum(events);
     xen_vcpu_timer_stats(xen_vcpu_get(vcpu)->timer, &timer);
     *stats = (XenVcpuStats) {
         .vcpu = vcpu,
-        .fast = events.fast,
-        .slow = events.slow,
-        .kernel = events.kernel,
-        .would_block = events.would_block,
-        .already_pending = events.already_pending,
-        .masked = events.masked,
-        .parked = events.parked,
-        .upcalls = events.upcalls,
-        .upcalls_saved = events.upcalls_saved,
+        .kinds = list_kinds(events),
         .timers_armed = timer.armed,
         .timers_fired = timer.fired,
         .timers_past = timer.fired_past,
         .timers_slow = timer.slow,
     };
+    fill_counts(qapi_XenVcpuStats_base(stats), &sum);
     return stats;
 }
 
@@ -119,19 +160,29 @@ static void print_caps(Monitor *mon, const char *title,
     monitor_printf(mon, "\n");
 }
 
-static void print_vcpu(Monitor *mon, const XenVcpuStats *s)
+static void print_counts(Monitor *mon, const char *of, XenEventCounts *c)
 {
-    monitor_printf(mon, "vcpu %u: events fast %" PRIu64 " slow %" PRIu64
-                   " kernel %" PRIu64 " would-block %" PRIu64
-                   " already-pending %" PRIu64 " masked %" PRIu64
-                   " parked %" PRIu64 "\n", s->vcpu, s->fast, s->slow,
-                   s->kernel, s->would_block, s->already_pending, s->masked,
-                   s->parked);
-    monitor_printf(mon, "        upcalls %" PRIu64 " saved %" PRIu64
-                   "; timers armed %" PRIu64 " fired %" PRIu64
-                   " (past %" PRIu64 ", slow %" PRIu64 ")\n", s->upcalls,
-                   s->upcalls_saved, s->timers_armed, s->timers_fired,
-                   s->timers_past, s->timers_slow);
+    monitor_printf(mon, "  %-10s %9" PRIu64 " %7" PRIu64 " %7" PRIu64
+                   " %7" PRIu64 " %9" PRIu64 " %7" PRIu64 " %6" PRIu64
+                   " %9" PRIu64 " %9" PRIu64 "\n", of, c->fast, c->slow,
+                   c->kernel, c->would_block, c->already_pending, c->masked,
+                   c->parked, c->upcalls, c->upcalls_saved);
+}
+
+static void print_vcpu(Monitor *mon, XenVcpuStats *s)
+{
+    monitor_printf(mon, "vcpu %u: timers armed %" PRIu64 " fired %" PRIu64
+                   " (past %" PRIu64 ", slow %" PRIu64 ")\n", s->vcpu,
+                   s->timers_armed, s->timers_fired, s->timers_past,
+                   s->timers_slow);
+    monitor_printf(mon, "  %-10s %9s %7s %7s %7s %9s %7s %6s %9s %9s\n",
+                   "events", "fast", "slow", "kernel", "blocked", "pending",
+                   "masked", "parked", "upcalls", "saved");
+    for (XenEventKindStatsList *k = s->kinds; k; k = k->next) {
+        print_counts(mon, XenEventKind_str(k->value->kind),
+                     qapi_XenEventKindStats_base(k->value));
+    }
+    print_counts(mon, "all", qapi_XenVcpuStats_base(s));
 }
 
 void hmp_info_xen(Monitor *mon, const QDict *qdict)

@@ -43,23 +43,20 @@ static bool evtchn_2l_has_port(XenEvtchn *e, uint32_t port)
     return e->shared_info && port < e->layout->nr_2l_ports;
 }
 
-static void evtchn_2l_select(XenEvtchn *e, XenEvtchnVcpu *v, uint32_t port,
+static void evtchn_2l_select(XenEvtchn *e, XenEvtchnVcpu *v,
+                             XenEvtchnStats *st, uint32_t port,
                              XenEvtchnFrame *f)
 {
     void *info = xen_guest_page_check(&v->info.page);
 
+    evtchn_count_delivery(st, f);
     if (info) {
         if (evtchn_2l_set(info, e->layout->pending_sel,
                           port / e->layout->word_bits)) {
-            v->stats.upcalls_saved++;
+            st->upcalls_saved++;
         } else {
-            evtchn_set_upcall(v, f);
+            evtchn_set_upcall(v, st, f);
         }
-    }
-    if (f->slow) {
-        v->stats.slow++;
-    } else {
-        v->stats.fast++;
     }
 }
 
@@ -86,11 +83,12 @@ static int evtchn_2l_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
 {
     const XenGuestLayout *layout = e->layout;
     XenEvtchnVcpu *v = held->v;
+    XenEvtchnStats *st = &v->stats[p->kind];
     void *shared = e->shared_info;
 
     f->port = port;
     if (e->kernel_delivery && event == EVTCHN_RAISE && !f->slow) {
-        v->stats.kernel++;
+        st->kernel++;
         f->kernel = true;
         f->vcpu = v->index;
         f->wake = p->pollers;
@@ -105,7 +103,7 @@ static int evtchn_2l_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
     }
     if (evtchn_unlikely(evtchn_page_is_stale(&v->info))) {
         if (!f->park) {
-            v->stats.would_block += !f->slow;
+            st->would_block += !f->slow;
             f->stale = &v->info;
             return -EWOULDBLOCK;
         }
@@ -131,12 +129,12 @@ static int evtchn_2l_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
     switch (event) {
     case EVTCHN_RAISE:
         if (evtchn_2l_set(shared, layout->evtchn_pending, port)) {
-            v->stats.already_pending++;
+            st->already_pending++;
             return 0;
         }
         f->wake = p->pollers;
         if (evtchn_2l_test(shared, layout->evtchn_mask, port)) {
-            v->stats.masked++;
+            st->masked++;
             return 0;
         }
         break;
@@ -153,7 +151,7 @@ static int evtchn_2l_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
         }
         break;
     }
-    evtchn_2l_select(e, v, port, f);
+    evtchn_2l_select(e, v, st, port, f);
     return 0;
 }
 

@@ -88,17 +88,14 @@ static void evtchn_fifo_enqueue(XenEvtchn *e, const XenEvtchnHeld *held,
                                 XenEvtchnFrame *f)
 {
     XenEvtchnVcpu *v = held->v;
+    XenEvtchnStats *st = &v->stats[p->kind];
     XenEvtchnRoute r = evtchn_route(p);
     struct evtchn_fifo_control_block *cb;
     XenEvtchnPage *page;
     uint32_t *tail_word = NULL;
     uint32_t *old_tail = &held->q->tail[r.queue_priority];
 
-    if (f->slow) {
-        v->stats.slow++;
-    } else {
-        v->stats.fast++;
-    }
+    evtchn_count_delivery(st, f);
     if (*old_tail == port) {
         *old_tail = 0;
     }
@@ -113,13 +110,16 @@ static void evtchn_fifo_enqueue(XenEvtchn *e, const XenEvtchnHeld *held,
     }
     v->tail[r.priority] = port;
     if (tail_word && evtchn_fifo_link_behind(tail_word, port)) {
+        st->upcalls_saved++;
         return;
     }
     cb = xen_guest_page_check(&v->control.page);
     __atomic_store_n(&cb->head[r.priority], port, __ATOMIC_RELEASE);
-    if (!(__atomic_fetch_or(&cb->ready, 1u << r.priority, __ATOMIC_SEQ_CST) &
-          1u << r.priority)) {
-        evtchn_set_upcall(v, f);
+    if (__atomic_fetch_or(&cb->ready, 1u << r.priority, __ATOMIC_SEQ_CST) &
+        1u << r.priority) {
+        st->upcalls_saved++;
+    } else {
+        evtchn_set_upcall(v, st, f);
     }
 }
 
@@ -143,21 +143,20 @@ static inline bool evtchn_fifo_link_idle(uint32_t *word)
  * Does @event to the word and says whether the port is now one that belongs
  * on a queue.
  */
-static bool evtchn_fifo_change_word(XenEvtchnPort *p, XenEvtchnVcpu *v,
+static bool evtchn_fifo_change_word(XenEvtchnPort *p, XenEvtchnStats *st,
                                     uint32_t *word, XenEvtchnEvent event,
                                     uint32_t *old, XenEvtchnFrame *f)
 {
     switch (event) {
     case EVTCHN_RAISE:
         *old = __atomic_fetch_or(word, EVTCHN_PENDING, __ATOMIC_SEQ_CST);
-        if (!(*old & EVTCHN_PENDING)) {
+        if (*old & EVTCHN_PENDING) {
+            st->already_pending++;
+        } else {
             f->wake = p->pollers;
+            st->masked += !!(*old & EVTCHN_MASKED);
         }
-        if (*old & EVTCHN_MASKED) {
-            v->stats.masked++;
-            return false;
-        }
-        return true;
+        return !(*old & EVTCHN_MASKED);
     case EVTCHN_UNMASK:
         *old = __atomic_fetch_and(word, ~EVTCHN_MASKED, __ATOMIC_SEQ_CST);
         return *old & EVTCHN_PENDING;
@@ -168,15 +167,28 @@ static bool evtchn_fifo_change_word(XenEvtchnPort *p, XenEvtchnVcpu *v,
     g_assert_not_reached();
 }
 
-/* What was to be done to the word while it was not there. */
-static void evtchn_fifo_catch_up(uint32_t *word, unsigned parked)
+/* @event made a port deliverable that was not so when its word was @old. */
+static inline bool evtchn_fifo_is_news(uint32_t old, XenEvtchnEvent event)
 {
-    if (parked & EVTCHN_PARKED_UNMASK) {
+    return (event == EVTCHN_RAISE && !(old & EVTCHN_PENDING)) ||
+           (event == EVTCHN_UNMASK && (old & EVTCHN_MASKED));
+}
+
+/*
+ * Does what was to be done while the word was not there, and @event.  What
+ * remains is to tell the guest: all three come to the same then.
+ */
+static XenEvtchnEvent evtchn_fifo_catch_up(uint32_t *word,
+                                           XenEvtchnEvent event,
+                                           unsigned parked)
+{
+    if (event == EVTCHN_UNMASK || parked & EVTCHN_PARKED_UNMASK) {
         __atomic_fetch_and(word, ~EVTCHN_MASKED, __ATOMIC_SEQ_CST);
     }
-    if (parked & EVTCHN_PARKED_EVENT) {
+    if (event == EVTCHN_RAISE || parked & EVTCHN_PARKED_EVENT) {
         __atomic_fetch_or(word, EVTCHN_PENDING, __ATOMIC_SEQ_CST);
     }
+    return EVTCHN_RENOTIFY;
 }
 
 static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
@@ -184,6 +196,7 @@ static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
                                XenEvtchnEvent event, XenEvtchnFrame *f)
 {
     XenEvtchnVcpu *v = held->v;
+    XenEvtchnStats *st = &v->stats[p->kind];
     XenEvtchnPage *page, *stale;
     uint32_t *word = evtchn_fifo_word(e, port, &page);
     bool has_control;
@@ -193,7 +206,7 @@ static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
     stale = word ? evtchn_fifo_stale_page(e, v, port, evtchn_route(p).priority)
                  : page;
     if (evtchn_unlikely(stale && !f->park)) {
-        v->stats.would_block += !f->slow;
+        st->would_block += !f->slow;
         f->stale = stale;
         return -EWOULDBLOCK;
     }
@@ -205,7 +218,8 @@ static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
         return 0;
     }
     if (evtchn_unlikely(p->parked)) {
-        evtchn_fifo_catch_up(word, evtchn_unpark(e, p));
+        event = evtchn_fifo_catch_up(word, event, evtchn_unpark(e, p));
+        f->wake = p->pollers;
     }
     has_control = !stale && xen_guest_page_check(&v->control.page);
     if (event == EVTCHN_RAISE && evtchn_likely(has_control) &&
@@ -214,7 +228,7 @@ static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
         evtchn_fifo_enqueue(e, held, p, port, f);
         return 0;
     }
-    if (!evtchn_fifo_change_word(p, v, word, event, &old, f)) {
+    if (!evtchn_fifo_change_word(p, st, word, event, &old, f)) {
         return 0;
     }
     if (evtchn_unlikely(!has_control)) {
@@ -223,7 +237,11 @@ static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
         return 0;
     }
     if (old & EVTCHN_LINKED) {
-        v->stats.already_pending++;
+        /* The guest has yet to take it off its queue, and will see it then. */
+        if (evtchn_fifo_is_news(old, event)) {
+            evtchn_count_delivery(st, f);
+            st->upcalls_saved++;
+        }
         return 0;
     }
     if (evtchn_unlikely(old & EVTCHN_LINK_MASK)) {
@@ -233,7 +251,6 @@ static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
     old = __atomic_fetch_or(word, EVTCHN_LINKED, __ATOMIC_SEQ_CST);
     if (evtchn_unlikely(old & EVTCHN_LINKED)) {
         /* The guest set what only we may set; so it shall be. */
-        v->stats.already_pending++;
         return 0;
     }
     evtchn_fifo_enqueue(e, held, p, port, f);

@@ -2,6 +2,20 @@
 /* Inspection: what QMP shows and migration saves. */
 #include "internal.h"
 
+XenEvtchnKind evtchn_kind(XenEvtchnState s)
+{
+    switch (s.type) {
+    case EVTCHNSTAT_virq:
+        return s.val == VIRQ_TIMER ? XEN_EVTCHN_TIMER : XEN_EVTCHN_VIRQ;
+    case EVTCHNSTAT_ipi:
+        return XEN_EVTCHN_IPI;
+    case EVTCHNSTAT_pirq:
+        return XEN_EVTCHN_PIRQ;
+    default:
+        return s.to_backend ? XEN_EVTCHN_BACKEND : XEN_EVTCHN_LOOPBACK;
+    }
+}
+
 uint32_t xen_evtchn_nr_ports(XenEvtchn *e)
 {
     uint32_t end;
@@ -46,4 +60,29 @@ bool xen_evtchn_port_info(XenEvtchn *e, uint32_t port,
     }
     evtchn_unlock_config(e);
     return p != NULL;
+}
+
+void xen_evtchn_stats(XenEvtchn *e, unsigned vcpu, XenEvtchnStats *stats)
+{
+    XenEvtchnVcpu *v = &e->vcpus[vcpu];
+
+    g_assert(vcpu < e->max_vcpus);
+    evtchn_lock_vcpu(v);
+    memcpy(stats, v->stats, sizeof(v->stats));
+    evtchn_unlock_vcpu(v);
+}
+
+XenEvtchnStats xen_evtchn_stats_sum(const XenEvtchnStats *stats)
+{
+    XenEvtchnStats sum = { 0 };
+    uint64_t *total = (uint64_t *)&sum;
+
+    for (unsigned kind = 0; kind < XEN_EVTCHN_NR_KINDS; kind++) {
+        const uint64_t *count = (const uint64_t *)&stats[kind];
+
+        for (unsigned i = 0; i < sizeof(sum) / sizeof(*total); i++) {
+            total[i] += count[i];
+        }
+    }
+    return sum;
 }

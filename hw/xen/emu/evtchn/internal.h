@@ -19,7 +19,7 @@
  *   fifo-setup.c  init_control, expand_array, back to 2-level
  *   backend.c     QEMU's side of inter-domain channels
  *   poll.c        SCHEDOP_poll
- *   info.c        inspection
+ *   info.c        inspection: state of ports, statistics
  *   restore.c     migration
  *
  * Lock order: config, pages, vCPU locks ascending, a poller's lock.
@@ -101,6 +101,7 @@ typedef struct XenEvtchnPort {
     XenEvtchnBackend *backend;  /* NULL: none, or not back since migration */
     uint16_t pollers;           /* vCPUs registered in poll.c */
     uint8_t parked;             /* EVTCHN_PARKED_*; atomic */
+    uint8_t kind;               /* XenEvtchnKind; follows from state */
 } XenEvtchnPort;
 
 /* What waits for a port's pages. */
@@ -128,7 +129,7 @@ typedef struct XenEvtchnVcpu {
     XenEvtchnPage info;                     /* its vcpu_info */
     XenEvtchnPage control;                  /* its FIFO control block */
     uint32_t tail[EVTCHN_NR_QUEUES];        /* 0: queue known to be empty */
-    XenEvtchnStats stats;
+    XenEvtchnStats stats[XEN_EVTCHN_NR_KINDS];
     uint32_t virq_port[XEN_EVTCHN_NR_VIRQS]; /* atomic */
     bool present;                           /* atomic */
 } __attribute__((aligned(EVTCHN_CACHE_LINE))) XenEvtchnVcpu;
@@ -248,11 +249,15 @@ static inline XenEvtchnState evtchn_state(const XenEvtchnPort *p)
     return u.s;
 }
 
+/* info.c: what the events of a port in state @s are counted as. */
+XenEvtchnKind evtchn_kind(XenEvtchnState s);
+
 /* The port's locks are held. */
 static inline void evtchn_set_state(XenEvtchnPort *p, XenEvtchnState s)
 {
     union { uint64_t word; XenEvtchnState s; } u = { .s = s };
 
+    p->kind = evtchn_kind(s);
     __atomic_store_n(&p->state, u.word, __ATOMIC_RELEASE);
 }
 
@@ -380,8 +385,23 @@ int evtchn_page_refresh(XenEvtchn *e, XenEvtchnPage *p);
 /* ------------------------------------------------------------------------
  * vcpu.c; the vCPU's lock.
  */
-/* Selector bits in guest memory; the upcall flag is set after them. */
-void evtchn_set_upcall(XenEvtchnVcpu *v, XenEvtchnFrame *f);
+/*
+ * Selector bits in guest memory; the upcall flag is set after them.  Counted
+ * in @st, one of @v's.
+ */
+void evtchn_set_upcall(XenEvtchnVcpu *v, XenEvtchnStats *st,
+                       XenEvtchnFrame *f);
+
+/* An event was delivered. */
+static inline void evtchn_count_delivery(XenEvtchnStats *st,
+                                         const XenEvtchnFrame *f)
+{
+    if (f->slow) {
+        st->slow++;
+    } else {
+        st->fast++;
+    }
+}
 
 static inline bool evtchn_page_is_stale(const XenEvtchnPage *p)
 {
@@ -461,11 +481,6 @@ void evtchn_backend_disconnect(XenEvtchn *e, XenEvtchnPort *p);
 void evtchn_backend_connect(XenEvtchn *e, XenEvtchnBackend *be, uint32_t port,
                             XenEvtchnPort *p);
 
-/* VIRQs that each vCPU binds for itself; the others are the domain's. */
-#define EVTCHN_VCPU_VIRQS   (1u << VIRQ_TIMER | 1u << VIRQ_DEBUG | \
-                             1u << VIRQ_XENOPROF | 1u << VIRQ_XENPMU)
-
-/* @virq is below XEN_EVTCHN_NR_VIRQS. */
 /* VIRQs of which each vCPU has one; the others are the guest's. */
 #define EVTCHN_VCPU_VIRQS   (1u << VIRQ_TIMER | 1u << VIRQ_DEBUG | \
                              1u << VIRQ_XENOPROF | 1u << VIRQ_XENPMU)

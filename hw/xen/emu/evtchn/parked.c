@@ -20,7 +20,7 @@ void evtchn_park(XenEvtchn *e, const XenEvtchnHeld *held, XenEvtchnPort *p,
     if (event == EVTCHN_UNMASK) {
         parked |= EVTCHN_PARKED_UNMASK;
     } else {
-        held->v->stats.parked++;
+        held->v->stats[p->kind].parked++;
         parked |= EVTCHN_PARKED_EVENT;
     }
     __atomic_store_n(&p->parked, parked, __ATOMIC_RELAXED);

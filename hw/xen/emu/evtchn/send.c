@@ -206,6 +206,7 @@ static int evtchn_send_own(XenEvtchn *e, XenEvtchnPort *p, uint32_t port,
             ret = e->abi->deliver(e, &held, p, port, EVTCHN_RAISE, f);
         } else if (p->backend) {
             e->ops->signal_backend(e->opaque, p->backend, p->backend->cookie);
+            evtchn_count_delivery(&held.v->stats[XEN_EVTCHN_TO_BACKEND], f);
             ret = 0;
         } else {
             ret = -ENOENT;

@@ -7,7 +7,8 @@
  * was set already, the guest has not entered its handler since, and will find
  * whatever was made pending before this call.
  */
-void evtchn_set_upcall(XenEvtchnVcpu *v, XenEvtchnFrame *f)
+void evtchn_set_upcall(XenEvtchnVcpu *v, XenEvtchnStats *st,
+                       XenEvtchnFrame *f)
 {
     uint8_t *info = xen_guest_page_check(&v->info.page);
 
@@ -17,9 +18,9 @@ void evtchn_set_upcall(XenEvtchnVcpu *v, XenEvtchnFrame *f)
     }
     if (__atomic_exchange_n(info + XEN_VCPU_INFO_UPCALL_PENDING, 1,
                             __ATOMIC_SEQ_CST)) {
-        v->stats.upcalls_saved++;
+        st->upcalls_saved++;
     } else {
-        v->stats.upcalls++;
+        st->upcalls++;
         f->upcall = true;
         f->vcpu = v->index;
     }
@@ -61,7 +62,7 @@ static void evtchn_renotify_vcpu(XenEvtchn *e, XenEvtchnVcpu *v,
     evtchn_lock_vcpu(v);
     cb = xen_guest_page_check(&v->control.page);
     if (cb && __atomic_load_n(&cb->ready, __ATOMIC_SEQ_CST)) {
-        evtchn_set_upcall(v, &f);
+        evtchn_set_upcall(v, &v->stats[XEN_EVTCHN_REPEAT], &f);
     }
     evtchn_unlock_vcpu(v);
     evtchn_batch_add(e, batch, &f);
@@ -152,14 +153,4 @@ void xen_evtchn_set_vcpu_present(XenEvtchn *e, unsigned vcpu, bool present)
 {
     g_assert(vcpu < e->max_vcpus);
     __atomic_store_n(&e->vcpus[vcpu].present, present, __ATOMIC_RELAXED);
-}
-
-void xen_evtchn_stats(XenEvtchn *e, unsigned vcpu, XenEvtchnStats *stats)
-{
-    XenEvtchnVcpu *v = &e->vcpus[vcpu];
-
-    g_assert(vcpu < e->max_vcpus);
-    evtchn_lock_vcpu(v);
-    *stats = v->stats;
-    evtchn_unlock_vcpu(v);
 }

@@ -130,15 +130,33 @@ typedef struct XenEvtchnOps {
                          void *cookie);
 } XenEvtchnOps;
 
-typedef struct XenEvtchnStats {     /* per vCPU that is notified */
-    uint64_t fast;              /* events delivered by a fast function */
+/* Where an event comes from. */
+typedef enum XenEvtchnKind {
+    XEN_EVTCHN_TIMER,           /* VIRQ_TIMER */
+    XEN_EVTCHN_VIRQ,            /* all other VIRQs */
+    XEN_EVTCHN_IPI,
+    XEN_EVTCHN_PIRQ,
+    XEN_EVTCHN_LOOPBACK,        /* the guest itself, through another port */
+    XEN_EVTCHN_BACKEND,         /* a back end in QEMU */
+    XEN_EVTCHN_TO_BACKEND,      /* the guest, to a back end: signal_backend */
+    XEN_EVTCHN_REPEAT,          /* no port: vcpu_info moved, told again */
+    XEN_EVTCHN_NR_KINDS,
+} XenEvtchnKind;
+
+/*
+ * Per vCPU that is notified and kind of event; all are uint64_t.  An event or
+ * unmask that makes a port deliverable counts as fast or slow, and as one
+ * upcall or one saved.
+ */
+typedef struct XenEvtchnStats {
+    uint64_t fast;              /* delivered by a fast function */
     uint64_t slow;              /* delivered after a refresh */
     uint64_t would_block;
     uint64_t already_pending;   /* coalesced with one not yet seen */
-    uint64_t masked;
+    uint64_t masked;            /* became pending on a masked port */
     uint64_t kernel;            /* handed to kernel_deliver */
     uint64_t upcalls;           /* raise_upcall called */
-    uint64_t upcalls_saved;     /* vCPU already had one pending */
+    uint64_t upcalls_saved;     /* the vCPU was going to look anyway */
     uint64_t parked;
 } XenEvtchnStats;
 
@@ -321,7 +339,10 @@ uint32_t xen_evtchn_nr_ports(XenEvtchn *e);
 /* false: @port is closed (and *info says so). */
 bool xen_evtchn_port_info(XenEvtchn *e, uint32_t port,
                           XenEvtchnPortInfo *info);
+/* By kind: an array of XEN_EVTCHN_NR_KINDS.  Any thread; the vCPU's lock. */
 void xen_evtchn_stats(XenEvtchn *e, unsigned vcpu, XenEvtchnStats *stats);
+/* The sum over all kinds of such an array. */
+XenEvtchnStats xen_evtchn_stats_sum(const XenEvtchnStats *stats);
 
 /*
  * Restoring: begin, then ports and FIFO set-up in any order, then finish.
