@@ -139,6 +139,50 @@ static void test_traffic(const void *opaque)
     xen_vm_stop(target);
 }
 
+/* A page that the chip set shows as RAM or hides behind the option ROMs. */
+#define HIDEABLE    0xd0000
+#define PAM_REG     0x5c
+
+static void show_page(XenVm *vm, bool show)
+{
+    qtest_outl(vm->qts, 0xcf8, 0x80000000 | PAM_REG);
+    qtest_outb(vm->qts, 0xcfc, show ? 3 : 0);
+}
+
+/* The page that a port's word is on is away when it is unmasked. */
+static void test_unmask_hidden(void)
+{
+    XenVm *vm = xen_vm_start(1, true, "-nodefaults"), *target;
+    g_autofree char *path = NULL;
+    uint32_t port[2];
+
+    g_assert_cmpint(xen_set_upcall_vector(vm, 0, VECTOR), ==, 0);
+    xen_use_fifo(vm, 0);
+    show_page(vm, true);
+    qtest_memset(vm->qts, HIDEABLE, 0, XEN_PAGE_SIZE);
+    g_assert_cmpint(xen_expand_array(vm, HIDEABLE), ==, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        port[i] = xen_bind_ipi(vm, 0);
+        xen_mask(vm, port[i]);
+        g_assert_cmpint(xen_send(vm, port[i]), ==, 0);
+    }
+    show_page(vm, false);
+    xen_unmask(vm, port[0]);
+    path = save(vm);
+
+    target = xen_vm_start_target(vm, NULL, "-nodefaults -incoming defer");
+    load(target, path);
+    qtest_qmp_eventwait(target->qts, "RESUME");
+    xen_vm_stop(vm);
+    unlink(path);
+    xen_expect_event(target, 0, 0);
+    show_page(target, true);
+    xen_expect_event(target, 0, port[0]);
+    g_assert_true(xen_is_masked(target, port[1]));
+    g_assert_true(xen_is_pending(target, port[1]));
+    xen_vm_stop(target);
+}
+
 /* QEMU gives up the load of @len bytes of @data, with exit status 1. */
 static void expect_refused(const XenVm *vm, const char *path,
                            const char *data, size_t len)
@@ -189,5 +233,6 @@ int main(int argc, char **argv)
             qtest_add_data_func(bad, &variants[i], test_bad_state);
         }
     }
+    qtest_add_func("xen/migration/unmask-hidden", test_unmask_hidden);
     return g_test_run();
 }

@@ -442,6 +442,27 @@ static void test_unmask_page_missing(void)
     evtchn_guest_free(g);
 }
 
+/* Xen has nowhere to note an unmask of a word that was never there. */
+static void test_unmask_no_page(void)
+{
+    EvtchnGuest *g = fifo_guest(1, 0);
+    uint32_t a = evtchn_guest_bind_ipi(g, 0);
+    uint32_t b = evtchn_guest_bind_ipi(g, 0);
+    uint32_t *words = evtchn_guest_frame(g, GUEST_GFN_ARRAY);
+
+    must_send(g, a);
+    must_send(g, b);
+    words[a] = MASKED;
+    g_assert_cmpint(xen_evtchn_unmask_fast(g->e, a), ==, 0);
+    g_assert_cmpint(xen_evtchn_unmask(g->e, b), ==, 0);
+    g_assert_cmpint(evtchn_guest_expand_array(g, 0), ==, 0);
+    g_assert_cmphex(words[a], ==, PENDING | MASKED);
+    assert_handles(g, 0, b);
+    evtchn_guest_unmask(g, a);
+    assert_handles(g, 0, a);
+    evtchn_guest_free(g);
+}
+
 /* Closing takes the event away, and the number waits until it is unlinked. */
 static void test_close_linked(void)
 {
@@ -573,6 +594,7 @@ int main(int argc, char **argv)
     g_test_add_func("/evtchn/fifo/tail-page-missing", test_tail_page_missing);
     g_test_add_func("/evtchn/fifo/unmask-page-missing",
                     test_unmask_page_missing);
+    g_test_add_func("/evtchn/fifo/unmask-no-page", test_unmask_no_page);
     g_test_add_func("/evtchn/fifo/close-linked", test_close_linked);
     g_test_add_func("/evtchn/fifo/scribbled", test_scribbled);
     g_test_add_func("/evtchn/fifo/reset-and-again", test_reset_and_again);

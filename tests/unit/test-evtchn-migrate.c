@@ -144,6 +144,37 @@ static void test_parked(void)
     evtchn_guest_free(b);
 }
 
+/* So does an unmask of a port whose page is away. */
+static void test_parked_unmask(void)
+{
+    EvtchnGuest *a = evtchn_guest_new(NR_VCPUS, true);
+    EvtchnGuest *b = evtchn_guest_new(NR_VCPUS, true);
+    uint32_t port[2];
+    XenEvtchnPortInfo info;
+
+    evtchn_guest_use_fifo(a, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        port[i] = evtchn_guest_bind_ipi(a, 1);
+        evtchn_guest_mask(a, port[i]);
+        xen_evtchn_send(a->e, port[i]);
+    }
+    evtchn_guest_remove_frame(a, GUEST_GFN_ARRAY);
+    b->absent[GUEST_GFN_ARRAY] = true;
+    g_assert_cmpint(xen_evtchn_unmask(a->e, port[0]), ==, 0);
+    migrate(a, b);
+    for (unsigned i = 0; i < 2; i++) {
+        xen_evtchn_port_info(b->e, port[i], &info);
+        g_assert_cmpint(info.parked_unmask, ==, i == 0);
+        g_assert_false(info.parked);
+    }
+    evtchn_guest_add_frame(b, GUEST_GFN_ARRAY);
+    g_assert_cmpuint(evtchn_guest_handle(b, 1, NULL, NULL), ==, 1);
+    g_assert_cmpuint(b->seen[port[0]], ==, 1);
+    g_assert_true(evtchn_guest_masked(b, port[1]));
+    evtchn_guest_free(a);
+    evtchn_guest_free(b);
+}
+
 /* A guest port waits for its back end, which gets its old number. */
 static void test_backend(void)
 {
@@ -436,6 +467,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/evtchn/migrate/traffic/fifo",
                          GINT_TO_POINTER(true), test_traffic);
     g_test_add_func("/evtchn/migrate/parked", test_parked);
+    g_test_add_func("/evtchn/migrate/parked-unmask", test_parked_unmask);
     g_test_add_func("/evtchn/migrate/backend", test_backend);
     g_test_add_func("/evtchn/migrate/refused", test_refused);
     g_test_add_func("/evtchn/migrate/refused-at-end", test_refused_at_end);

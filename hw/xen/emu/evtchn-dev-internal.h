@@ -62,6 +62,10 @@ struct XenEvtchnDevice {
     /* Subsection parked: 2-level ports whose event waits for its page */
     uint32_t nr_parked;
     uint32_t *parked;
+
+    /* Subsection unmask: ports, of either ABI, whose unmasking waits so */
+    uint32_t nr_unmask;
+    uint32_t *unmask;
 };
 
 extern const struct VMStateDescription xen_evtchn_vmstate;

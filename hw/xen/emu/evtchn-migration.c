@@ -14,6 +14,7 @@
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
+#include "qemu/bitmap.h"
 #include "migration/vmstate.h"
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/evtchn-dev.h"
@@ -46,11 +47,21 @@ static XenEvtchnSavedPort encode_port(const XenEvtchnPortInfo *info)
     return saved;
 }
 
+/* @port waits for a page that it was unmasked on. */
+static void save_parked_unmask(XenEvtchnDevice *s,
+                               const XenEvtchnPortInfo *info)
+{
+    if (info->parked_unmask) {
+        s->unmask[s->nr_unmask++] = info->port;
+    }
+}
+
 static void save_2level(XenEvtchnDevice *s)
 {
     s->nr_ports = MIN(xen_evtchn_nr_ports(xen_emu->evtchn),
                       ARRAY_SIZE(s->port));
     s->parked = g_new(uint32_t, s->nr_ports);
+    s->unmask = g_new(uint32_t, s->nr_ports);
     for (uint32_t port = 0; port < s->nr_ports; port++) {
         XenEvtchnPortInfo info;
 
@@ -59,6 +70,7 @@ static void save_2level(XenEvtchnDevice *s)
         if (info.parked) {
             s->parked[s->nr_parked++] = port;
         }
+        save_parked_unmask(s, &info);
     }
 }
 
@@ -87,6 +99,7 @@ static void save_fifo_ports(XenEvtchnDevice *s)
     uint32_t end = xen_evtchn_nr_ports(xen_emu->evtchn);
 
     s->fifo_port = g_new0(XenEvtchnSavedFifoPort, end);
+    s->unmask = g_new(uint32_t, end);
     for (uint32_t port = 1; port < end; port++) {
         XenEvtchnPortInfo info;
 
@@ -102,6 +115,7 @@ static void save_fifo_ports(XenEvtchnDevice *s)
                 .to_backend = info.to_backend,
                 .parked = info.parked,
             };
+            save_parked_unmask(s, &info);
         }
     }
 }
@@ -113,8 +127,9 @@ static void clear(XenEvtchnDevice *s)
     g_clear_pointer(&s->fifo_port, g_free);
     g_clear_pointer(&s->array_gfn, g_free);
     g_clear_pointer(&s->parked, g_free);
+    g_clear_pointer(&s->unmask, g_free);
     g_clear_pointer(&s->pirq.allocated, g_free);
-    s->nr_ports = s->nr_array_pages = s->nr_parked = 0;
+    s->nr_ports = s->nr_array_pages = s->nr_parked = s->nr_unmask = 0;
     s->nr_fifo_vcpus = s->nr_fifo_ports = 0;
     s->pirq.nr_words = DIV_ROUND_UP(kvm_xen_get_evtchn_max_pirq(), 64);
 }
@@ -150,14 +165,17 @@ static int evtchn_pre_load(void *opaque)
     return 0;
 }
 
-static bool is_parked(const XenEvtchnDevice *s, uint32_t port)
+/* The set of the ports in @list: either may be long. */
+static unsigned long *port_set(const uint32_t *list, uint32_t nr)
 {
-    for (uint32_t i = 0; i < s->nr_parked; i++) {
-        if (s->parked[i] == port) {
-            return true;
+    unsigned long *set = bitmap_new(EVTCHN_FIFO_NR_CHANNELS);
+
+    for (uint32_t i = 0; i < nr; i++) {
+        if (list[i] < EVTCHN_FIFO_NR_CHANNELS) {
+            set_bit(list[i], set);
         }
     }
-    return false;
+    return set;
 }
 
 static XenEvtchnPortInfo decode_port(const XenEvtchnDevice *s, uint32_t port)
@@ -172,7 +190,6 @@ static XenEvtchnPortInfo decode_port(const XenEvtchnDevice *s, uint32_t port)
         .vcpu = MIN(saved->vcpu, UINT16_MAX),
         .queue_vcpu = MIN(saved->vcpu, UINT16_MAX),
         .val = saved->val,
-        .parked = is_parked(s, port),
     };
 
     if (info.type == EVTCHNSTAT_unbound ||
@@ -192,6 +209,9 @@ static int refuse_port(uint32_t port, int ret)
 
 static int load_2level(const XenEvtchnDevice *s)
 {
+    g_autofree unsigned long *parked = port_set(s->parked, s->nr_parked);
+    g_autofree unsigned long *unmask = port_set(s->unmask, s->nr_unmask);
+
     for (uint32_t port = 0; port < s->nr_ports; port++) {
         XenEvtchnPortInfo info = decode_port(s, port);
         int ret;
@@ -199,6 +219,8 @@ static int load_2level(const XenEvtchnDevice *s)
         if (info.type == EVTCHNSTAT_closed) {
             continue;
         }
+        info.parked = test_bit(port, parked);
+        info.parked_unmask = test_bit(port, unmask);
         ret = xen_evtchn_restore_port(xen_emu->evtchn, &info);
         if (ret) {
             return refuse_port(port, ret);
@@ -236,6 +258,8 @@ static int load_fifo_pages(const XenEvtchnDevice *s)
 
 static int load_fifo_ports(const XenEvtchnDevice *s)
 {
+    g_autofree unsigned long *unmask = port_set(s->unmask, s->nr_unmask);
+
     for (unsigned i = 0; i < s->nr_fifo_ports; i++) {
         const XenEvtchnSavedFifoPort *saved = &s->fifo_port[i];
         int ret = xen_evtchn_restore_port(xen_emu->evtchn,
@@ -247,6 +271,8 @@ static int load_fifo_ports(const XenEvtchnDevice *s)
             .val = saved->val,
             .to_backend = saved->to_backend,
             .parked = saved->parked,
+            .parked_unmask = saved->port < EVTCHN_FIFO_NR_CHANNELS &&
+                             test_bit(saved->port, unmask),
             .queue_vcpu = saved->queue_vcpu,
             .queue_priority = saved->queue_priority,
         });
@@ -358,6 +384,20 @@ static bool parked_needed(void *opaque)
     return s->nr_parked > 0;
 }
 
+static bool nr_unmask_is_valid(void *opaque, int version_id)
+{
+    XenEvtchnDevice *s = opaque;
+
+    return s->nr_unmask < EVTCHN_FIFO_NR_CHANNELS;
+}
+
+static bool unmask_needed(void *opaque)
+{
+    XenEvtchnDevice *s = opaque;
+
+    return s->nr_unmask > 0;
+}
+
 static bool fifo_needed(void *opaque)
 {
     XenEvtchnDevice *s = opaque;
@@ -463,6 +503,19 @@ static const VMStateDescription parked_vmstate = {
     }
 };
 
+static const VMStateDescription unmask_vmstate = {
+    .name = "xen_evtchn/unmask",
+    FIRST_VERSION,
+    .needed = unmask_needed,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT32(nr_unmask, XenEvtchnDevice),
+        VMSTATE_VALIDATE("number of parked unmasks", nr_unmask_is_valid),
+        VMSTATE_VARRAY_UINT32_ALLOC(unmask, XenEvtchnDevice, nr_unmask, 1,
+                                    vmstate_info_uint32, uint32_t),
+        VMSTATE_END_OF_LIST()
+    }
+};
+
 const VMStateDescription xen_evtchn_vmstate = {
     .name = "xen_evtchn",
     FIRST_VERSION,
@@ -487,6 +540,7 @@ const VMStateDescription xen_evtchn_vmstate = {
     .subsections = (const VMStateDescription * const []) {
         &fifo_vmstate,
         &parked_vmstate,
+        &unmask_vmstate,
         NULL
     }
 };

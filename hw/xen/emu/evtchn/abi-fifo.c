@@ -211,7 +211,8 @@ static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
         return -EWOULDBLOCK;
     }
     if (evtchn_unlikely(!word)) {
-        if (event != EVTCHN_RENOTIFY) {
+        /* A word that never was has no mask bit: as in Xen, no effect. */
+        if (event == EVTCHN_RAISE || (event == EVTCHN_UNMASK && page)) {
             evtchn_park(e, held, p, event);
             f->wake = p->pollers;
         }

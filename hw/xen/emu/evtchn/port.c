@@ -318,6 +318,8 @@ void evtchn_fill_info(const XenEvtchnPort *p, uint32_t port,
         .to_backend = s.to_backend,
         .parked = __atomic_load_n(&p->parked, __ATOMIC_RELAXED) &
                   EVTCHN_PARKED_EVENT,
+        .parked_unmask = __atomic_load_n(&p->parked, __ATOMIC_RELAXED) &
+                         EVTCHN_PARKED_UNMASK,
         .queue_vcpu = r.queue_vcpu,
         .queue_priority = r.queue_priority,
     };

@@ -127,6 +127,9 @@ int xen_evtchn_restore_port(XenEvtchn *e, const XenEvtchnPortInfo *info)
     if (info->parked) {
         evtchn_park(e, &held, p, EVTCHN_RAISE);
     }
+    if (info->parked_unmask) {
+        evtchn_park(e, &held, p, EVTCHN_UNMASK);
+    }
     evtchn_unlock_all_vcpus(e);
 out:
     evtchn_unlock_config(e);

@@ -88,6 +88,7 @@ typedef struct XenEvtchnPortInfo {
     bool pending, masked;   /* as the guest's memory says; out only */
     bool linked, busy;      /* FIFO; out only */
     bool parked;            /* raised while its page was missing */
+    bool parked_unmask;     /* unmasked while its page was missing */
     uint16_t queue_vcpu;    /* FIFO: the queue it is or was last linked on */
     uint8_t queue_priority;
 } XenEvtchnPortInfo;
