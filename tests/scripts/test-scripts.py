@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The build scripts, on small trees: lay-over, patch-stat, apt_sources."""
+"""The scripts, on small trees: lay-over, patch-stat, apt_sources, run-suites."""
 
 import os
 import shutil
@@ -227,6 +227,63 @@ class Sources(unittest.TestCase):
         self.assertIsNone(self.found(
             list='deb cdrom:[Debian 12]/ bookworm main\n'
                  'deb http://s.example/debian bookworm-security main\n'))
+
+
+SUITE = """#!/bin/sh
+echo '[1/3] first                        passed in 0.1 s'
+echo '[2/3] second                       failed in 0.2 s'
+echo '    it gave no answer'
+echo '    --- last 30 lines of the console (somewhere) ---'
+echo '    | a long console'
+echo '[3/3] third                        skipped in 0.0 s'
+echo '1 passed, %d failed, 1 skipped'
+exit %d
+"""
+
+
+class RunSuites(unittest.TestCase):
+    """A checkout with one suite, which is a program."""
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir)
+        shutil.copytree(os.path.join(ROOT, 'scripts'),
+                        os.path.join(self.dir, 'scripts'))
+
+    def run_suite(self, text):
+        path = os.path.join(self.dir, 'tests/guest/run')
+        write(path, text)
+        os.chmod(path, 0o755)
+        return subprocess.run([os.path.join(self.dir, 'scripts/run-suites'),
+                               'guest'], text=True, stdout=subprocess.PIPE)
+
+    def test_failures_are_named_at_the_end(self):
+        done = self.run_suite(SUITE % (1, 1))
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stdout.splitlines()[-4:],
+                         ['Failed:', '  guest: second',
+                          '      it gave no answer',
+                          '1 passed, 1 failed, 1 skipped'])
+
+    def test_no_failure(self):
+        done = self.run_suite('#!/bin/sh\n'
+                              'echo 2 passed, 0 failed, 0 skipped\n')
+        self.assertEqual(done.returncode, 0)
+        self.assertNotIn('Failed:', done.stdout)
+        self.assertEqual(done.stdout.splitlines()[-1],
+                         '2 passed, 0 failed, 0 skipped')
+
+    def test_counts_without_an_outcome(self):
+        done = self.run_suite('#!/bin/sh\necho 2 passed, 0 failed\nexit 3\n')
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stdout.splitlines()[-2:],
+                         ['  guest: exit status 3',
+                          '2 passed, 1 failed, 0 skipped'])
+
+    def test_no_counts(self):
+        done = self.run_suite('#!/bin/sh\n')
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('guest: ended without counts', done.stdout)
 
 
 if __name__ == '__main__':
