@@ -15,6 +15,19 @@
 #define FIRST_PAGE      (16u << 20)
 #define NR_HCALL_ARGS   6
 
+void xen_add_tests(const char *suite, const XenTest *tests, size_t nr)
+{
+    for (size_t i = 0; i < 2 * nr; i++) {
+        bool long_mode = i % 2;
+        g_autofree char *path = g_strdup_printf("xen/%s/%d/%s", suite,
+                                                long_mode ? 64 : 32,
+                                                tests[i / 2].name);
+
+        qtest_add_data_func(path, GINT_TO_POINTER(long_mode),
+                            tests[i / 2].run);
+    }
+}
+
 XenVm *xen_vm_start_bare(unsigned nr_vcpus, bool long_mode, const char *accel,
                          const char *options)
 {

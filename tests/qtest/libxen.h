@@ -41,6 +41,15 @@ typedef struct XenVm {
     GArray *array;              /* uint64_t, addresses of array pages */
 } XenVm;
 
+/* A test of both layouts. */
+typedef struct XenTest {
+    const char *name;
+    void (*run)(const void *long_mode);     /* GINT_TO_POINTER(bool) */
+} XenTest;
+
+/* Adds the @nr of @tests as "xen/@suite/64/name" and ".../32/name". */
+void xen_add_tests(const char *suite, const XenTest *tests, size_t nr);
+
 /*
  * A VM that has latched its layout, with shared_info mapped and each vCPU's
  * vcpu_info registered; upcalls by nothing yet.  @options: more of QEMU's, or

@@ -169,10 +169,7 @@ static void test_upcalls(const void *long_mode)
 
 int main(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        void (*run)(const void *long_mode);
-    } tests[] = {
+    static const XenTest tests[] = {
         { "vcpu-info", test_vcpu_info },
         { "runstate", test_runstate },
         { "time", test_time },
@@ -180,14 +177,6 @@ int main(int argc, char **argv)
     };
 
     g_test_init(&argc, &argv, NULL);
-    for (int i = 0; i < 2 * ARRAY_SIZE(tests); i++) {
-        bool long_mode = i % 2;
-        g_autofree char *path = g_strdup_printf("xen/vcpu/%d/%s",
-                                                long_mode ? 64 : 32,
-                                                tests[i / 2].name);
-
-        qtest_add_data_func(path, GINT_TO_POINTER(long_mode),
-                            tests[i / 2].run);
-    }
+    xen_add_tests("vcpu", tests, ARRAY_SIZE(tests));
     return g_test_run();
 }
