@@ -420,6 +420,24 @@ static void test_msi_wide(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+/* More messages than there can be: the guest gets nothing for it. */
+static void test_msi_count(const void *long_mode)
+{
+    XenVm *vm = start(long_mode, XEN_EDU_OPTION);
+    XenEdu *edu = xen_edu_new(vm);
+    uint8_t cap = qpci_find_capability(edu->dev, PCI_CAP_ID_MSI, 0);
+    uint32_t port = open_pirq(vm, 40);
+
+    qpci_config_writew(edu->dev, cap + PCI_MSI_FLAGS,
+                       PCI_MSI_FLAGS_QSIZE | PCI_MSI_FLAGS_ENABLE);
+    xen_edu_set_msi(edu, xen_msi_pirq_address(40), XEN_MSI_DATA);
+    xen_edu_raise(edu);
+    xen_expect_event(vm, 0, port);
+
+    xen_edu_free(edu);
+    xen_vm_stop(vm);
+}
+
 /* Xen unmasks a vector when its PIRQ is bound; guests rely on it. */
 static void test_msix(const void *long_mode)
 {
@@ -477,6 +495,7 @@ int main(int argc, char **argv)
         { "level-q35", test_level_q35 },
         { "msi", test_msi },
         { "msi-wide", test_msi_wide },
+        { "msi-count", test_msi_count },
         { "msix", test_msix },
     };
 
