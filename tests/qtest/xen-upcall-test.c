@@ -260,6 +260,19 @@ static void test_shared_line(const void *long_mode)
     g_assert_cmpint(set_param(&s, VIA_GSI(INTX_GSI)), ==, 0);
     check_shared(&s);
 
+    /* The device was first, and is last. */
+    set_way(&s, WAY_GSI);
+    xen_edu_raise(s.edu);
+    set_way(&s, WAY_INTX);
+    g_assert_true(is_told(&s, WAY_INTX));
+    g_assert_cmpint(xen_send(s.vm, s.port), ==, 0);
+    handle(&s, s.port);
+    g_assert_true(is_told(&s, WAY_INTX));
+    set_way(&s, WAY_CALLBACK);
+    g_assert_true(is_told(&s, WAY_INTX));
+    xen_edu_lower(s.edu);
+    g_assert_false(is_told(&s, WAY_INTX));
+
     stop(&s);
 }
 

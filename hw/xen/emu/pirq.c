@@ -110,9 +110,9 @@ static bool gsi_is_level(unsigned gsi)
     return ioapic->ioredtbl[gsi] & IOAPIC_LVT_TRIGGER_MODE;
 }
 
-static bool gsi_is_high(unsigned gsi)
+bool xen_pirq_gsi_is_high(unsigned gsi)
 {
-    return xen_pirqs.gsi_high >> gsi & 1;
+    return gsi < IOAPIC_NUM_PINS && (xen_pirqs.gsi_high >> gsi & 1);
 }
 
 /* Level-triggered and still asserted. */
@@ -120,7 +120,7 @@ static bool must_come_again(unsigned pirq)
 {
     int gsi = xen_pirqs.pirq[pirq].source;
 
-    return gsi >= 0 && gsi_is_high(gsi) && gsi_is_level(gsi);
+    return gsi >= 0 && xen_pirq_gsi_is_high(gsi) && gsi_is_level(gsi);
 }
 
 bool xen_pirq_set_gsi(int gsi, int level)
@@ -133,7 +133,7 @@ bool xen_pirq_set_gsi(int gsi, int level)
         return false;
     }
 
-    was_high = gsi_is_high(gsi);
+    was_high = xen_pirq_gsi_is_high(gsi);
     xen_pirqs.gsi_high = deposit32(xen_pirqs.gsi_high, gsi, 1, !!level);
 
     /*

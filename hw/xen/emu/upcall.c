@@ -8,6 +8,7 @@
 #include "hw/pci/pci.h"
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/evtchn-dev.h"
+#include "hw/xen/emu/pirq.h"
 #include "hw/xen/emu/upcall.h"
 #include "cpu.h"
 #include "trace.h"
@@ -195,7 +196,7 @@ int xen_upcall_set_param(uint64_t param)
         /* Leave the old line as its devices want it. */
         move_line(upcall.device_level);
         note_asserted(false);
-        upcall.device_level = 0;
+        upcall.device_level = xen_pirq_gsi_is_high(gsi);
     }
     upcall.param = param;
     qatomic_set(&upcall.vector, vector);
