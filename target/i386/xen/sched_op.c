@@ -11,6 +11,7 @@
 #include "system/watchdog.h"
 #include "cpu.h"
 #include "compat.h"
+#include "hvm_param.h"
 #include "internal.h"
 #include "trace.h"
 
@@ -131,6 +132,7 @@ static int shut_down(uint32_t reason)
         break;
     case SHUTDOWN_soft_reset:
         /* The guest goes on at once: it is about to start a new kernel. */
+        xen_hvm_param_soft_reset();
         return xen_emu_soft_reset();
     default:
         /* Xen takes any number, and its tools destroy the domain then. */

@@ -11,6 +11,7 @@
 #include "migration/vmstate.h"
 #include "system/reset.h"
 #include "system/watchdog.h"
+#include "hvm_param.h"
 #include "internal.h"
 #include "trace.h"
 
@@ -101,5 +102,6 @@ void xen_hypercall_init(void)
                                      &dogs.timer[i]);
     }
     qemu_register_reset(reset, NULL);
+    xen_hvm_param_init();
     vmstate_register(NULL, 0, &vmstate_xen_watchdog, &dogs);
 }

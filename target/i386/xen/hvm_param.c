@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * HVM parameters: HVMOP_set_param and HVMOP_get_param
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "hw/i386/kvm/xen_primary_console.h"
+#include "hw/i386/kvm/xen_xenstore.h"
+#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/upcall.h"
+#include "migration/vmstate.h"
+#include "system/kvm_xen.h"
+#include "system/reset.h"
+#include "cpu.h"
+#include "hvm_param.h"
+#include "internal.h"
+#include "trace.h"
+
+#include "hw/xen/interface/hvm/hvm_op.h"
+#include "hw/xen/interface/hvm/params.h"
+
+QEMU_BUILD_BUG_ON(sizeof(xen_hvm_param_t) != 16);
+
+#define NR_PARAMS           (HVM_PARAM_MCA_CAP + 1)
+
+/*
+ * Task state for virtual-8086 mode: size above the address.  The smallest is a
+ * bare TSS, the largest one with all its bitmaps.
+ */
+#define TSS_SIZE_SHIFT      32
+#define TSS_SIZE_MIN        104
+#define TSS_SIZE_MAX        (TSS_SIZE_MIN + 256 / 8 + 65536 / 8 + 1)
+/* What a guest means that gives an address only. */
+#define TSS_SIZE_OLD        128
+
+/* What the guest set and nobody here acts upon.  BQL. */
+static struct {
+    uint64_t is_set;            /* bitmap, by index */
+    uint64_t value[NR_PARAMS];
+} kept;
+
+static void keep(uint32_t index, uint64_t value)
+{
+    kept.is_set |= 1ull << index;
+    kept.value[index] = value;
+}
+
+static bool is_kept(uint32_t index)
+{
+    return kept.is_set >> index & 1;
+}
+
+/* Numbers of parameters that Xen once had; it refuses them by number. */
+static bool is_retired(uint32_t index)
+{
+    switch (index) {
+    case 4:
+    case 13:
+    case 20 ... 26:
+    case 30:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int check_index(const xen_hvm_param_t *p)
+{
+    if (p->index >= NR_PARAMS) {
+        return -EINVAL;
+    }
+    if (!xen_domid_is_self(p->domid)) {
+        return p->domid == DOMID_QEMU ? -EINVAL : -ESRCH;
+    }
+    return is_retired(p->index) ? -EINVAL : 0;
+}
+
+static int set_tss(uint64_t value)
+{
+    uint64_t size = value >> TSS_SIZE_SHIFT;
+
+    if (size < TSS_SIZE_MIN) {
+        return -EINVAL;
+    }
+    keep(HVM_PARAM_VM86_TSS_SIZED, (uint32_t)value |
+         MIN(size, (uint64_t)TSS_SIZE_MAX) << TSS_SIZE_SHIFT);
+    return 0;
+}
+
+static int set_param(XenHypercall *hc, const xen_hvm_param_t *p)
+{
+    int ret;
+
+    switch (p->index) {
+    case HVM_PARAM_CALLBACK_IRQ:
+        ret = xen_upcall_set_param(p->value);
+        return ret ? ret : xen_emu_set_long_mode(hc->long_mode);
+    case HVM_PARAM_ACPI_IOPORTS_LOCATION:
+        /* Xen can move the PM timer; the answer for "not to there". */
+        return -EINVAL;
+    case HVM_PARAM_VM86_TSS:
+        if (p->value != (uint32_t)p->value) {
+            return -EINVAL;
+        }
+        if (p->value) {
+            return set_tss(p->value | (uint64_t)TSS_SIZE_OLD <<
+                                      TSS_SIZE_SHIFT);
+        }
+        keep(HVM_PARAM_VM86_TSS_SIZED, 0);
+        return 0;
+    case HVM_PARAM_VM86_TSS_SIZED:
+        return set_tss(p->value);
+    case HVM_PARAM_X87_FIP_WIDTH:
+        if (p->value != 0 && p->value != 4 && p->value != 8) {
+            return -EINVAL;
+        }
+        break;
+    case HVM_PARAM_STORE_EVTCHN:
+    case HVM_PARAM_CONSOLE_EVTCHN:
+    case HVM_PARAM_VM_GENERATION_ID_ADDR:
+        break;
+    default:
+        return -EPERM;
+    }
+    keep(p->index, p->value);
+    return 0;
+}
+
+static int get_param(xen_hvm_param_t *p)
+{
+    switch (p->index) {
+    case HVM_PARAM_CALLBACK_IRQ:
+        p->value = xen_upcall_param();
+        return 0;
+    case HVM_PARAM_STORE_PFN:
+        p->value = XEN_SPECIAL_PFN(XENSTORE);
+        return 0;
+    case HVM_PARAM_STORE_EVTCHN:
+        p->value = is_kept(p->index) ? kept.value[p->index]
+                                     : xen_xenstore_get_port();
+        return 0;
+    case HVM_PARAM_CONSOLE_PFN:
+        /* A machine may have no primary console: Linux checks for 0. */
+        p->value = xen_primary_console_get_pfn();
+        return p->value ? 0 : -EINVAL;
+    case HVM_PARAM_CONSOLE_EVTCHN:
+        p->value = is_kept(p->index) ? kept.value[p->index]
+                                     : xen_primary_console_get_port();
+        return p->value ? 0 : -EINVAL;
+    case HVM_PARAM_VM86_TSS:
+        p->value = (uint32_t)kept.value[HVM_PARAM_VM86_TSS_SIZED];
+        return 0;
+    case HVM_PARAM_VM86_TSS_SIZED:
+    case HVM_PARAM_VM_GENERATION_ID_ADDR:
+    case HVM_PARAM_X87_FIP_WIDTH:
+    case HVM_PARAM_ALTP2M:
+    case HVM_PARAM_ACPI_IOPORTS_LOCATION:
+        /* 0 until it is set, if it ever is. */
+        p->value = kept.value[p->index];
+        return 0;
+    default:
+        return -EPERM;
+    }
+}
+
+int xen_hvm_set_param(XenHypercall *hc, uint64_t gva)
+{
+    xen_hvm_param_t p;
+    int ret;
+
+    if (XEN_GET(hc, &p, gva)) {
+        return -EFAULT;
+    }
+    ret = check_index(&p);
+    if (!ret) {
+        BQL_LOCK_GUARD();
+        ret = set_param(hc, &p);
+    }
+    trace_xen_hvm_set_param(p.index, p.value, ret);
+    return ret;
+}
+
+int xen_hvm_get_param(XenHypercall *hc, uint64_t gva)
+{
+    xen_hvm_param_t p;
+    int ret;
+
+    if (XEN_GET(hc, &p, gva)) {
+        return -EFAULT;
+    }
+    ret = check_index(&p);
+    if (!ret) {
+        BQL_LOCK_GUARD();
+        ret = get_param(&p);
+    }
+    trace_xen_hvm_get_param(p.index, p.value, ret);
+    if (!ret && XEN_PUT(hc, gva, &p)) {
+        ret = -EFAULT;
+    }
+    return ret;
+}
+
+void xen_hvm_param_soft_reset(void)
+{
+    assert(bql_locked());
+    kept.is_set &= ~(1ull << HVM_PARAM_STORE_EVTCHN |
+                     1ull << HVM_PARAM_CONSOLE_EVTCHN);
+}
+
+static void reset(void *opaque)
+{
+    memset(&kept, 0, sizeof(kept));
+}
+
+/* A machine whose guest set none migrates as one of upstream's. */
+static bool needed(void *opaque)
+{
+    return kept.is_set;
+}
+
+static const VMStateDescription vmstate_xen_hvm_params = {
+    .name = "xen-hvm-params",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = needed,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT64(is_set, typeof(kept)),
+        VMSTATE_UINT64_ARRAY(value, typeof(kept), NR_PARAMS),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+void xen_hvm_param_init(void)
+{
+    qemu_register_reset(reset, NULL);
+    vmstate_register(NULL, 0, &vmstate_xen_hvm_params, &kept);
+}
