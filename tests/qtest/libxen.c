@@ -136,6 +136,35 @@ int64_t xen_op(XenVm *vm, unsigned vcpu, unsigned nr, unsigned cmd,
     return ret;
 }
 
+size_t xen_pack(const XenVm *vm, void *buf, const char *format,
+                const uint64_t *value)
+{
+    size_t len = 0, align = 1;
+
+    for (; *format; format++, value++) {
+        size_t word = vm->long_mode ? 8 : 4;
+        size_t size = *format == 'h' ? 2 : *format == 'w' ? 4 :
+                      *format == 'q' ? 8 : word;
+        size_t field_align = MIN(size, word), at = ROUND_UP(len, field_align);
+
+        memset((char *)buf + len, 0, at - len);
+        stn_le_p((char *)buf + at, size, *value);
+        len = at + size;
+        align = MAX(align, field_align);
+    }
+    memset((char *)buf + len, 0, ROUND_UP(len, align) - len);
+    return ROUND_UP(len, align);
+}
+
+int64_t xen_packed_op(XenVm *vm, unsigned nr, unsigned cmd,
+                      const char *format, const uint64_t *value)
+{
+    uint8_t buf[128];
+
+    g_assert_cmpuint(strlen(format), <=, sizeof(buf) / 8);
+    return xen_op(vm, 0, nr, cmd, buf, xen_pack(vm, buf, format, value));
+}
+
 int64_t xen_vcpu_op(XenVm *vm, unsigned vcpu, unsigned cmd, unsigned target,
                     void *arg, size_t len)
 {
@@ -159,35 +188,16 @@ int64_t xen_hypercall_page(XenVm *vm, uint64_t msr, bool long_mode)
 int64_t xen_add_to_physmap(XenVm *vm, unsigned space, uint64_t idx,
                            uint64_t gpa)
 {
-    uint8_t op[24] = { 0 };
-    uint64_t gfn = gpa / XEN_PAGE_SIZE;
-
-    stw_le_p(op, DOMID_SELF);
-    stl_le_p(op + 4, space);
-    if (vm->long_mode) {
-        stq_le_p(op + 8, idx);
-        stq_le_p(op + 16, gfn);
-    } else {
-        stl_le_p(op + 8, idx);
-        stl_le_p(op + 12, gfn);
-    }
-    return xen_op(vm, 0, __HYPERVISOR_memory_op, XENMEM_add_to_physmap, op,
-                  vm->long_mode ? 24 : 16);
+    return XEN_PACKED_OP(vm, __HYPERVISOR_memory_op, XENMEM_add_to_physmap,
+                         "hhwll", DOMID_SELF, 0, space, idx,
+                         gpa / XEN_PAGE_SIZE);
 }
 
 int64_t xen_remove_from_physmap(XenVm *vm, uint64_t gpa)
 {
-    uint8_t op[16] = { 0 };
-    uint64_t gfn = gpa / XEN_PAGE_SIZE;
-
-    stw_le_p(op, DOMID_SELF);
-    if (vm->long_mode) {
-        stq_le_p(op + 8, gfn);
-    } else {
-        stl_le_p(op + 4, gfn);
-    }
-    return xen_op(vm, 0, __HYPERVISOR_memory_op, XENMEM_remove_from_physmap,
-                  op, vm->long_mode ? 16 : 8);
+    return XEN_PACKED_OP(vm, __HYPERVISOR_memory_op,
+                         XENMEM_remove_from_physmap, "hl", DOMID_SELF,
+                         gpa / XEN_PAGE_SIZE);
 }
 
 int64_t xen_register_vcpu_info(XenVm *vm, unsigned vcpu, uint64_t gpa)

@@ -24,6 +24,8 @@
 
 #define XEN_PAGE_SIZE       4096u
 #define XEN_VM_DOMID        1
+/* An address in both layouts with nothing behind it. */
+#define XEN_NO_RAM          UINT64_C(0xc0000000)
 #define XEN_VM_MAX_VCPUS    64
 #define XEN_VM_ACCEL        "-accel qtest,xen-version=4.17"
 
@@ -90,6 +92,18 @@ int64_t xen_op(XenVm *vm, unsigned vcpu, unsigned nr, unsigned cmd,
                void *arg, size_t len);
 #define XEN_EVTCHN_OP(vm, vcpu, cmd, arg)                               \
     xen_op(vm, vcpu, __HYPERVISOR_event_channel_op, cmd, arg, sizeof(*(arg)))
+/*
+ * The structure with fields of @format and these values (uint64_t each) as a
+ * compiler for the guest lays it out: h, w, q are integers of 2, 4 and 8 bytes,
+ * l is a long, a frame number or a pointer.  Its size.
+ */
+size_t xen_pack(const XenVm *vm, void *buf, const char *format,
+                const uint64_t *value);
+/* vCPU 0's operation with such an argument. */
+int64_t xen_packed_op(XenVm *vm, unsigned nr, unsigned cmd,
+                      const char *format, const uint64_t *value);
+#define XEN_PACKED_OP(vm, nr, cmd, format, ...)                         \
+    xen_packed_op(vm, nr, cmd, format, (const uint64_t[]) { __VA_ARGS__ })
 /* vcpu_op of @vcpu for vCPU @target. */
 int64_t xen_vcpu_op(XenVm *vm, unsigned vcpu, unsigned cmd, unsigned target,
                     void *arg, size_t len);

@@ -17,7 +17,7 @@ void xen_overlay_create(void);
 
 /*
  * Shows @page (one page of RAM) to the guest at @gpa instead of where it was;
- * UINT64_MAX: nowhere.  BQL.
+ * an address in the last page of all: nowhere.  BQL.
  */
 void xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa);
 

@@ -46,7 +46,8 @@ void xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa)
 {
     bool mapped = memory_region_is_mapped(page);
 
-    if (gpa == XEN_GPA_NONE) {
+    /* A caller that counts in frames says "none" by the last frame there is. */
+    if (gpa >= (XEN_GPA_NONE & ~(uint64_t)(XEN_EMU_PAGE_SIZE - 1))) {
         if (mapped) {
             memory_region_del_subregion(get_system_memory(), page);
         }

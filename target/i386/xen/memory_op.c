@@ -6,17 +6,12 @@
  * it and may give pages back for a while (see reservation.c).
  */
 #include "qemu/osdep.h"
-#include "qemu/main-loop.h"
-#include "exec/address-spaces.h"
 #include "hw/i386/e820_memory_layout.h"
-#include "hw/i386/kvm/xen_gnttab.h"
-#include "hw/i386/kvm/xen_overlay.h"
 #include "hw/xen/emu/emu.h"
 #include "system/kvm_xen.h"
 #include "compat.h"
 #include "internal.h"
 #include "memory_op.h"
-#include "trace.h"
 
 #include "hw/xen/interface/memory.h"
 
@@ -36,42 +31,6 @@ enum {
 /* How far a batch has got is above the command, as in Xen. */
 #define CMD_BITS        6
 #define CMD_MASK        ((1u << CMD_BITS) - 1)
-
-static int add_one(uint32_t space, uint64_t idx, uint64_t gfn)
-{
-    int ret;
-
-    if (gfn > UINT64_MAX >> XEN_EMU_PAGE_SHIFT) {
-        return -EINVAL;
-    }
-
-    switch (space) {
-    case XENMAPSPACE_shared_info:
-        if (idx) {
-            ret = -EINVAL;
-        } else {
-            BQL_LOCK_GUARD();
-            ret = xen_overlay_map_shinfo_page(gfn << XEN_EMU_PAGE_SHIFT);
-        }
-        break;
-    case XENMAPSPACE_grant_table:
-        ret = xen_gnttab_map_page(idx, gfn);
-        break;
-    case XENMAPSPACE_gmfn:
-    case XENMAPSPACE_gmfn_range:
-        /* Moving a page of RAM: this machine's RAM stays where it is. */
-        ret = -EOPNOTSUPP;
-        break;
-    case XENMAPSPACE_gmfn_foreign:
-        ret = -EPERM;
-        break;
-    default:
-        ret = -EINVAL;
-        break;
-    }
-    trace_xen_add_to_physmap(space, idx, gfn, ret);
-    return ret;
-}
 
 static int add_to_physmap(XenHypercall *hc, uint64_t gva)
 {
@@ -99,7 +58,7 @@ static int add_to_physmap(XenHypercall *hc, uint64_t gva)
     if (!xen_domid_is_self(op.domid)) {
         return -ESRCH;
     }
-    return add_one(op.space, op.idx, op.gpfn);
+    return xen_memory_map_page(op.space, op.idx, op.gpfn);
 }
 
 static int add_to_physmap_batch(XenHypercall *hc, uint64_t gva, uint32_t start)
@@ -162,7 +121,7 @@ static int add_to_physmap_batch(XenHypercall *hc, uint64_t gva, uint32_t start)
             xen_get_long(hc, &gpfn, op.gpfns, i)) {
             return -EFAULT;
         }
-        err = add_one(op.space, idx, gpfn);
+        err = xen_memory_map_page(op.space, idx, gpfn);
         if (xen_copy_to_guest(hc, op.errs + i * sizeof(err), &err,
                               sizeof(err))) {
             return -EFAULT;

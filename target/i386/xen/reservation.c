@@ -57,8 +57,8 @@ static bool is_guest_ram(uint64_t gfn)
     return section.mr;
 }
 
-/* False: no RAM there.  Where discarding is impossible the page just stays. */
-static bool give_back(uint64_t gfn)
+/* Where discarding is impossible the page just stays. */
+bool xen_memory_give_back(uint64_t gfn)
 {
     MemoryRegionSection section = find_ram(gfn);
 
@@ -75,29 +75,10 @@ static bool give_back(uint64_t gfn)
     return true;
 }
 
-static bool is_shared_info(uint64_t gfn)
-{
-    MemoryRegionSection section = { };
-    bool found = false;
-
-    if (gfn <= UINT64_MAX >> XEN_EMU_PAGE_SHIFT) {
-        section = memory_region_find(get_system_memory(),
-                                     gfn << XEN_EMU_PAGE_SHIFT,
-                                     XEN_EMU_PAGE_SIZE);
-    }
-    if (section.mr) {
-        found = memory_region_is_ram(section.mr) &&
-                memory_region_get_ram_ptr(section.mr) ==
-                xen_overlay_get_shinfo_ptr();
-        memory_region_unref(section.mr);
-    }
-    return found;
-}
-
 static bool do_extent(uint32_t cmd, uint64_t gfn, uint32_t order)
 {
     for (uint64_t i = 0; i < 1ull << order; i++) {
-        if (cmd == XENMEM_decrease_reservation ? !give_back(gfn + i)
+        if (cmd == XENMEM_decrease_reservation ? !xen_memory_give_back(gfn + i)
                                                : !is_guest_ram(gfn + i)) {
             return false;
         }
@@ -157,36 +138,4 @@ int64_t xen_memory_reservation(XenHypercall *hc, uint32_t cmd, uint32_t start)
         }
     }
     return nr;
-}
-
-int xen_memory_remove(XenHypercall *hc, uint64_t gva)
-{
-    domid_t domid;
-    uint64_t gfn;
-
-    if (hc->long_mode) {
-        xen_remove_from_physmap_t op;
-
-        if (XEN_GET(hc, &op, gva)) {
-            return -EFAULT;
-        }
-        domid = op.domid;
-        gfn = op.gpfn;
-    } else {
-        XenCompatRemoveFromPhysmap op;
-
-        if (XEN_GET(hc, &op, gva)) {
-            return -EFAULT;
-        }
-        domid = op.domid;
-        gfn = op.gpfn;
-    }
-    if (!xen_domid_is_self(domid)) {
-        return domid == DOMID_QEMU ? -EPERM : -ESRCH;
-    }
-    if (is_shared_info(gfn)) {
-        BQL_LOCK_GUARD();
-        return xen_overlay_map_shinfo_page(XEN_GPA_NONE);
-    }
-    return give_back(gfn) ? 0 : -ENOENT;
 }

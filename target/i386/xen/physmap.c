@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Xen's pages in the guest's memory: XENMEM_add_to_physmap and
+ * XENMEM_remove_from_physmap
+ *
+ * A page of Xen's covers the RAM that is there; when it goes, the RAM is as it
+ * was.  (On Xen that RAM is gone, which a guest cannot rely on either.)  It is
+ * in one place at most, and each place has one page at most.
+ */
+#include "qemu/osdep.h"
+#include "exec/address-spaces.h"
+#include "hw/i386/kvm/xen_gnttab.h"
+#include "hw/i386/kvm/xen_overlay.h"
+#include "hw/xen/emu/emu.h"
+#include "qemu/main-loop.h"
+#include "system/kvm_xen.h"
+#include "compat.h"
+#include "internal.h"
+#include "memory_op.h"
+#include "trace.h"
+
+#include "hw/xen/interface/memory.h"
+
+/* Grant table: the type of upstream's device, which owns the frames. */
+#define TYPE_XEN_GNTTAB     "xen-gnttab"
+
+/* A frame that no page can be at: as an address it is XEN_GPA_NONE's page. */
+#define GFN_NONE            (UINT64_MAX >> XEN_EMU_PAGE_SHIFT)
+
+typedef struct XenPage {
+    uint32_t space;             /* XENMAPSPACE_* */
+    uint64_t idx;
+} XenPage;
+
+/* The page of Xen's at frame @gfn that a guest may move; false: none. */
+static bool find_page(uint64_t gfn, XenPage *page)
+{
+    MemoryRegionSection section;
+    bool found = false;
+
+    if (gfn >= GFN_NONE) {
+        return false;
+    }
+    section = memory_region_find(get_system_memory(),
+                                 gfn << XEN_EMU_PAGE_SHIFT, XEN_EMU_PAGE_SIZE);
+    if (!section.mr) {
+        return false;
+    }
+    if (memory_region_is_ram(section.mr)) {
+        if (memory_region_get_ram_ptr(section.mr) ==
+            xen_overlay_get_shinfo_ptr()) {
+            *page = (XenPage) { XENMAPSPACE_shared_info, 0 };
+            found = true;
+        } else if (object_dynamic_cast(section.mr->owner, TYPE_XEN_GNTTAB)) {
+            *page = (XenPage) {
+                XENMAPSPACE_grant_table,
+                section.offset_within_region >> XEN_EMU_PAGE_SHIFT,
+            };
+            found = true;
+        }
+    }
+    memory_region_unref(section.mr);
+    return found;
+}
+
+/* @gfn GFN_NONE: nowhere. */
+static int place_page(const XenPage *page, uint64_t gfn)
+{
+    if (page->space == XENMAPSPACE_grant_table) {
+        return xen_gnttab_map_page(page->idx, gfn);
+    }
+    return xen_overlay_map_shinfo_page(gfn == GFN_NONE ? XEN_GPA_NONE :
+                                       gfn << XEN_EMU_PAGE_SHIFT);
+}
+
+static int map_page(const XenPage *page, uint64_t gfn)
+{
+    XenPage old;
+
+    BQL_LOCK_GUARD();
+    if (find_page(gfn, &old) &&
+        (old.space != page->space || old.idx != page->idx)) {
+        /* As in Xen it loses its place, and does not come back to it. */
+        int ret = place_page(&old, GFN_NONE);
+
+        if (ret) {
+            return ret;
+        }
+    }
+    return place_page(page, gfn);
+}
+
+int xen_memory_map_page(uint32_t space, uint64_t idx, uint64_t gfn)
+{
+    const XenPage page = { space, idx };
+    int ret = -EINVAL;
+
+    switch (space) {
+    case XENMAPSPACE_shared_info:
+        if (gfn < GFN_NONE && idx == 0) {
+            ret = map_page(&page, gfn);
+        }
+        break;
+    case XENMAPSPACE_grant_table:
+        if (gfn < GFN_NONE && idx < kvm_xen_get_gnttab_max_frames()) {
+            ret = map_page(&page, gfn);
+        }
+        break;
+    case XENMAPSPACE_gmfn:
+    case XENMAPSPACE_gmfn_range:
+        /* Moving a page of RAM: this machine's RAM stays where it is. */
+        ret = -EOPNOTSUPP;
+        break;
+    case XENMAPSPACE_gmfn_foreign:
+        ret = -EPERM;
+        break;
+    }
+    trace_xen_add_to_physmap(space, idx, gfn, ret);
+    return ret;
+}
+
+int xen_memory_remove(XenHypercall *hc, uint64_t gva)
+{
+    domid_t domid;
+    XenPage page;
+    uint64_t gfn;
+
+    if (hc->long_mode) {
+        xen_remove_from_physmap_t op;
+
+        if (XEN_GET(hc, &op, gva)) {
+            return -EFAULT;
+        }
+        domid = op.domid;
+        gfn = op.gpfn;
+    } else {
+        XenCompatRemoveFromPhysmap op;
+
+        if (XEN_GET(hc, &op, gva)) {
+            return -EFAULT;
+        }
+        domid = op.domid;
+        gfn = op.gpfn;
+    }
+    if (!xen_domid_is_self(domid)) {
+        return domid == DOMID_QEMU ? -EPERM : -ESRCH;
+    }
+
+    BQL_LOCK_GUARD();
+    if (find_page(gfn, &page)) {
+        return place_page(&page, GFN_NONE);
+    }
+    return xen_memory_give_back(gfn) ? 0 : -ENOENT;
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * HYPERVISOR_memory_op: Xen's pages over the guest's RAM, ballooning, sizes
+ */
+#include "qemu/osdep.h"
+#include "libxen.h"
+
+#include "hw/xen/interface/memory.h"
+
+/* qtest's machine has 128 MiB. */
+#define RAM_BYTES           (UINT64_C(128) << 20)
+#define PATTERN             0xa5
+
+/* A frame number that no address can have, in the guest's longs */
+#define BAD_GFN(vm)         ((vm)->long_mode ? UINT64_C(1) << 53 : 0xffffffff)
+#define LAST_GFN            (UINT64_MAX >> 12)
+
+static XenVm *start(const void *long_mode)
+{
+    return xen_vm_start(1, GPOINTER_TO_INT(long_mode), NULL);
+}
+
+static int64_t memory_op(XenVm *vm, unsigned cmd, const char *format,
+                         const uint64_t *value)
+{
+    return xen_packed_op(vm, __HYPERVISOR_memory_op, cmd, format, value);
+}
+#define MEMORY_OP(vm, cmd, format, ...) \
+    memory_op(vm, cmd, format, (const uint64_t[]) { __VA_ARGS__ })
+
+/* A page of RAM that is known when seen again. */
+static uint64_t marked_page(XenVm *vm)
+{
+    uint64_t gpa = xen_vm_page(vm);
+
+    qtest_memset(vm->qts, gpa, PATTERN, XEN_PAGE_SIZE);
+    return gpa;
+}
+
+static bool is_filled(XenVm *vm, uint64_t gpa, uint8_t byte)
+{
+    uint8_t page[XEN_PAGE_SIZE];
+
+    qtest_memread(vm->qts, gpa, page, sizeof(page));
+    return !memcmp(page, page + 1, sizeof(page) - 1) && page[0] == byte;
+}
+
+/* Words of @size bytes that a guest's array has. */
+static void write_array(XenVm *vm, uint64_t gpa, const uint64_t *value,
+                        unsigned nr)
+{
+    for (unsigned i = 0; i < nr; i++) {
+        if (vm->long_mode) {
+            qtest_writeq(vm->qts, gpa + i * 8, value[i]);
+        } else {
+            qtest_writel(vm->qts, gpa + i * 4, value[i]);
+        }
+    }
+}
+
+/* It covers RAM, moves with all that is in it, and gives the RAM back. */
+static void test_shared_info(const void *long_mode)
+{
+    XenVm *vm = start(long_mode);
+    uint64_t a = marked_page(vm), b = marked_page(vm);
+    uint32_t port = xen_bind_ipi(vm, 0);
+
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_shared_info, 0, a), ==,
+                    0);
+    g_assert_false(is_filled(vm, a, PATTERN));
+    g_assert_true(is_filled(vm, vm->shared_info, 0));
+    vm->shared_info = a;
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    g_assert_true(xen_is_pending(vm, port));
+    qtest_writel(vm->qts, a + 4000, 0x12345678);
+
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_shared_info, 0, b), ==,
+                    0);
+    g_assert_true(is_filled(vm, a, PATTERN));
+    vm->shared_info = b;
+    g_assert_true(xen_is_pending(vm, port));
+    g_assert_cmphex(qtest_readl(vm->qts, b + 4000), ==, 0x12345678);
+    xen_unmask(vm, port);
+    xen_expect_event(vm, 0, port);
+    /* To where it is already. */
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_shared_info, 0, b), ==,
+                    0);
+    g_assert_cmphex(qtest_readl(vm->qts, b + 4000), ==, 0x12345678);
+
+    /* Nowhere: events come nevertheless, and are found later. */
+    g_assert_cmpint(xen_remove_from_physmap(vm, b), ==, 0);
+    g_assert_true(is_filled(vm, b, PATTERN));
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    g_assert_true(xen_upcall_pending(vm, 0));
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_shared_info, 0, a), ==,
+                    0);
+    vm->shared_info = a;
+    xen_expect_event(vm, 0, port);
+
+    xen_vm_stop(vm);
+}
+
+/* A page that another one comes over has no place any more. */
+static void test_cover(const void *long_mode)
+{
+    XenVm *vm = start(long_mode);
+    uint64_t a = marked_page(vm), b = marked_page(vm);
+
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_grant_table, 0, a), ==,
+                    0);
+    qtest_writel(vm->qts, a + 4000, 1);
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_grant_table, 1, a), ==,
+                    0);
+    qtest_writel(vm->qts, a + 4000, 2);
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_shared_info, 0, a), ==,
+                    0);
+    g_assert_cmpint(xen_remove_from_physmap(vm, a), ==, 0);
+    g_assert_true(is_filled(vm, a, PATTERN));
+
+    /* All three are what they were, once they are somewhere again. */
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_grant_table, 1, a), ==,
+                    0);
+    g_assert_cmpuint(qtest_readl(vm->qts, a + 4000), ==, 2);
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_grant_table, 0, b), ==,
+                    0);
+    g_assert_cmpuint(qtest_readl(vm->qts, b + 4000), ==, 1);
+    g_assert_cmpint(xen_remove_from_physmap(vm, b), ==, 0);
+    g_assert_true(is_filled(vm, b, PATTERN));
+    g_assert_cmpint(xen_remove_from_physmap(vm, a), ==, 0);
+    g_assert_true(is_filled(vm, a, PATTERN));
+
+    xen_vm_stop(vm);
+}
+
+static int64_t add(XenVm *vm, uint16_t domid, unsigned space, uint64_t idx,
+                   uint64_t gfn)
+{
+    return MEMORY_OP(vm, XENMEM_add_to_physmap, "hhwll", domid, 0, space, idx,
+                     gfn);
+}
+
+static void test_add_errors(const void *long_mode)
+{
+    XenVm *vm = start(long_mode);
+    uint64_t gpa = marked_page(vm), gfn = gpa / XEN_PAGE_SIZE;
+
+    g_assert_cmpint(add(vm, 5, XENMAPSPACE_shared_info, 0, gfn), ==, -ESRCH);
+    g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_shared_info, 1, gfn), ==,
+                    -EINVAL);
+    g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_grant_table, 64, gfn), ==,
+                    -EINVAL);
+    /* Status frames: version 2 of the grant table only */
+    g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_grant_table, 1u << 31,
+                        gfn), ==, -EINVAL);
+    g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_gmfn, gfn + 1, gfn), ==,
+                    -EOPNOTSUPP);
+    g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_gmfn_range, gfn + 1, gfn),
+                    ==, -EOPNOTSUPP);
+    g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_gmfn_foreign, 0, gfn), ==,
+                    -ENOSYS);
+    g_assert_cmpint(add(vm, DOMID_SELF, 17, 0, gfn), ==, -EINVAL);
+    if (vm->long_mode) {
+        g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_shared_info, 0,
+                            LAST_GFN), ==, -EINVAL);
+        g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_grant_table, 0,
+                            LAST_GFN), ==, -EINVAL);
+        g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_shared_info, 0,
+                            BAD_GFN(vm)), ==, -EINVAL);
+    }
+    g_assert_cmpint(XEN_CALL(vm, 0, __HYPERVISOR_memory_op,
+                             XENMEM_add_to_physmap, XEN_NO_RAM), ==, -EFAULT);
+    /* Nothing moved. */
+    g_assert_true(is_filled(vm, gpa, PATTERN));
+    g_assert_false(is_filled(vm, vm->shared_info, 0));
+
+    g_assert_cmpint(MEMORY_OP(vm, XENMEM_remove_from_physmap, "hl", 5, gfn),
+                    ==, -ESRCH);
+    g_assert_cmpint(MEMORY_OP(vm, XENMEM_remove_from_physmap, "hl", 0, gfn),
+                    ==, -EPERM);
+    g_assert_cmpint(MEMORY_OP(vm, XENMEM_remove_from_physmap, "hl", DOMID_SELF,
+                              XEN_NO_RAM / XEN_PAGE_SIZE), ==, -ENOENT);
+    g_assert_cmpint(MEMORY_OP(vm, XENMEM_remove_from_physmap, "hl", DOMID_SELF,
+                              BAD_GFN(vm)), ==, -ENOENT);
+    g_assert_true(is_filled(vm, gpa, PATTERN));
+    g_assert_cmpint(MEMORY_OP(vm, XENMEM_remove_from_physmap, "hl",
+                              XEN_VM_DOMID, gfn), ==, 0);
+    g_assert_true(is_filled(vm, gpa, 0));
+
+    xen_vm_stop(vm);
+}
+
+#define BATCH   3
+
+static int64_t add_batch(XenVm *vm, uint16_t domid, unsigned space,
+                         unsigned size, uint64_t idxs, uint64_t gfns,
+                         uint64_t errs)
+{
+    return MEMORY_OP(vm, XENMEM_add_to_physmap_batch, "hhhhlll", domid, space,
+                     size, 0, idxs, gfns, errs);
+}
+
+static void test_batch(const void *long_mode)
+{
+    XenVm *vm = start(long_mode);
+    uint64_t page[BATCH], gfn[BATCH], idx[BATCH] = { 1, 64, 0 };
+    uint64_t idxs = xen_vm_page(vm), gfns = xen_vm_page(vm);
+    uint64_t errs = xen_vm_page(vm);
+    int32_t err[BATCH];
+
+    for (unsigned i = 0; i < BATCH; i++) {
+        page[i] = marked_page(vm);
+        gfn[i] = page[i] / XEN_PAGE_SIZE;
+    }
+    write_array(vm, idxs, idx, BATCH);
+    write_array(vm, gfns, gfn, BATCH);
+    qtest_memset(vm->qts, errs, 0xee, sizeof(err));
+
+    g_assert_cmpint(add_batch(vm, 5, XENMAPSPACE_grant_table, BATCH, idxs,
+                              gfns, errs), ==, -ESRCH);
+    g_assert_cmpint(add_batch(vm, DOMID_SELF, XENMAPSPACE_gmfn_range, BATCH,
+                              idxs, gfns, errs), ==, -EOPNOTSUPP);
+    g_assert_cmpint(add_batch(vm, DOMID_SELF, XENMAPSPACE_dev_mmio, BATCH,
+                              idxs, gfns, errs), ==, -EACCES);
+    g_assert_cmpint(add_batch(vm, DOMID_SELF, XENMAPSPACE_grant_table, BATCH,
+                              XEN_NO_RAM, gfns, errs), ==, -EFAULT);
+    g_assert_cmpint(add_batch(vm, DOMID_SELF, XENMAPSPACE_grant_table, BATCH,
+                              idxs, XEN_NO_RAM, errs), ==, -EFAULT);
+    for (unsigned i = 0; i < BATCH; i++) {
+        g_assert_true(is_filled(vm, page[i], PATTERN));
+    }
+    g_assert_cmpint(add_batch(vm, DOMID_SELF, XENMAPSPACE_grant_table, 0, 0,
+                              0, 0), ==, 0);
+    g_assert_cmphex(qtest_readl(vm->qts, errs), ==, 0xeeeeeeee);
+
+    /* One after another, each with its own result. */
+    g_assert_cmpint(add_batch(vm, DOMID_SELF, XENMAPSPACE_grant_table, BATCH,
+                              idxs, gfns, errs), ==, 0);
+    qtest_memread(vm->qts, errs, err, sizeof(err));
+    g_assert_cmpint(err[0], ==, 0);
+    g_assert_cmpint(err[1], ==, -EINVAL);
+    g_assert_cmpint(err[2], ==, 0);
+    g_assert_false(is_filled(vm, page[0], PATTERN));
+    g_assert_true(is_filled(vm, page[1], PATTERN));
+    g_assert_false(is_filled(vm, page[2], PATTERN));
+
+    g_assert_cmpint(add_batch(vm, DOMID_SELF, XENMAPSPACE_gmfn_foreign, 1,
+                              idxs, gfns, errs), ==, 0);
+    g_assert_cmpint((int32_t)qtest_readl(vm->qts, errs), ==, -EPERM);
+    /* A start, as in a call that is continued, past the end */
+    g_assert_cmpint(MEMORY_OP(vm, XENMEM_add_to_physmap_batch | 2 << 6,
+                              "hhhhlll", DOMID_SELF, XENMAPSPACE_grant_table,
+                              1, 0, idxs, gfns, errs), ==, -EILSEQ);
+    g_assert_cmpint(MEMORY_OP(vm, XENMEM_add_to_physmap | 1 << 6, "hhwll",
+                              DOMID_SELF, 0, XENMAPSPACE_grant_table, 0, 0),
+                    ==, -EDOM);
+
+    xen_vm_stop(vm);
+}
+
+static int64_t reserve(XenVm *vm, unsigned cmd, uint64_t extents, uint64_t nr,
+                       unsigned order, uint16_t domid)
+{
+    return MEMORY_OP(vm, cmd, "llwwh", extents, nr, order, 0, domid);
+}
+
+/* Pages that the guest gives back and takes again. */
+static void test_balloon(const void *long_mode)
+{
+    XenVm *vm = start(long_mode);
+    uint64_t extents = xen_vm_page(vm), page[3], gfn[3];
+    uint64_t huge = 64 << 20;
+
+    for (unsigned i = 0; i < 3; i++) {
+        page[i] = marked_page(vm);
+        gfn[i] = page[i] / XEN_PAGE_SIZE;
+    }
+    gfn[1] = XEN_NO_RAM / XEN_PAGE_SIZE;
+    write_array(vm, extents, gfn, 3);
+
+    /* Xen counts what it did; all that is wrong is told by "none". */
+    g_assert_cmpint(reserve(vm, XENMEM_decrease_reservation, extents, 3, 0, 5),
+                    ==, 0);
+    g_assert_cmpint(reserve(vm, XENMEM_decrease_reservation, extents, 3, 10,
+                            DOMID_SELF), ==, 0);
+    g_assert_cmpint(reserve(vm, XENMEM_decrease_reservation, extents, 0, 0,
+                            DOMID_SELF), ==, 0);
+    g_assert_cmpint(reserve(vm, XENMEM_decrease_reservation, XEN_NO_RAM, 3, 0,
+                            DOMID_SELF), ==, 0);
+    g_assert_cmpint(reserve(vm, XENMEM_decrease_reservation, extents, 1u << 26,
+                            0, DOMID_SELF), ==, 0);
+    g_assert_cmpint(XEN_CALL(vm, 0, __HYPERVISOR_memory_op,
+                             XENMEM_decrease_reservation, XEN_NO_RAM), ==, 0);
+    g_assert_cmpint(reserve(vm, XENMEM_increase_reservation, extents, 1, 0,
+                            DOMID_SELF), ==, 0);
+    g_assert_true(is_filled(vm, page[0], PATTERN));
+
+    /* It stops at the first that is not RAM. */
+    g_assert_cmpint(reserve(vm, XENMEM_decrease_reservation, extents, 3, 0,
+                            DOMID_SELF), ==, 1);
+    g_assert_true(is_filled(vm, page[0], 0));
+    g_assert_true(is_filled(vm, page[2], PATTERN));
+    g_assert_cmpint(reserve(vm, XENMEM_populate_physmap, extents, 3, 0,
+                            DOMID_SELF), ==, 1);
+    qtest_memset(vm->qts, page[0], PATTERN, XEN_PAGE_SIZE);
+    g_assert_true(is_filled(vm, page[0], PATTERN));
+
+    /* Xen's own pages are not the guest's to give. */
+    gfn[0] = vm->shared_info / XEN_PAGE_SIZE;
+    write_array(vm, extents, gfn, 1);
+    g_assert_cmpint(reserve(vm, XENMEM_decrease_reservation, extents, 1, 0,
+                            DOMID_SELF), ==, 0);
+    g_assert_false(is_filled(vm, vm->shared_info, 0));
+
+    /* 2 MiB at once */
+    gfn[0] = huge / XEN_PAGE_SIZE;
+    write_array(vm, extents, gfn, 1);
+    qtest_memset(vm->qts, huge, PATTERN, XEN_PAGE_SIZE);
+    qtest_memset(vm->qts, huge + 511 * XEN_PAGE_SIZE, PATTERN, XEN_PAGE_SIZE);
+    qtest_memset(vm->qts, huge + 512 * XEN_PAGE_SIZE, PATTERN, XEN_PAGE_SIZE);
+    g_assert_cmpint(reserve(vm, XENMEM_decrease_reservation, extents, 1, 9,
+                            DOMID_SELF), ==, 1);
+    g_assert_true(is_filled(vm, huge, 0));
+    g_assert_true(is_filled(vm, huge + 511 * XEN_PAGE_SIZE, 0));
+    g_assert_true(is_filled(vm, huge + 512 * XEN_PAGE_SIZE, PATTERN));
+    g_assert_cmpint(reserve(vm, XENMEM_populate_physmap, extents, 1, 9,
+                            DOMID_SELF), ==, 1);
+
+    xen_vm_stop(vm);
+}
+
+static void test_sizes(const void *long_mode)
+{
+    static const unsigned by_domain[] = {
+        XENMEM_current_reservation, XENMEM_maximum_reservation,
+        XENMEM_maximum_gpfn,
+    };
+    XenVm *vm = start(long_mode);
+    uint64_t frames = RAM_BYTES / XEN_PAGE_SIZE;
+
+    for (size_t i = 0; i < ARRAY_SIZE(by_domain); i++) {
+        int64_t value = by_domain[i] == XENMEM_maximum_gpfn ? frames - 1
+                                                            : frames;
+
+        g_assert_cmpint(MEMORY_OP(vm, by_domain[i], "h", DOMID_SELF), ==,
+                        value);
+        g_assert_cmpint(MEMORY_OP(vm, by_domain[i], "h", XEN_VM_DOMID), ==,
+                        value);
+        g_assert_cmpint(MEMORY_OP(vm, by_domain[i], "h", 0), ==, -EPERM);
+        g_assert_cmpint(MEMORY_OP(vm, by_domain[i], "h", 5), ==, -ESRCH);
+    }
+    g_assert_cmpint(XEN_CALL(vm, 0, __HYPERVISOR_memory_op,
+                             XENMEM_maximum_ram_page, 0), ==, frames);
+    g_assert_cmpint(XEN_CALL(vm, 0, __HYPERVISOR_memory_op,
+                             XENMEM_maximum_ram_page, vm->scratch), ==,
+                    -EINVAL);
+    xen_vm_stop(vm);
+}
+
+typedef struct QEMU_PACKED E820Entry {
+    uint64_t addr, size;
+    uint32_t type;
+} E820Entry;
+
+/* Entries that the call wrote, or an error. */
+static int64_t memory_map(XenVm *vm, unsigned room, uint64_t buffer)
+{
+    int64_t ret = MEMORY_OP(vm, XENMEM_memory_map, "wl", room, buffer);
+
+    return ret ? ret : (int64_t)qtest_readl(vm->qts, vm->scratch);
+}
+
+static void test_memory_map(const void *long_mode)
+{
+    XenVm *vm = start(long_mode);
+    uint64_t buffer = xen_vm_page(vm), ram = 0;
+    E820Entry entry[32];
+    int64_t nr = memory_map(vm, ARRAY_SIZE(entry), buffer);
+    bool special = false;
+
+    g_assert_cmpint(nr, >=, 2);
+    g_assert_cmpint(nr, <=, ARRAY_SIZE(entry));
+    qtest_memread(vm->qts, buffer, entry, sizeof(entry));
+    for (int i = 0; i < nr; i++) {
+        ram += entry[i].type == 1 ? entry[i].size : 0;
+        /* Where xenstore and console are nobody may put anything. */
+        special |= entry[i].type == 2 && entry[i].addr == 0xfeff8000 &&
+                   entry[i].size == 0x4000;
+    }
+    g_assert_cmpuint(ram, ==, RAM_BYTES);
+    g_assert_true(special);
+
+    qtest_memset(vm->qts, buffer, 0xee, sizeof(entry));
+    g_assert_cmpint(memory_map(vm, 1, buffer), ==, 1);
+    g_assert_cmphex(qtest_readb(vm->qts, buffer + sizeof(E820Entry)), ==,
+                    0xee);
+    g_assert_cmpint(memory_map(vm, 0, XEN_NO_RAM), ==, 0);
+    g_assert_cmpint(memory_map(vm, 1, XEN_NO_RAM), ==, -EFAULT);
+
+    xen_vm_stop(vm);
+}
+
+int main(int argc, char **argv)
+{
+    static const XenTest tests[] = {
+        { "shared-info", test_shared_info },
+        { "cover", test_cover },
+        { "add-errors", test_add_errors },
+        { "batch", test_batch },
+        { "balloon", test_balloon },
+        { "sizes", test_sizes },
+        { "memory-map", test_memory_map },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    xen_add_tests("memory", tests, ARRAY_SIZE(tests));
+    return g_test_run();
+}
