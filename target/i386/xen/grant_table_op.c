@@ -21,6 +21,18 @@ QEMU_BUILD_BUG_ON(sizeof(gnttab_map_grant_ref_t) != 32);
 QEMU_BUILD_BUG_ON(sizeof(gnttab_unmap_grant_ref_t) != 24);
 QEMU_BUILD_BUG_ON(sizeof(gnttab_swap_grant_ref_t) != 12);
 
+/* Xen's table is never empty. */
+#define INITIAL_NR_FRAMES   1
+
+/* What a guest learns of other domains' tables; GNTST_okay: it is its own. */
+static int16_t domain_status(domid_t domid)
+{
+    if (xen_domid_is_self(domid)) {
+        return GNTST_okay;
+    }
+    return domid == DOMID_QEMU ? GNTST_permission_denied : GNTST_bad_domain;
+}
+
 static int set_version(XenHypercall *hc, uint64_t gva)
 {
     gnttab_set_version_t op;
@@ -42,19 +54,23 @@ static int get_version(XenHypercall *hc, uint64_t gva)
     if (XEN_GET(hc, &op, gva)) {
         return -EFAULT;
     }
-    ret = xen_gnttab_get_version_op(&op);
+    ret = op.dom == DOMID_QEMU ? -EPERM : xen_gnttab_get_version_op(&op);
     return !ret && XEN_PUT(hc, gva, &op) ? -EFAULT : ret;
 }
 
 static int query_size(XenHypercall *hc, uint64_t gva)
 {
     gnttab_query_size_t op;
-    int ret;
+    int ret = 0;
 
     if (XEN_GET(hc, &op, gva)) {
         return -EFAULT;
     }
-    ret = xen_gnttab_query_size_op(&op);
+    op.status = domain_status(op.dom);
+    if (op.status == GNTST_okay) {
+        ret = xen_gnttab_query_size_op(&op);
+        op.nr_frames = MAX(op.nr_frames, INITIAL_NR_FRAMES);
+    }
     return !ret && XEN_PUT(hc, gva, &op) ? -EFAULT : ret;
 }
 
@@ -69,10 +85,9 @@ static int setup_table(XenHypercall *hc, uint64_t gva)
     if (xen_copy_from_guest(hc, &op, gva, endof(XenCompatSetupTable, status))) {
         return -EFAULT;
     }
-    if (!xen_domid_is_self(op.dom)) {
-        op.status = GNTST_bad_domain;
-    } else {
-        op.status = op.nr_frames ? GNTST_general_error : GNTST_okay;
+    op.status = domain_status(op.dom);
+    if (op.status == GNTST_okay && op.nr_frames) {
+        op.status = GNTST_general_error;
     }
     return xen_copy_to_guest(hc, gva, &op,
                              endof(XenCompatSetupTable, status));
