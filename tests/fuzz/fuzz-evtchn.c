@@ -404,6 +404,8 @@ static void step_restore(Fuzz *f, Input *in)
             .queue_vcpu = any_vcpu(in), .queue_priority = u8(in) % 18,
         };
 
+        /* No byte of its own: the corpus has none for it. */
+        info.parked_unmask = info.queue_priority & 1;
         xen_evtchn_restore_port(e, &info);
     }
     if (u8(in) & 1) {

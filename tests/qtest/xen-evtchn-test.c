@@ -230,7 +230,7 @@ static void test_all_ports(const void *opaque)
 static void test_poll(const void *opaque)
 {
     XenVm *vm = start(opaque);
-    uint32_t port = xen_bind_ipi(vm, 0), bad = port + 1;
+    uint32_t port = xen_bind_ipi(vm, 0), closed = port + 1, bad = 3000;
     uint64_t ports = xen_vm_page(vm);
     uint8_t op[24] = { 0 };
     size_t len = vm->long_mode ? 24 : 16;
@@ -238,6 +238,9 @@ static void test_poll(const void *opaque)
     memcpy(op, &ports, len == 24 ? 8 : 4);
     op[len == 24 ? 8 : 4] = 1;          /* nr_ports */
     qtest_memwrite(vm->qts, ports, &port, sizeof(port));
+    g_assert_cmpint(xen_op(vm, 0, __HYPERVISOR_sched_op, SCHEDOP_poll, op,
+                           len), ==, 0);
+    qtest_memwrite(vm->qts, ports, &closed, sizeof(closed));
     g_assert_cmpint(xen_op(vm, 0, __HYPERVISOR_sched_op, SCHEDOP_poll, op,
                            len), ==, 0);
     qtest_memwrite(vm->qts, ports, &bad, sizeof(bad));

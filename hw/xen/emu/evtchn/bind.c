@@ -60,11 +60,10 @@ int xen_evtchn_alloc_unbound(XenEvtchn *e, struct evtchn_alloc_unbound *op)
 }
 
 /* Both ends change before a sender can see that they belong together. */
-static int evtchn_bind_loopback(XenEvtchn *e, uint32_t remote, uint32_t *local)
+static int evtchn_bind_loopback(XenEvtchn *e, uint32_t remote, uint32_t local)
 {
-    XenEvtchnPort *rp = evtchn_open_port(e, remote), *lp;
+    XenEvtchnPort *rp = evtchn_open_port(e, remote);
     XenEvtchnState s = { .type = EVTCHNSTAT_unbound };
-    int ret;
 
     if (rp) {
         s = evtchn_state(rp);
@@ -72,33 +71,47 @@ static int evtchn_bind_loopback(XenEvtchn *e, uint32_t remote, uint32_t *local)
     if (!rp || s.type != EVTCHNSTAT_unbound || s.to_backend || s.val) {
         return -EINVAL;
     }
-    ret = evtchn_alloc_port(e, (XenEvtchnState) {
-                                .type = EVTCHNSTAT_interdomain,
-                                .val = remote }, 0, local);
-    if (ret < 0) {
-        return ret;
-    }
-    lp = evtchn_port(e, *local);
+    evtchn_open_reserved(e, local, (XenEvtchnState) {
+                             .type = EVTCHNSTAT_interdomain, .val = remote },
+                         0);
     evtchn_change_state(e, rp, (XenEvtchnState) {
-                            .type = EVTCHNSTAT_interdomain, .val = *local });
-    evtchn_report_port(e, *local, lp, EVTCHNSTAT_interdomain);
+                            .type = EVTCHNSTAT_interdomain, .val = local });
+    evtchn_report_port(e, local, evtchn_port(e, local),
+                       EVTCHNSTAT_interdomain);
     evtchn_report_port(e, remote, rp, EVTCHNSTAT_interdomain);
     return 0;
 }
 
-static int evtchn_bind_backend(XenEvtchn *e, uint32_t remote, uint32_t *local)
+static int evtchn_bind_backend(XenEvtchn *e, uint32_t remote, uint32_t local)
 {
     XenEvtchnBackend *be = g_hash_table_lookup(e->backends,
                                                GUINT_TO_POINTER(remote));
-    XenEvtchnState s = { .type = EVTCHNSTAT_unbound, .to_backend = true };
-    int ret;
 
     if (!be || be->guest_port) {
         return -EINVAL;
     }
-    ret = evtchn_alloc_port(e, s, 0, local);
-    if (ret == 0) {
-        evtchn_backend_connect(e, be, *local, evtchn_port(e, *local));
+    evtchn_open_reserved(e, local, (XenEvtchnState) {
+                             .type = EVTCHNSTAT_unbound, .to_backend = true },
+                         0);
+    evtchn_backend_connect(e, be, local, evtchn_port(e, local));
+    return 0;
+}
+
+/* Xen looks for a port of one's own first, then at the remote one. */
+static int evtchn_bind_remote(XenEvtchn *e,
+                              const struct evtchn_bind_interdomain *op,
+                              uint32_t *local)
+{
+    int ret = evtchn_reserve_port(e, local);
+
+    if (ret < 0) {
+        return ret;
+    }
+    ret = op->remote_dom == EVTCHN_DOMID_QEMU
+          ? evtchn_bind_backend(e, op->remote_port, *local)
+          : evtchn_bind_loopback(e, op->remote_port, *local);
+    if (ret < 0) {
+        xen_idmap_release(&e->used_ports, *local);
     }
     return ret;
 }
@@ -117,9 +130,7 @@ int xen_evtchn_bind_interdomain(XenEvtchn *e,
     }
 
     evtchn_lock_config(e);
-    ret = op->remote_dom == EVTCHN_DOMID_QEMU
-          ? evtchn_bind_backend(e, op->remote_port, &local)
-          : evtchn_bind_loopback(e, op->remote_port, &local);
+    ret = evtchn_bind_remote(e, op, &local);
     if (ret == 0) {
         op->local_port = local;
         /* What was sent to the other end while it was unbound is gone. */
@@ -296,6 +307,10 @@ int xen_evtchn_status(XenEvtchn *e, struct evtchn_status *op)
     XenEvtchnPort *p;
     int ret = evtchn_check_target(e, op->dom);
 
+    if (ret == -EPERM && op->port >= EVTCHN_MAX_BE_PORTS) {
+        /* Xen looks at the port first, and QEMU has no such. */
+        return -EINVAL;
+    }
     if (ret < 0) {
         return ret;
     }

@@ -99,7 +99,7 @@ typedef struct XenEvtchnPort {
     uint64_t state;             /* XenEvtchnState; atomic */
     uint64_t route;             /* XenEvtchnRoute; atomic */
     XenEvtchnBackend *backend;  /* NULL: none, or not back since migration */
-    uint16_t pollers;           /* vCPUs registered in poll.c */
+    uint32_t pollers;           /* times that it is named in poll.c */
     uint8_t parked;             /* EVTCHN_PARKED_*; atomic */
     uint8_t kind;               /* XenEvtchnKind; follows from state */
 } XenEvtchnPort;
@@ -339,7 +339,14 @@ bool evtchn_pair_is_whole(XenEvtchn *e, uint32_t port,
                           const XenEvtchnPort *p);
 /* Makes @p's bucket exist; @port is below EVTCHN_MAX_PORTS. */
 XenEvtchnPort *evtchn_make_port(XenEvtchn *e, uint32_t port);
-/* Opens the lowest free port.  -ENOSPC. */
+/*
+ * Takes the lowest free number, to be opened, or given back to used_ports.
+ * -ENOSPC.
+ */
+int evtchn_reserve_port(XenEvtchn *e, uint32_t *port);
+void evtchn_open_reserved(XenEvtchn *e, uint32_t port, XenEvtchnState state,
+                          unsigned vcpu);
+/* Both: opens the lowest free port.  -ENOSPC. */
 int evtchn_alloc_port(XenEvtchn *e, XenEvtchnState state, unsigned vcpu,
                       uint32_t *port);
 /* The number of a closed port becomes free, now or once it is unlinked. */

@@ -22,13 +22,16 @@ static void evtchn_count_poller(XenEvtchn *e, uint32_t port, int n)
     evtchn_unlock_port(&held);
 }
 
-/* Counts itself in and says whether @port, which is open, is pending. */
+/*
+ * Counts itself in and says whether @port is pending.  A closed one never is,
+ * but may be opened while the vCPU waits.
+ */
 static bool evtchn_poll_port(XenEvtchn *e, uint32_t port)
 {
-    XenEvtchnPort *p = evtchn_port(e, port);
+    XenEvtchnPort *p = evtchn_make_port(e, port);
     XenEvtchnPage *stale = NULL;
     XenEvtchnHeld held;
-    uint32_t word;
+    uint32_t word = 0;
 
     e->abi->peek(e, port, &stale);
     if (stale) {
@@ -38,9 +41,11 @@ static bool evtchn_poll_port(XenEvtchn *e, uint32_t port)
         g_assert_not_reached();
     }
     p->pollers++;
-    word = e->abi->peek(e, port, &stale);
-    if (p->parked & EVTCHN_PARKED_EVENT) {
-        word |= EVTCHN_PENDING;
+    if (evtchn_state(p).type != EVTCHNSTAT_closed) {
+        word = e->abi->peek(e, port, &stale);
+        if (p->parked & EVTCHN_PARKED_EVENT) {
+            word |= EVTCHN_PENDING;
+        }
     }
     evtchn_unlock_port(&held);
     return word & EVTCHN_PENDING;
@@ -57,18 +62,17 @@ static void evtchn_set_polling(XenEvtchn *e, unsigned vcpu, bool on)
     }
 }
 
-static void evtchn_poll_forget(XenEvtchn *e, unsigned vcpu)
+/* The first @counted of its ports count it. */
+static void evtchn_poll_forget(XenEvtchn *e, unsigned vcpu, unsigned counted)
 {
     XenEvtchnPoller *poller = &e->pollers[vcpu];
-    unsigned nr;
 
     evtchn_set_polling(e, vcpu, false);
     pthread_mutex_lock(&poller->lock);
-    nr = poller->nr;
     poller->nr = 0;
     pthread_mutex_unlock(&poller->lock);
     /* Only this thread writes the ports. */
-    for (unsigned i = 0; i < nr; i++) {
+    for (unsigned i = 0; i < counted; i++) {
         evtchn_count_poller(e, poller->ports[i], -1);
     }
 }
@@ -77,6 +81,7 @@ int xen_evtchn_poll_begin(XenEvtchn *e, unsigned vcpu, const uint32_t *ports,
                           unsigned nr)
 {
     XenEvtchnPoller *poller = &e->pollers[vcpu];
+    unsigned counted = 0;
     int ret = 0;
 
     g_assert(vcpu < e->max_vcpus);
@@ -85,13 +90,6 @@ int xen_evtchn_poll_begin(XenEvtchn *e, unsigned vcpu, const uint32_t *ports,
         return -EINVAL;
     }
     evtchn_lock_config(e);
-    for (unsigned i = 0; i < nr; i++) {
-        if (!evtchn_open_port(e, ports[i])) {
-            evtchn_unlock_config(e);
-            return -EINVAL;
-        }
-    }
-
     pthread_mutex_lock(&poller->lock);
     g_assert(poller->nr == 0);
     if (nr) {
@@ -102,11 +100,17 @@ int xen_evtchn_poll_begin(XenEvtchn *e, unsigned vcpu, const uint32_t *ports,
     pthread_mutex_unlock(&poller->lock);
     evtchn_set_polling(e, vcpu, true);
 
-    for (unsigned i = 0; i < nr; i++) {
-        ret |= evtchn_poll_port(e, ports[i]);
+    /* As in Xen, nobody looks at what stands behind a pending port. */
+    for (unsigned i = 0; i < nr && ret == 0; i++) {
+        if (evtchn_port_is_valid(e, ports[i])) {
+            counted++;
+            ret = evtchn_poll_port(e, ports[i]);
+        } else {
+            ret = -EINVAL;
+        }
     }
     if (ret) {
-        evtchn_poll_forget(e, vcpu);
+        evtchn_poll_forget(e, vcpu, counted);
     }
     evtchn_unlock_config(e);
     return ret;
@@ -128,7 +132,7 @@ void xen_evtchn_poll_end(XenEvtchn *e, unsigned vcpu)
 {
     g_assert(vcpu < e->max_vcpus);
     evtchn_lock_config(e);
-    evtchn_poll_forget(e, vcpu);
+    evtchn_poll_forget(e, vcpu, e->pollers[vcpu].nr);
     evtchn_unlock_config(e);
 }
 

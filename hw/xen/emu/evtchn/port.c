@@ -191,26 +191,35 @@ static uint32_t evtchn_take_port_number(XenEvtchn *e)
     }
 }
 
-int evtchn_alloc_port(XenEvtchn *e, XenEvtchnState state, unsigned vcpu,
-                      uint32_t *out)
+int evtchn_reserve_port(XenEvtchn *e, uint32_t *port)
 {
-    XenEvtchnPort *p;
-    uint32_t port;
-
     evtchn_free_some_closing(e, CLOSING_CHECKED);
-    port = evtchn_take_port_number(e);
-    if (port >= e->port_limit) {
+    *port = evtchn_take_port_number(e);
+    if (*port >= e->port_limit) {
         evtchn_free_some_closing(e, CLOSING_CHECKED_FULL);
-        port = evtchn_take_port_number(e);
-        if (port >= e->port_limit) {
-            return -ENOSPC;
-        }
+        *port = evtchn_take_port_number(e);
     }
-    p = evtchn_make_port(e, port);
+    return *port < e->port_limit ? 0 : -ENOSPC;
+}
+
+void evtchn_open_reserved(XenEvtchn *e, uint32_t port, XenEvtchnState state,
+                          unsigned vcpu)
+{
+    XenEvtchnPort *p = evtchn_make_port(e, port);
+
     evtchn_move_port(e, p, port, vcpu, EVTCHN_FIFO_PRIORITY_DEFAULT);
     evtchn_change_state(e, p, state);
-    *out = port;
-    return 0;
+}
+
+int evtchn_alloc_port(XenEvtchn *e, XenEvtchnState state, unsigned vcpu,
+                      uint32_t *port)
+{
+    int ret = evtchn_reserve_port(e, port);
+
+    if (ret == 0) {
+        evtchn_open_reserved(e, *port, state, vcpu);
+    }
+    return ret;
 }
 
 void evtchn_change_state(XenEvtchn *e, XenEvtchnPort *p, XenEvtchnState s)

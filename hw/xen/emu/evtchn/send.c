@@ -209,7 +209,8 @@ static int evtchn_send_own(XenEvtchn *e, XenEvtchnPort *p, uint32_t port,
             evtchn_count_delivery(&held.v->stats[XEN_EVTCHN_TO_BACKEND], f);
             ret = 0;
         } else {
-            ret = -ENOENT;
+            /* Not back since migration; when it is, it is told to look. */
+            ret = 0;
         }
     }
     evtchn_unlock_port(&held);
