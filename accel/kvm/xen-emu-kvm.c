@@ -537,7 +537,10 @@ int kvm_put_xen_state(CPUState *cs)
 {
     XenVcpu *v = xen_vcpu_get(cs->cpu_index);
 
-    return v ? xen_vcpu_post_load(v) : 0;
+    if (v) {
+        xen_vcpu_post_load(v);
+    }
+    return 0;
 }
 
 int kvm_get_xen_state(CPUState *cs)

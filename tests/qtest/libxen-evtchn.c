@@ -23,11 +23,19 @@
 #define FIFO_MASKED         (1u << EVTCHN_FIFO_MASKED)
 #define FIFO_LINKED         (1u << EVTCHN_FIFO_LINKED)
 
+static void note_vcpu(XenVm *vm, uint32_t port, unsigned vcpu)
+{
+    if (port < EVTCHN_2L_NR_CHANNELS) {
+        vm->vcpu_of[port] = vcpu;
+    }
+}
+
 uint32_t xen_bind_ipi(XenVm *vm, unsigned vcpu)
 {
     struct evtchn_bind_ipi op = { .vcpu = vcpu };
 
     g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_bind_ipi, &op), ==, 0);
+    note_vcpu(vm, op.port, vcpu);
     return op.port;
 }
 
@@ -36,6 +44,7 @@ uint32_t xen_bind_virq(XenVm *vm, unsigned vcpu, unsigned virq)
     struct evtchn_bind_virq op = { .virq = virq, .vcpu = vcpu };
 
     g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_bind_virq, &op), ==, 0);
+    note_vcpu(vm, op.port, vcpu);
     return op.port;
 }
 
@@ -46,6 +55,7 @@ uint32_t xen_alloc_unbound(XenVm *vm, uint16_t remote)
     };
 
     g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_alloc_unbound, &op), ==, 0);
+    note_vcpu(vm, op.port, 0);
     return op.port;
 }
 
@@ -57,14 +67,19 @@ uint32_t xen_bind_loopback(XenVm *vm, uint32_t remote)
 
     g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_bind_interdomain, &op),
                     ==, 0);
+    note_vcpu(vm, op.local_port, 0);
     return op.local_port;
 }
 
 int64_t xen_bind_vcpu(XenVm *vm, uint32_t port, unsigned vcpu)
 {
     struct evtchn_bind_vcpu op = { .port = port, .vcpu = vcpu };
+    int64_t ret = XEN_EVTCHN_OP(vm, 0, EVTCHNOP_bind_vcpu, &op);
 
-    return XEN_EVTCHN_OP(vm, 0, EVTCHNOP_bind_vcpu, &op);
+    if (!ret) {
+        note_vcpu(vm, port, vcpu);
+    }
+    return ret;
 }
 
 int64_t xen_close(XenVm *vm, uint32_t port)
@@ -227,13 +242,19 @@ static unsigned handle_2l(XenVm *vm, unsigned vcpu, uint32_t *port,
         unsigned index = ctz64(sel);
         uint64_t gpa = vm->shared_info + PENDING + index * WORD_BITS(vm) / 8;
         uint64_t pending = read_word(vm, gpa);
-        uint64_t take = pending & ~read_word(vm, gpa - PENDING + MASK(vm));
+        uint64_t look = pending & ~read_word(vm, gpa - PENDING + MASK(vm));
 
-        write_word(vm, gpa, pending & ~take);
-        for (; take; take &= take - 1) {
-            g_assert_cmpuint(n, <, max);
-            port[n++] = index * WORD_BITS(vm) + ctz64(take);
+        for (; look; look &= look - 1) {
+            unsigned bit = ctz64(look);
+            uint32_t p = index * WORD_BITS(vm) + bit;
+
+            if (vm->vcpu_of[p] == vcpu) {
+                pending &= ~(UINT64_C(1) << bit);
+                g_assert_cmpuint(n, <, max);
+                port[n++] = p;
+            }
         }
+        write_word(vm, gpa, pending);
     }
     return n;
 }

@@ -37,6 +37,8 @@ typedef struct XenVm {
     uint64_t scratch;           /* a page for arguments */
     uint64_t shared_info;
     uint64_t vcpu_info[XEN_VM_MAX_VCPUS];
+    /* 2-level: whose handler takes a port's events, as a guest's kernel knows */
+    uint8_t vcpu_of[EVTCHN_2L_NR_CHANNELS];
     /* FIFO, as the guest keeps it: see libxen-evtchn.c */
     uint64_t control[XEN_VM_MAX_VCPUS];
     uint32_t head[XEN_VM_MAX_VCPUS][EVTCHN_FIFO_MAX_QUEUES];

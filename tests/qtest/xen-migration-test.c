@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen guests saved to a file in the middle of traffic, and loaded
+ * Xen guests saved in the middle of traffic, and loaded: nothing is lost, and
+ * nothing comes twice
+ *
+ * What is said of a vCPU holds for each; the guests have 1 to 64.
  */
 #include "qemu/osdep.h"
-#include "qobject/qdict.h"
-#include "libxen.h"
+#include "libxen-state.h"
 
+#include "hw/xen/interface/memory.h"
 #include "hw/xen/interface/vcpu.h"
+#include "hw/xen/interface/hvm/params.h"
 
-#define VECTOR      0xf3
-/* What a device's section starts with, behind its length byte. */
-#define SECTION     "xen_evtchn"
+#define VECTOR          0xf3
+#define SAVED_AT        1000000     /* ns, as all times here */
+#define FIRST_DEADLINE  5000000
+#define DEADLINE_STEP   1000        /* from vCPU to vCPU */
+#define PERIOD          20000000
+#define CALLBACK_VECTOR (UINT64_C(2) << 56 | 0x61)
 
 typedef struct Variant {
     const char *name;
@@ -23,19 +30,22 @@ static const Variant variants[] = {
     { "2level/32", false, false, 2 },
     { "fifo/64", true, true, 2 },
     { "fifo/32", false, true, 2 },
-    { "2level/64-vcpus", true, false, 64 },
-    { "fifo/64-vcpus", true, true, 64 },
+    { "2level/64/1-vcpu", true, false, 1 },
+    { "2level/64/64-vcpus", true, false, 64 },
+    { "2level/32/64-vcpus", false, false, 64 },
+    { "fifo/64/1-vcpu", true, true, 1 },
+    { "fifo/64/64-vcpus", true, true, 64 },
+    { "fifo/32/64-vcpus", false, true, 64 },
 };
 
+/* Of one vCPU. */
 typedef struct Ports {
     uint32_t pending, masked, idle, timer;
 } Ports;
 
-/* Without PV devices (a console is one): those cannot be migrated. */
-static XenVm *start(const Variant *v, Ports *p)
+static XenVm *start(const Variant *v)
 {
-    XenVm *vm = xen_vm_start(v->nr_vcpus, v->long_mode, "-nodefaults");
-    unsigned last = v->nr_vcpus - 1;
+    XenVm *vm = xen_vm_start(v->nr_vcpus, v->long_mode, XEN_STATE_SOURCE);
 
     for (unsigned i = 0; i < v->nr_vcpus; i++) {
         g_assert_cmpint(xen_set_upcall_vector(vm, i, VECTOR), ==, 0);
@@ -43,100 +53,293 @@ static XenVm *start(const Variant *v, Ports *p)
     if (v->fifo) {
         xen_use_fifo(vm, 2);
     }
-    p->pending = xen_bind_ipi(vm, last);
-    p->masked = xen_bind_ipi(vm, last);
-    p->idle = xen_bind_ipi(vm, 0);
-    p->timer = xen_bind_virq(vm, 0, VIRQ_TIMER);
-    if (v->fifo) {
-        g_assert_cmpint(xen_set_priority(vm, p->pending, 3), ==, 0);
-    }
-    xen_unmask(vm, p->pending);
-    xen_unmask(vm, p->idle);
-    xen_unmask(vm, p->timer);
-    xen_mask(vm, p->masked);
+    qtest_clock_step(vm->qts, SAVED_AT);
     return vm;
 }
 
-/* The VM's state in a new file, whose name the caller frees. */
-static char *save(XenVm *vm)
+static uint32_t unmasked(XenVm *vm, uint32_t port)
 {
-    g_autoptr(GError) err = NULL;
-    g_autofree char *uri = NULL;
-    char *path;
-    int fd = g_file_open_tmp("xen-qtest-XXXXXX", &path, &err);
-
-    g_assert_no_error(err);
-    close(fd);
-    uri = g_strdup_printf("file:%s", path);
-    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate', "
-                             "'arguments': { 'uri': %s } }", uri);
-    for (;;) {
-        QDict *info = qtest_qmp_assert_success_ref(vm->qts,
-            "{ 'execute': 'query-migrate' }");
-        const char *status = qdict_get_str(info, "status");
-        bool done = g_str_equal(status, "completed");
-
-        g_assert_cmpstr(status, !=, "failed");
-        qobject_unref(info);
-        if (done) {
-            return path;
-        }
-        g_usleep(1000);
-    }
+    xen_unmask(vm, port);
+    return port;
 }
 
-static void load(XenVm *vm, const char *path)
-{
-    g_autofree char *uri = g_strdup_printf("file:%s", path);
+/* ---------------------------------------------------------------- traffic */
 
-    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate-incoming', "
-                             "'arguments': { 'uri': %s } }", uri);
+static void bind_ports(XenVm *vm, unsigned vcpu, Ports *p)
+{
+    p->pending = unmasked(vm, xen_bind_ipi(vm, vcpu));
+    p->masked = unmasked(vm, xen_bind_ipi(vm, vcpu));
+    p->idle = unmasked(vm, xen_bind_ipi(vm, vcpu));
+    p->timer = unmasked(vm, xen_bind_virq(vm, vcpu, VIRQ_TIMER));
+    xen_mask(vm, p->masked);
+}
+
+static void make_traffic(XenVm *vm, unsigned vcpu, const Ports *p)
+{
+    struct vcpu_set_singleshot_timer timer = {
+        .timeout_abs_ns = FIRST_DEADLINE + vcpu * DEADLINE_STEP,
+    };
+
+    g_assert_cmpint(xen_vcpu_op(vm, vcpu, VCPUOP_set_singleshot_timer, vcpu,
+                                &timer, sizeof(timer)), ==, 0);
+    g_assert_cmpint(xen_send(vm, p->pending), ==, 0);
+    g_assert_cmpint(xen_send(vm, p->masked), ==, 0);
+}
+
+static void expect_traffic(XenVm *vm, unsigned vcpu, const Ports *p)
+{
+    g_assert_true(xen_is_pending(vm, p->pending));
+    g_assert_true(xen_is_pending(vm, p->masked));
+    g_assert_true(xen_is_masked(vm, p->masked));
+    g_assert_true(xen_upcall_pending(vm, vcpu));
+    /* The upcall was raised before; it is in the LAPIC's state. */
+    g_assert_true(xen_take_vector(vm, vcpu, VECTOR));
+    xen_expect_event(vm, vcpu, p->pending);
+    xen_expect_event(vm, vcpu, 0);
+
+    xen_unmask(vm, p->masked);
+    g_assert_true(xen_take_vector(vm, vcpu, VECTOR));
+    xen_expect_event(vm, vcpu, p->masked);
+    g_assert_cmpint(xen_send(vm, p->idle), ==, 0);
+    g_assert_true(xen_take_vector(vm, vcpu, VECTOR));
+    xen_expect_event(vm, vcpu, p->idle);
+    g_assert_cmpint(xen_port_status(vm, p->timer), ==, EVTCHNSTAT_virq);
+}
+
+/* The first just not, then one after the other, each at its time. */
+static void expect_timers(XenVm *vm, const Ports *p)
+{
+    qtest_clock_set(vm->qts, FIRST_DEADLINE - 1);
+    xen_expect_event(vm, 0, 0);
+    qtest_clock_step(vm->qts, 1);
+    for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+        xen_expect_event(vm, i, p[i].timer);
+        if (i + 1 < vm->nr_vcpus) {
+            xen_expect_event(vm, i + 1, 0);
+        }
+        qtest_clock_step(vm->qts, DEADLINE_STEP);
+        xen_expect_event(vm, i, 0);
+    }
 }
 
 static void test_traffic(const void *opaque)
 {
     const Variant *v = opaque;
-    unsigned last = v->nr_vcpus - 1;
-    struct vcpu_set_singleshot_timer timer = { .timeout_abs_ns = 5000000 };
-    Ports p;
-    XenVm *vm = start(v, &p), *target;
-    g_autofree char *path = NULL;
+    XenVm *vm = start(v);
+    Ports p[XEN_VM_MAX_VCPUS];
 
-    qtest_clock_step(vm->qts, 1000000);
-    g_assert_cmpint(xen_vcpu_op(vm, 0, VCPUOP_set_singleshot_timer, 0, &timer,
-                                sizeof(timer)), ==, 0);
-    g_assert_cmpint(xen_send(vm, p.pending), ==, 0);
-    g_assert_cmpint(xen_send(vm, p.masked), ==, 0);
-    path = save(vm);
-
-    target = xen_vm_start_target(vm, NULL, "-nodefaults -incoming defer");
-    /* Not part of the state: a qtest moves the clock. */
-    qtest_clock_set(target->qts, 1000000);
-    load(target, path);
-    qtest_qmp_eventwait(target->qts, "RESUME");
-    xen_vm_stop(vm);
-    unlink(path);
-
-    g_assert_true(xen_is_pending(target, p.pending));
-    g_assert_true(xen_is_pending(target, p.masked));
-    g_assert_cmpint(xen_port_status(target, p.idle), ==, EVTCHNSTAT_ipi);
-    g_assert_cmpint(xen_port_status(target, p.timer), ==, EVTCHNSTAT_virq);
-    xen_expect_event(target, last, p.pending);
-    xen_unmask(target, p.masked);
-    xen_expect_event(target, last, p.masked);
-    g_assert_cmpint(xen_send(target, p.idle), ==, 0);
-    g_assert_true(xen_take_vector(target, 0, VECTOR));
-    xen_expect_event(target, 0, p.idle);
-
-    qtest_clock_step(target->qts, 4000000 - 1);
-    xen_expect_event(target, 0, 0);
-    qtest_clock_step(target->qts, 1);
-    xen_expect_event(target, 0, p.timer);
+    for (unsigned i = 0; i < v->nr_vcpus; i++) {
+        bind_ports(vm, i, &p[i]);
+    }
+    for (unsigned i = 0; i < v->nr_vcpus; i++) {
+        make_traffic(vm, i, &p[i]);
+    }
+    vm = xen_state_move(vm, NULL, SAVED_AT);
+    for (unsigned i = 0; i < v->nr_vcpus; i++) {
+        expect_traffic(vm, i, &p[i]);
+    }
+    expect_timers(vm, p);
 
     /* A new port does not get the number of an old one. */
-    g_assert_cmpuint(xen_bind_ipi(target, 0), ==, p.timer + 1);
+    g_assert_cmpuint(xen_bind_ipi(vm, 0), ==,
+                     p[v->nr_vcpus - 1].timer + 1);
+    xen_vm_stop(vm);
+}
 
-    xen_vm_stop(target);
+/* ----------------------------------------------------------------- timers */
+
+/* A period is in the state, its phase is not: it begins again. */
+static void test_periodic(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    struct vcpu_set_periodic_timer timer = { .period_ns = PERIOD };
+    unsigned last = vm->nr_vcpus - 1;
+    uint32_t port = unmasked(vm, xen_bind_virq(vm, last, VIRQ_TIMER));
+
+    g_assert_cmpint(xen_vcpu_op(vm, last, VCPUOP_set_periodic_timer, last,
+                                &timer, sizeof(timer)), ==, 0);
+    /* The first ticks count from the epoch, long ago. */
+    qtest_clock_step(vm->qts, 2 * PERIOD);
+    xen_expect_event(vm, last, port);
+
+    vm = xen_state_move(vm, NULL, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        qtest_clock_step(vm->qts, PERIOD - 1);
+        xen_expect_event(vm, last, 0);
+        qtest_clock_step(vm->qts, 1);
+        xen_expect_event(vm, last, port);
+    }
+    xen_vm_stop(vm);
+}
+
+/* Its deadline is over when it is loaded: it fires at once, and once. */
+static void test_overdue(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    struct vcpu_set_singleshot_timer timer = {
+        .timeout_abs_ns = FIRST_DEADLINE,
+    };
+    uint32_t port = unmasked(vm, xen_bind_virq(vm, 0, VIRQ_TIMER));
+
+    g_assert_cmpint(xen_vcpu_op(vm, 0, VCPUOP_set_singleshot_timer, 0, &timer,
+                                sizeof(timer)), ==, 0);
+    vm = xen_state_move(vm, NULL, FIRST_DEADLINE + 1);
+    qtest_clock_step(vm->qts, 1);
+    xen_expect_event(vm, 0, port);
+    qtest_clock_step(vm->qts, FIRST_DEADLINE);
+    xen_expect_event(vm, 0, 0);
+    xen_vm_stop(vm);
+}
+
+/* ------------------------------------------------------ places and upcalls */
+
+/* vcpu_info where it is unless registered: in shared_info. */
+static void test_default_info(const void *opaque)
+{
+    const Variant *v = opaque;
+    XenVm *vm = xen_vm_start_bare(v->nr_vcpus, v->long_mode, NULL,
+                                  XEN_STATE_SOURCE);
+    uint32_t port;
+
+    g_assert_cmpint(xen_hypercall_page(vm, xen_vm_page(vm), v->long_mode), ==,
+                    0);
+    vm->shared_info = xen_vm_page(vm);
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_shared_info, 0,
+                                       vm->shared_info), ==, 0);
+    vm->vcpu_info[0] = vm->shared_info;
+    if (v->fifo) {
+        xen_use_fifo(vm, 1);
+    }
+    port = unmasked(vm, xen_bind_ipi(vm, 0));
+    vm = xen_state_move(vm, NULL, 0);
+    xen_expect_event(vm, 0, 0);
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    xen_expect_event(vm, 0, port);
+    xen_vm_stop(vm);
+}
+
+static void test_callback(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    uint32_t port = unmasked(vm, xen_bind_ipi(vm, 0));
+    uint64_t param;
+
+    g_assert_cmpint(xen_set_upcall_vector(vm, 0, 0x10), ==, 0);
+    g_assert_cmpint(xen_set_param(vm, HVM_PARAM_CALLBACK_IRQ,
+                                  CALLBACK_VECTOR), ==, 0);
+    vm = xen_state_move(vm, NULL, 0);
+    g_assert_cmpint(xen_get_param(vm, HVM_PARAM_CALLBACK_IRQ, &param), ==, 0);
+    g_assert_cmphex(param, ==, CALLBACK_VECTOR);
+    /* A vCPU's own vector comes first. */
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    g_assert_true(xen_take_vector(vm, 0, 0x10));
+    g_assert_cmpuint(xen_take_callbacks(vm, 0), ==, 0);
+    xen_expect_event(vm, 0, port);
+    xen_vm_stop(vm);
+}
+
+/* ---------------------------------------------------------- FIFO's queues */
+
+/*
+ * Queues that the guest has half emptied, with ports in them that were closed,
+ * masked or given another priority meanwhile.
+ */
+static void test_queues(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    uint32_t port[8], seen[8];
+
+    for (unsigned i = 0; i < ARRAY_SIZE(port); i++) {
+        port[i] = unmasked(vm, xen_bind_ipi(vm, 0));
+        g_assert_cmpint(xen_set_priority(vm, port[i], i / 4 ? 2 : 9), ==, 0);
+        g_assert_cmpint(xen_send(vm, port[i]), ==, 0);
+    }
+    xen_mask(vm, port[1]);
+    g_assert_cmpint(xen_close(vm, port[2]), ==, 0);
+    g_assert_cmpint(xen_set_priority(vm, port[3], 0), ==, 0);
+    g_assert_cmpint(xen_close(vm, port[7]), ==, 0);     /* a tail */
+    vm = xen_state_move(vm, NULL, SAVED_AT);
+
+    g_assert_cmpuint(xen_handle(vm, 0, seen, 8), ==, 5);
+    g_assert_cmpuint(seen[0], ==, port[4]);
+    g_assert_cmpuint(seen[1], ==, port[5]);
+    g_assert_cmpuint(seen[2], ==, port[6]);
+    g_assert_cmpuint(seen[3], ==, port[0]);
+    g_assert_cmpuint(seen[4], ==, port[3]);
+
+    /* The new priority counts from now on, for the highest is served first. */
+    g_assert_cmpint(xen_send(vm, port[4]), ==, 0);
+    g_assert_cmpint(xen_send(vm, port[3]), ==, 0);
+    xen_unmask(vm, port[1]);
+    g_assert_cmpuint(xen_handle(vm, 0, seen, 8), ==, 3);
+    g_assert_cmpuint(seen[0], ==, port[3]);
+    g_assert_cmpuint(seen[1], ==, port[4]);
+    g_assert_cmpuint(seen[2], ==, port[1]);
+    xen_vm_stop(vm);
+}
+
+/* The guest has taken the first of a queue; the rest goes with the state. */
+static void test_half_taken(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    uint32_t port[3], seen[4];
+
+    for (unsigned i = 0; i < ARRAY_SIZE(port); i++) {
+        port[i] = unmasked(vm, xen_bind_ipi(vm, 0));
+    }
+    g_assert_cmpint(xen_send(vm, port[0]), ==, 0);
+    xen_expect_event(vm, 0, port[0]);
+    /* The tail is stale: the port it names is not linked any more. */
+    vm = xen_state_move(vm, NULL, SAVED_AT);
+    g_assert_cmpint(xen_send(vm, port[1]), ==, 0);
+    g_assert_cmpint(xen_send(vm, port[0]), ==, 0);
+    vm = xen_state_move(vm, NULL, SAVED_AT);
+    g_assert_cmpint(xen_send(vm, port[2]), ==, 0);
+    g_assert_cmpuint(xen_handle(vm, 0, seen, 4), ==, 3);
+    g_assert_cmpuint(seen[0], ==, port[1]);
+    g_assert_cmpuint(seen[1], ==, port[0]);
+    g_assert_cmpuint(seen[2], ==, port[2]);
+    xen_vm_stop(vm);
+}
+
+/* On one vCPU's queue, and bound to another: both are in the state. */
+static void test_moved(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    uint32_t a = unmasked(vm, xen_alloc_unbound(vm, DOMID_SELF));
+    uint32_t b = unmasked(vm, xen_bind_loopback(vm, a));
+
+    xen_expect_event(vm, 0, b);
+    g_assert_cmpint(xen_send(vm, b), ==, 0);
+    g_assert_cmpint(xen_bind_vcpu(vm, a, 1), ==, 0);
+    vm = xen_state_move(vm, NULL, SAVED_AT);
+    xen_expect_event(vm, 1, 0);
+    xen_expect_event(vm, 0, a);
+    g_assert_cmpint(xen_send(vm, b), ==, 0);
+    xen_expect_event(vm, 0, 0);
+    xen_expect_event(vm, 1, a);
+    xen_vm_stop(vm);
+}
+
+/* Pending since 2-level times, and the guest has no event array yet. */
+static void test_parked(const void *opaque)
+{
+    const Variant *v = opaque;
+    XenVm *vm = xen_vm_start(2, v->long_mode, XEN_STATE_SOURCE);
+    uint32_t port = unmasked(vm, xen_bind_ipi(vm, 1));
+
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    g_assert_true(xen_is_pending(vm, port));
+    for (unsigned i = 0; i < 2; i++) {
+        g_assert_cmpint(xen_init_control(vm, i, xen_vm_page(vm), 0), ==, 0);
+    }
+    qtest_writeb(vm->qts, vm->vcpu_info[1], 0);
+    vm = xen_state_move(vm, NULL, SAVED_AT);
+    xen_expect_event(vm, 1, 0);
+    g_assert_cmpint(xen_expand_array(vm, xen_vm_page(vm)), ==, 0);
+    xen_expect_event(vm, 1, port);
+    xen_expect_event(vm, 1, 0);
+    xen_vm_stop(vm);
 }
 
 /* A page that the chip set shows as RAM or hides behind the option ROMs. */
@@ -150,10 +353,10 @@ static void show_page(XenVm *vm, bool show)
 }
 
 /* The page that a port's word is on is away when it is unmasked. */
-static void test_unmask_hidden(void)
+static void test_unmask_hidden(const void *opaque)
 {
-    XenVm *vm = xen_vm_start(1, true, "-nodefaults"), *target;
-    g_autofree char *path = NULL;
+    const Variant *v = opaque;
+    XenVm *vm = xen_vm_start(1, v->long_mode, XEN_STATE_SOURCE);
     uint32_t port[2];
 
     g_assert_cmpint(xen_set_upcall_vector(vm, 0, VECTOR), ==, 0);
@@ -168,71 +371,82 @@ static void test_unmask_hidden(void)
     }
     show_page(vm, false);
     xen_unmask(vm, port[0]);
-    path = save(vm);
-
-    target = xen_vm_start_target(vm, NULL, "-nodefaults -incoming defer");
-    load(target, path);
-    qtest_qmp_eventwait(target->qts, "RESUME");
+    vm = xen_state_move(vm, NULL, 0);
+    xen_expect_event(vm, 0, 0);
+    show_page(vm, true);
+    xen_expect_event(vm, 0, port[0]);
+    g_assert_true(xen_is_masked(vm, port[1]));
+    g_assert_true(xen_is_pending(vm, port[1]));
     xen_vm_stop(vm);
-    unlink(path);
-    xen_expect_event(target, 0, 0);
-    show_page(target, true);
-    xen_expect_event(target, 0, port[0]);
-    g_assert_true(xen_is_masked(target, port[1]));
-    g_assert_true(xen_is_pending(target, port[1]));
-    xen_vm_stop(target);
 }
 
-/* QEMU gives up the load of @len bytes of @data, with exit status 1. */
-static void expect_refused(const XenVm *vm, const char *path,
-                           const char *data, size_t len)
-{
-    XenVm *target = xen_vm_start_target(vm, NULL,
-                                        "-nodefaults -incoming defer");
+/* -------------------------------------------------------------- snapshots */
 
-    g_assert_true(g_file_set_contents(path, data, len, NULL));
-    qtest_set_expected_status(target->qts, 1);
-    load(target, path);
-    qtest_wait_qemu(target->qts);
-    xen_vm_stop(target);
-}
-
-static void test_bad_state(const void *opaque)
+/* Back to what was, in a QEMU that has gone on. */
+static void test_snapshot(const void *opaque)
 {
+    const Variant *v = opaque;
+    XenVm *vm = start(v);
     Ports p;
-    XenVm *vm = start(opaque, &p);
-    g_autofree char *path = save(vm), *data = NULL;
-    char *section;
-    size_t len, at;
+    XenSnapshot *s;
 
-    g_assert_true(g_file_get_contents(path, &data, &len, NULL));
-    section = memmem(data, len, SECTION, strlen(SECTION));
-    g_assert_nonnull(section);
-    at = section - data;
+    bind_ports(vm, 0, &p);
+    make_traffic(vm, 0, &p);
+    s = xen_snapshot_new(vm);
 
-    expect_refused(vm, path, data, at + 60);
-    /* The end of the section, and whatever comes behind it. */
-    memset(data + at + 200, 0xff, 400);
-    expect_refused(vm, path, data, len);
-
-    unlink(path);
+    for (unsigned i = 0; i < 2; i++) {
+        qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");
+        expect_traffic(vm, 0, &p);
+        if (v->fifo) {
+            /* What the guest's kernel remembers comes back with its memory. */
+            memset(vm->head, 0, sizeof(vm->head));
+        }
+        g_assert_cmpint(xen_close(vm, p.pending), ==, 0);
+        g_assert_cmpint(xen_close(vm, p.timer), ==, 0);
+        g_assert_null(xen_snapshot_load(s));
+    }
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");
+    expect_traffic(vm, 0, &p);
+    qtest_clock_set(vm->qts, FIRST_DEADLINE - 1);
+    xen_expect_event(vm, 0, 0);
+    qtest_clock_step(vm->qts, 1);
+    xen_expect_event(vm, 0, p.timer);
+    xen_snapshot_free(s);
     xen_vm_stop(vm);
 }
+
+static const struct {
+    const char *name;
+    void (*run)(const void *variant);
+    bool fifo_only, any_vcpus;
+} tests[] = {
+    { "traffic", test_traffic, .any_vcpus = true },
+    { "periodic", test_periodic },
+    { "overdue", test_overdue },
+    { "default-info", test_default_info },
+    { "callback", test_callback },
+    { "snapshot", test_snapshot },
+    { "queues", test_queues, .fifo_only = true },
+    { "half-taken", test_half_taken, .fifo_only = true },
+    { "moved", test_moved, .fifo_only = true },
+    { "parked", test_parked, .fifo_only = true },
+    { "unmask-hidden", test_unmask_hidden, .fifo_only = true },
+};
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
-        g_autofree char *traffic = g_strdup_printf("xen/migration/%s/traffic",
-                                                   variants[i].name);
-        g_autofree char *bad = g_strdup_printf("xen/migration/%s/bad-state",
-                                               variants[i].name);
+        for (size_t j = 0; j < ARRAY_SIZE(tests); j++) {
+            const Variant *v = &variants[i];
+            g_autofree char *path = g_strdup_printf("xen/migration/%s/%s",
+                                                    v->name, tests[j].name);
 
-        qtest_add_data_func(traffic, &variants[i], test_traffic);
-        if (variants[i].nr_vcpus == 2) {
-            qtest_add_data_func(bad, &variants[i], test_bad_state);
+            if ((v->fifo || !tests[j].fifo_only) &&
+                (v->nr_vcpus == 2 || tests[j].any_vcpus)) {
+                qtest_add_data_func(path, v, tests[j].run);
+            }
         }
     }
-    qtest_add_func("xen/migration/unmask-hidden", test_unmask_hidden);
     return g_test_run();
 }

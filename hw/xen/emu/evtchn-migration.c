@@ -341,8 +341,8 @@ static int evtchn_post_load(void *opaque, int version_id)
     }
     ret = xen_evtchn_restore_finish(e);
     if (ret) {
-        error_report("xen_evtchn: loop-back channels of the incoming state "
-                     "do not match each other");
+        error_report("xen_evtchn: ports or queues of the incoming state "
+                     "contradict each other");
         return ret;
     }
 

@@ -17,6 +17,7 @@
 #include "hw/xen/emu/vcpu.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "migration/vmstate.h"
+#include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "qom/object.h"
 #include "system/kvm_xen.h"
@@ -239,6 +240,8 @@ static int overlay_post_load(void *opaque, int version_id)
     uint64_t gpa = s->shinfo_gpa;
 
     if (gpa != XEN_GPA_NONE && (gpa & (XEN_EMU_PAGE_SIZE - 1))) {
+        error_report("xen_overlay: shared info in the incoming state is at "
+                     "0x%" PRIx64 ", where no page begins", gpa);
         return -EINVAL;
     }
     if (xen_emu_set_long_mode(s->long_mode)) {
@@ -247,6 +250,9 @@ static int overlay_post_load(void *opaque, int version_id)
     /* What was mapped before the load is not where the stream says. */
     s->shinfo_gpa = XEN_GPA_NONE;
     if (xen_overlay_map_shinfo_page(gpa)) {
+        return -EINVAL;
+    }
+    if (xen_vcpu_check_loaded_all()) {
         return -EINVAL;
     }
     xen_vcpu_post_load_all();

@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "hw/core/cpu.h"
 #include "hw/xen/emu/emu.h"
@@ -387,38 +388,97 @@ int xen_vcpu_pre_save(XenVcpu *v)
     return 0;
 }
 
-int xen_vcpu_post_load(XenVcpu *v)
+/* No address that RAM can have. */
+#define GPA_END     (1ull << 52)
+
+static bool gpa_is_sound(uint64_t gpa)
+{
+    return gpa == XEN_GPA_NONE || gpa < GPA_END;
+}
+
+static int check_loaded(const CPUState *cs, const CPUX86State *env)
+{
+    uint64_t info = env->xen_vcpu_info_gpa;
+
+    if (info != XEN_GPA_NONE &&
+        (info >= GPA_END || info % sizeof(uint32_t) ||
+         info % XEN_EMU_PAGE_SIZE > XEN_EMU_PAGE_SIZE - XEN_VCPU_INFO_SIZE)) {
+        error_report("xen: vcpu_info of vCPU %d in the incoming state is at "
+                     "0x%" PRIx64 ", where there cannot be one",
+                     cs->cpu_index, info);
+        return -EINVAL;
+    }
+    if (!gpa_is_sound(env->xen_vcpu_time_info_gpa) ||
+        !gpa_is_sound(env->xen_vcpu_runstate_gpa)) {
+        error_report("xen: vCPU %d of the incoming state has a time or "
+                     "runstate area past all memory", cs->cpu_index);
+        return -EINVAL;
+    }
+    if (env->xen_vcpu_callback_vector &&
+        env->xen_vcpu_callback_vector < XEN_UPCALL_LOWEST_VECTOR) {
+        error_report("xen: vCPU %d of the incoming state has upcall vector %u "
+                     "(valid: %u to 255, or 0)", cs->cpu_index,
+                     env->xen_vcpu_callback_vector, XEN_UPCALL_LOWEST_VECTOR);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int xen_vcpu_check_loaded_all(void)
+{
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        int ret = check_loaded(cs, &X86_CPU(cs)->env);
+
+        if (ret) {
+            return ret;
+        }
+    }
+    return 0;
+}
+
+/*
+ * The guest may have given up the RAM under what it had registered.  It gets
+ * nothing there then, and everything else.
+ */
+static bool area_is_back(XenVcpu *v, const char *what, uint64_t gpa, int ret)
+{
+    if (ret) {
+        warn_report("xen: vCPU %d has its %s at 0x%" PRIx64 ", where there is "
+                    "no RAM", v->cs->cpu_index, what, gpa);
+    }
+    return !ret;
+}
+
+void xen_vcpu_post_load(XenVcpu *v)
 {
     CPUX86State *env = vcpu_env(v);
     CPUState *cs = v->cs;
     uint64_t gpa = env->xen_vcpu_info_gpa;
     int ret;
 
-    if (gpa != XEN_GPA_NONE) {
-        ret = xen_evtchn_set_vcpu_info(xen_emu->evtchn, cs->cpu_index, gpa,
-                                       false);
-        if (ret) {
-            return ret;
-        }
+    /* Without one, shared info's own load has set the default place. */
+    if (gpa != XEN_GPA_NONE &&
+        area_is_back(v, "vcpu_info", gpa,
+                     xen_evtchn_set_vcpu_info(xen_emu->evtchn, cs->cpu_index,
+                                              gpa, false))) {
         tell_accel_vcpu_info(v, gpa);
     }
-    /* Without one, shared info's own load has set the default place. */
 
-    ret = xen_vcpu_set_time_area(v, env->xen_vcpu_time_info_gpa);
-    if (ret) {
-        return ret;
-    }
+    gpa = env->xen_vcpu_time_info_gpa;
+    area_is_back(v, "time info", gpa, xen_vcpu_set_time_area(v, gpa));
+
+    gpa = env->xen_vcpu_runstate_gpa;
     ret = xen_emu->accel->set_runstate ?
-        xen_vcpu_set_runstate_area(v, env->xen_vcpu_runstate_gpa) :
-        xen_runstate_load_area(v->runstate, env->xen_vcpu_runstate_gpa);
-    if (ret) {
-        return ret;
-    }
+        xen_vcpu_set_runstate_area(v, gpa) :
+        xen_runstate_load_area(v->runstate, gpa);
+    area_is_back(v, "runstate", gpa, ret);
+
     xen_vcpu_timer_set_state(v->timer, env->xen_singleshot_timer_ns,
                              env->xen_periodic_timer_period);
     xen_vcpu_set_upcall_vector(v, env->xen_vcpu_callback_vector);
     xen_vcpu_timer_port_changed(v, xen_evtchn_dev_timer_port(cs->cpu_index));
-    return 0;
 }
 
 static VMChangeStateEntry *post_load_entry;
@@ -435,11 +495,9 @@ static void post_load_when_running(void *opaque, bool running, RunState state)
 
     CPU_FOREACH(cs) {
         XenVcpu *v = xen_vcpu_get(cs->cpu_index);
-        int ret = v ? xen_vcpu_post_load(v) : 0;
 
-        if (ret) {
-            /* The guest's own table of what it registered is nonsense. */
-            trace_xen_vcpu_post_load_failed(cs->cpu_index, ret);
+        if (v) {
+            xen_vcpu_post_load(v);
         }
     }
 }

@@ -7,6 +7,7 @@
 #include "qemu/rcu.h"
 #include "exec/address-spaces.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/upcall.h"
 #include "hw/xen/emu/vcpu.h"
 #include "system/kvm_xen.h"
 #include "cpu.h"
@@ -21,8 +22,6 @@ QEMU_BUILD_BUG_ON(sizeof(xen_hvm_get_time_t) != 8);
 QEMU_BUILD_BUG_ON(sizeof(xen_hvm_xentrace_t) != 32);
 QEMU_BUILD_BUG_ON(sizeof(xen_hvm_get_mem_type_t) != 16);
 
-/* Guests may choose any vector that is not reserved for exceptions. */
-#define LOWEST_VECTOR       0x10
 /* An event number of Xen's tracing has so many bits; the rest is the class. */
 #define TRACE_EVENT_MASK    0xfff
 
@@ -34,7 +33,7 @@ static int set_upcall_vector(XenHypercall *hc, uint64_t gva)
     if (XEN_GET(hc, &op, gva)) {
         return -EFAULT;
     }
-    if (op.vector < LOWEST_VECTOR) {
+    if (op.vector < XEN_UPCALL_LOWEST_VECTOR) {
         return -EINVAL;
     }
     RCU_READ_LOCK_GUARD();

@@ -15,6 +15,9 @@
 
 #include "hw/irq.h"
 
+/* A guest may choose any vector that is not an exception's. */
+#define XEN_UPCALL_LOWEST_VECTOR    0x10
+
 /* Lines to the machine's GSIs, one each; before the guest runs. */
 void xen_upcall_init(unsigned nr_gsis, qemu_irq *gsis);
 

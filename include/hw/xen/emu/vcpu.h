@@ -51,8 +51,16 @@ int xen_vcpu_set_upcall_vector(XenVcpu *v, uint8_t vector);
 void xen_vcpu_timer_port_changed(XenVcpu *v, uint32_t port);
 
 void xen_vcpu_soft_reset(XenVcpu *v);
-/* State was loaded into env: make it real.  The vCPU's thread, or stopped. */
-int xen_vcpu_post_load(XenVcpu *v);
+/*
+ * State was loaded into the env of all vCPUs: -EINVAL, and a message, if it is
+ * nothing that a guest can have registered.
+ */
+int xen_vcpu_check_loaded_all(void);
+/*
+ * Make it real; warns of what has no RAM any more.  The vCPU's thread, or
+ * stopped.
+ */
+void xen_vcpu_post_load(XenVcpu *v);
 /* All vCPUs so, once, when the VM next runs: accelerators without a hook. */
 void xen_vcpu_post_load_all(void);
 /* Bring env up to date for saving.  The vCPU's thread, or stopped. */

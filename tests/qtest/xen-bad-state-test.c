@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * States that are cut short, damaged or made up
+ *
+ * A state is somebody else's data.  What cannot be is refused with a message,
+ * and the QEMU that refused it lives on; what could be is loaded, and then the
+ * guest's operations work.  One QEMU loads thousands of bad states here.
+ */
+#include "qemu/osdep.h"
+#include "libxen-state.h"
+
+#include "hw/xen/interface/physdev.h"
+#include "hw/xen/interface/vcpu.h"
+
+#define NR_VCPUS    2
+#define LAST_PORT   9
+#define ARRAY_PAGES 2
+#define VECTOR      0xf3
+
+typedef struct Variant {
+    const char *name;
+    bool long_mode, fifo;
+} Variant;
+
+static const Variant variants[] = {
+    { "2level/64", true, false },
+    { "2level/32", false, false },
+    { "fifo/64", true, true },
+    { "fifo/32", false, true },
+};
+
+/* The sections that are ours, and one of QEMU's with ours in it. */
+static const struct {
+    const char *name, *prefix;
+} sections[] = {
+    { "cpu", "cpu/xen_vcpu." },
+    { "xen_overlay", NULL },
+    { "xen_evtchn", NULL },
+};
+
+static uint32_t bind_pirq(XenVm *vm)
+{
+    struct physdev_map_pirq map = {
+        .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = 9, .pirq = 9,
+    };
+    struct evtchn_bind_pirq bind = { .pirq = 9 };
+
+    g_assert_cmpint(xen_op(vm, 0, __HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq,
+                           &map, sizeof(map)), ==, 0);
+    g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_bind_pirq, &bind), ==, 0);
+    return bind.port;
+}
+
+/*
+ * Port 1 is xenstore's; then come ports of each type.  2 and 3 are pending, and
+ * 4 is too, but masked; with FIFO the first two are linked.
+ */
+static XenVm *start_source(const Variant *v)
+{
+    XenVm *vm = xen_vm_start(NR_VCPUS, v->long_mode, XEN_STATE_SOURCE);
+    struct vcpu_set_singleshot_timer timer = { .timeout_abs_ns = 5000000 };
+    uint32_t port;
+
+    for (unsigned i = 0; i < NR_VCPUS; i++) {
+        g_assert_cmpint(xen_set_upcall_vector(vm, i, VECTOR), ==, 0);
+    }
+    if (v->fifo) {
+        xen_use_fifo(vm, ARRAY_PAGES);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        port = xen_bind_ipi(vm, i % NR_VCPUS);
+        xen_unmask(vm, port);
+        if (i == 2) {
+            xen_mask(vm, port);
+        }
+        g_assert_cmpint(xen_send(vm, port), ==, 0);
+    }
+    port = xen_bind_virq(vm, 0, VIRQ_TIMER);
+    g_assert_cmpuint(port, ==, 5);
+    port = xen_alloc_unbound(vm, DOMID_SELF);
+    g_assert_cmpuint(xen_bind_loopback(vm, port), ==, port + 1);
+    xen_alloc_unbound(vm, 0);
+    g_assert_cmpuint(bind_pirq(vm), ==, LAST_PORT);
+    g_assert_cmpint(xen_vcpu_op(vm, 0, VCPUOP_set_singleshot_timer, 0, &timer,
+                                sizeof(timer)), ==, 0);
+    return vm;
+}
+
+/* Whatever was loaded, or refused: the guest's operations have answers. */
+static void live_on(XenVm *vm)
+{
+    struct evtchn_reset reset = { .dom = DOMID_SELF };
+
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");
+    for (uint32_t port = 0; port <= LAST_PORT + 1; port++) {
+        struct evtchn_unmask unmask = { .port = port };
+
+        xen_send(vm, port);
+        XEN_EVTCHN_OP(vm, 0, EVTCHNOP_unmask, &unmask);
+        xen_port_status(vm, port);
+    }
+    for (uint32_t port = 0; port <= LAST_PORT + 1; port++) {
+        xen_close(vm, port);
+    }
+    g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_reset, &reset), ==, 0);
+    g_assert_cmpuint(xen_bind_ipi(vm, 0), ==, 1);
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'stop' }");
+}
+
+static void put_byte(XenSnapshot *s, size_t at, uint8_t byte)
+{
+    g_assert_cmpint(pwrite(s->fd, &byte, 1, at), ==, 1);
+}
+
+static uint8_t get_byte(XenSnapshot *s, size_t at)
+{
+    uint8_t byte;
+
+    g_assert_cmpint(pread(s->fd, &byte, 1, at), ==, 1);
+    return byte;
+}
+
+/* Of long arrays a few elements stand for all. */
+static bool is_one_of_many(const XenStateField *f)
+{
+    const char *bracket = strrchr(f->path, '[');
+    unsigned index = 0;
+
+    return bracket && sscanf(bracket, "[%u]", &index) && index > LAST_PORT;
+}
+
+static void try_byte(XenSnapshot *s, size_t at, uint8_t bits)
+{
+    uint8_t right = get_byte(s, at);
+
+    put_byte(s, at, right ^ bits);
+    g_free(xen_snapshot_load(s));
+    live_on(s->vm);
+    put_byte(s, at, right);
+}
+
+/* Each byte of ours with all of its bits wrong, the lowest also with one. */
+static void test_damaged(const void *opaque)
+{
+    XenVm *vm = start_source(opaque);
+    XenSnapshot *s = xen_snapshot_new(vm);
+
+    for (unsigned i = 0; i < ARRAY_SIZE(sections); i++) {
+        XenStateSection *section = xen_state_section(s->path, sections[i].name,
+                                                     0, sections[i].prefix);
+
+        for (unsigned j = 0; j < section->fields->len; j++) {
+            const XenStateField *f = &g_array_index(section->fields,
+                                                    XenStateField, j);
+
+            if (is_one_of_many(f)) {
+                continue;
+            }
+            for (size_t k = 0; k < f->size; k++) {
+                try_byte(s, f->at + k, 0xff);
+            }
+            try_byte(s, f->at + f->size - 1, 1u << j % 8);
+        }
+        xen_state_section_free(section);
+    }
+    g_assert_null(xen_snapshot_load(s));
+    live_on(vm);
+    xen_snapshot_free(s);
+    xen_vm_stop(vm);
+}
+
+/* ------------------------------------------------------- what must not be */
+
+typedef struct Wrong {
+    const char *section, *field;
+    uint64_t value;
+    const char *message;        /* part of what QEMU says */
+} Wrong;
+
+#define NOT_VALID       "of the incoming state is not a valid one"
+#define CONTRADICT      "contradict each other"
+#define INVALID_INPUT   "Input validation failed"
+
+static const Wrong wrong_always[] = {
+    { "xen_overlay", "shinfo_gpa", 0x1234, "shared info" },
+    { "cpu", "cpu/xen_vcpu.env.xen_vcpu_info_gpa", 0x1002, "vcpu_info" },
+    { "cpu", "cpu/xen_vcpu.env.xen_vcpu_info_gpa", 0x1fe0, "vcpu_info" },
+    { "cpu", "cpu/xen_vcpu.env.xen_vcpu_info_gpa", 1ull << 52, "vcpu_info" },
+    { "cpu", "cpu/xen_vcpu.env.xen_vcpu_time_info_gpa", 1ull << 52,
+      "past all memory" },
+    { "cpu", "cpu/xen_vcpu.env.xen_vcpu_runstate_gpa", 1ull << 52,
+      "past all memory" },
+    { "cpu", "cpu/xen_vcpu.env.xen_vcpu_callback_vector", 15,
+      "upcall vector 15" },
+    { "xen_evtchn", "pirq.gsi_pirq[9]", 8, "xen-evtchn-max-pirq" },
+    { "xen_evtchn", "pirq.gsi_pirq[9]", 256, "xen-evtchn-max-pirq" },
+    { "xen_evtchn", "pirq.gsi_pirq[10]", 9, "xen-evtchn-max-pirq" },
+    { "xen_evtchn", "nr_ports", 4097, INVALID_INPUT },
+};
+
+#define PORT(n, field) "port[" #n "]." field
+
+static const Wrong wrong_2level[] = {
+    { "xen_evtchn", PORT(0, "type"), EVTCHNSTAT_ipi, NOT_VALID },
+    { "xen_evtchn", PORT(2, "type"), 6, NOT_VALID },
+    { "xen_evtchn", PORT(2, "type"), 0x105, NOT_VALID },
+    { "xen_evtchn", PORT(2, "type"), EVTCHNSTAT_virq, NOT_VALID },
+    { "xen_evtchn", PORT(2, "vcpu"), NR_VCPUS, NOT_VALID },
+    { "xen_evtchn", PORT(2, "vcpu"), UINT32_MAX, NOT_VALID },
+    { "xen_evtchn", PORT(2, "val"), 1, NOT_VALID },
+    { "xen_evtchn", PORT(5, "val"), 24, NOT_VALID },
+    { "xen_evtchn", PORT(6, "val"), 5, CONTRADICT },
+    { "xen_evtchn", PORT(6, "val"), 6, NOT_VALID },
+    { "xen_evtchn", PORT(6, "val"), 0, NOT_VALID },
+    { "xen_evtchn", PORT(7, "type"), EVTCHNSTAT_unbound, CONTRADICT },
+    { "xen_evtchn", PORT(8, "val"), 0x8001, NOT_VALID },
+    { "xen_evtchn", PORT(9, "val"), 256, NOT_VALID },
+};
+
+#define FIFO            "xen_evtchn/fifo."
+#define FIFO_PORT(n, field) FIFO "fifo_port[" #n "]." field
+
+/* fifo_port[n] is port n + 1: those that are closed are not there. */
+static const Wrong wrong_fifo[] = {
+    { "xen_evtchn", FIFO "nr_fifo_vcpus", 0, INVALID_INPUT },
+    { "xen_evtchn", FIFO "nr_fifo_vcpus", 3, INVALID_INPUT },
+    { "xen_evtchn", FIFO "fifo_vcpu[0].control_gpa", 0x1004,
+      "control block of vCPU 0" },
+    { "xen_evtchn", FIFO "fifo_vcpu[1].control_gpa", 0x1fc0,
+      "control block of vCPU 1" },
+    { "xen_evtchn", FIFO "fifo_vcpu[0].tail[7]", 1u << 17,
+      "queue 7 of vCPU 0" },
+    { "xen_evtchn", FIFO "fifo_vcpu[0].tail[7]", 3, CONTRADICT },
+    { "xen_evtchn", FIFO "fifo_vcpu[0].tail[6]", 2, CONTRADICT },
+    { "xen_evtchn", FIFO "nr_array_pages", 129, INVALID_INPUT },
+    { "xen_evtchn", FIFO "array_gfn[0]", UINT64_MAX, "event array" },
+    { "xen_evtchn", FIFO "nr_fifo_ports", UINT32_MAX, INVALID_INPUT },
+    { "xen_evtchn", FIFO "nr_fifo_ports", 1u << 17, INVALID_INPUT },
+    { "xen_evtchn", FIFO_PORT(1, "port"), 0, NOT_VALID },
+    { "xen_evtchn", FIFO_PORT(1, "port"), 1, NOT_VALID },
+    { "xen_evtchn", FIFO_PORT(1, "port"), 1u << 17, NOT_VALID },
+    { "xen_evtchn", FIFO_PORT(1, "vcpu"), NR_VCPUS, NOT_VALID },
+    { "xen_evtchn", FIFO_PORT(1, "queue_vcpu"), NR_VCPUS, NOT_VALID },
+    { "xen_evtchn", FIFO_PORT(1, "priority"), 16, NOT_VALID },
+    { "xen_evtchn", FIFO_PORT(1, "queue_priority"), 16, NOT_VALID },
+    { "xen_evtchn", FIFO_PORT(1, "type"), 6, NOT_VALID },
+    { "xen_evtchn", FIFO_PORT(1, "to_backend"), 1, NOT_VALID },
+    { "xen_evtchn", FIFO_PORT(5, "val"), 5, CONTRADICT },
+    { "xen_evtchn", FIFO_PORT(7, "val"), 1, NOT_VALID },
+    { "xen_evtchn", FIFO_PORT(8, "val"), 256, NOT_VALID },
+};
+
+static void expect_refused(XenSnapshot *s, const Wrong *w)
+{
+    XenStateSection *section = xen_state_section(s->path, w->section, 0, NULL);
+    const XenStateField *f = xen_state_field(section, w->field);
+    g_autofree uint8_t *right = g_malloc(f->size);
+    g_autofree char *said = NULL;
+
+    for (size_t i = 0; i < f->size; i++) {
+        right[i] = get_byte(s, f->at + i);
+        put_byte(s, f->at + i, w->value >> 8 * (f->size - 1 - i));
+    }
+    said = xen_snapshot_load(s);
+    if (!said || !strstr(said, w->message)) {
+        g_error("%s = 0x%" PRIx64 ": %s", w->field, w->value,
+                said ?: "loaded");
+    }
+    live_on(s->vm);
+    for (size_t i = 0; i < f->size; i++) {
+        put_byte(s, f->at + i, right[i]);
+    }
+    xen_state_section_free(section);
+}
+
+static void test_wrong(const void *opaque)
+{
+    const Variant *v = opaque;
+    XenVm *vm = start_source(v);
+    XenSnapshot *s = xen_snapshot_new(vm);
+
+    for (unsigned i = 0; i < ARRAY_SIZE(wrong_always); i++) {
+        expect_refused(s, &wrong_always[i]);
+    }
+    if (v->fifo) {
+        for (unsigned i = 0; i < ARRAY_SIZE(wrong_fifo); i++) {
+            expect_refused(s, &wrong_fifo[i]);
+        }
+    } else {
+        for (unsigned i = 0; i < ARRAY_SIZE(wrong_2level); i++) {
+            expect_refused(s, &wrong_2level[i]);
+        }
+    }
+    g_assert_null(xen_snapshot_load(s));
+    live_on(vm);
+    xen_snapshot_free(s);
+    xen_vm_stop(vm);
+}
+
+/* -------------------------------------------------------------- truncated */
+
+/* A file that ends there makes QEMU exit with status 1. */
+static void expect_exit(const XenVm *vm, const char *path, const char *data,
+                        size_t len)
+{
+    XenVm *target = xen_vm_start_target(vm, NULL, XEN_STATE_TARGET);
+
+    g_assert_true(g_file_set_contents(path, data, len, NULL));
+    qtest_set_expected_status(target->qts, 1);
+    xen_state_load(target, path);
+    qtest_wait_qemu(target->qts);
+    xen_vm_stop(target);
+}
+
+/* Where each field begins, and one byte later: within most. */
+static void test_truncated(const void *opaque)
+{
+    XenVm *vm = start_source(opaque);
+    g_autofree char *path = xen_state_save(vm), *data = NULL;
+    XenStateSection *section[ARRAY_SIZE(sections)];
+    size_t len;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(sections); i++) {
+        section[i] = xen_state_section(path, sections[i].name, 0,
+                                       sections[i].prefix);
+    }
+    g_assert_true(g_file_get_contents(path, &data, &len, NULL));
+    for (unsigned i = 0; i < ARRAY_SIZE(sections); i++) {
+        for (unsigned j = 0; j < section[i]->fields->len; j++) {
+            const XenStateField *f = &g_array_index(section[i]->fields,
+                                                    XenStateField, j);
+
+            if (!strchr(f->path, '[') || strstr(f->path, "[0]")) {
+                expect_exit(vm, path, data, f->at + j % 2);
+            }
+        }
+        expect_exit(vm, path, data, section[i]->end - 1);
+        xen_state_section_free(section[i]);
+    }
+    unlink(path);
+    xen_vm_stop(vm);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*run)(const void *variant);
+        bool both_layouts;
+    } tests[] = {
+        { "damaged", test_damaged, false },
+        { "wrong", test_wrong, true },
+        { "truncated", test_truncated, false },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(tests); i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(variants); j++) {
+            const Variant *v = &variants[j];
+            g_autofree char *name = g_strdup_printf("xen/bad-state/%s/%s",
+                                                    v->name, tests[i].name);
+
+            if (v->long_mode || tests[i].both_layouts) {
+                qtest_add_data_func(name, v, tests[i].run);
+            }
+        }
+    }
+    return g_test_run();
+}
