@@ -9,7 +9,7 @@
  *   port.c        ports: look-up, allocation, locking, moving to another vCPU
  *   idmap.c       the lowest free number in constant time
  *   pages.c       guest pages: set, refresh, invalidate
- *   vcpu.c        vcpu_info: where it is, raising the upcall flag
+ *   vcpu.c        vcpu_info: where it is
  *   bind.c        the EVTCHNOP_bind_* family, bind_vcpu, status, priority
  *   close.c       closing a port, all ports
  *   send.c        fast and slow frame; send, unmask, VIRQ, PIRQ
@@ -320,12 +320,41 @@ static inline void evtchn_unlock_vcpu(XenEvtchnVcpu *v)
     pthread_mutex_unlock(&v->lock);
 }
 
+bool evtchn_lock_port_pair(XenEvtchn *e, XenEvtchnPort *p,
+                           XenEvtchnHeld *held);
+void evtchn_unlock_port_pair(const XenEvtchnHeld *held);
+
 /*
  * Takes the locks that guard @p.  false: it moved each time, which cannot
  * happen to a caller that holds the configuration lock.
  */
-bool evtchn_lock_port(XenEvtchn *e, XenEvtchnPort *p, XenEvtchnHeld *held);
-void evtchn_unlock_port(const XenEvtchnHeld *held);
+static inline bool evtchn_lock_port(XenEvtchn *e, XenEvtchnPort *p,
+                                    XenEvtchnHeld *held)
+{
+    XenEvtchnRoute seen = evtchn_route(p), now;
+
+    if (evtchn_likely(seen.vcpu == seen.queue_vcpu)) {
+        held->v = held->q = &e->vcpus[seen.vcpu];
+        evtchn_lock_vcpu(held->v);
+        now = evtchn_route(p);
+        if (evtchn_likely(now.vcpu == seen.vcpu &&
+                          now.queue_vcpu == seen.queue_vcpu)) {
+            return true;
+        }
+        evtchn_unlock_vcpu(held->v);
+    }
+    return evtchn_lock_port_pair(e, p, held);
+}
+
+static inline void evtchn_unlock_port(const XenEvtchnHeld *held)
+{
+    if (evtchn_likely(held->v == held->q)) {
+        evtchn_unlock_vcpu(held->v);
+    } else {
+        evtchn_unlock_port_pair(held);
+    }
+}
+
 void evtchn_lock_all_vcpus(XenEvtchn *e);
 void evtchn_unlock_all_vcpus(XenEvtchn *e);
 
@@ -390,14 +419,33 @@ void evtchn_page_set_fixed(XenEvtchn *e, XenEvtchnPage *p, void *hva,
 int evtchn_page_refresh(XenEvtchn *e, XenEvtchnPage *p);
 
 /* ------------------------------------------------------------------------
- * vcpu.c; the vCPU's lock.
+ * The upcall flag; the vCPU's lock.
  */
+
 /*
- * Selector bits in guest memory; the upcall flag is set after them.  Counted
- * in @st, one of @v's.
+ * For what is already in the guest's memory: selector bit, head and READY.
+ * The flag is the only thing that says whether the vCPU must be told: if it
+ * was set already, the guest has not entered its handler since, and will find
+ * whatever was made pending before this call.  Counted in @st, one of @v's.
  */
-void evtchn_set_upcall(XenEvtchnVcpu *v, XenEvtchnStats *st,
-                       XenEvtchnFrame *f);
+static inline void evtchn_set_upcall(XenEvtchnVcpu *v, XenEvtchnStats *st,
+                                     XenEvtchnFrame *f)
+{
+    uint8_t *info = xen_guest_page_check(&v->info.page);
+
+    if (!info) {
+        /* No vcpu_info yet; registering one looks for what is pending. */
+        return;
+    }
+    if (__atomic_exchange_n(info + XEN_VCPU_INFO_UPCALL_PENDING, 1,
+                            __ATOMIC_SEQ_CST)) {
+        st->upcalls_saved++;
+    } else {
+        st->upcalls++;
+        f->upcall = true;
+        f->vcpu = v->index;
+    }
+}
 
 /* An event was delivered. */
 static inline void evtchn_count_delivery(XenEvtchnStats *st,
@@ -429,8 +477,19 @@ typedef struct XenEvtchnRequest {
 typedef int XenEvtchnTry(XenEvtchn *e, const XenEvtchnRequest *r,
                          XenEvtchnFrame *f);
 
+/* The kernel's part and the pollers'. */
+int evtchn_finish_rare(XenEvtchn *e, const XenEvtchnFrame *f, int ret);
+
 /* No lock.  Does what @f asks for and returns the final answer. */
-int evtchn_finish(XenEvtchn *e, const XenEvtchnFrame *f, int ret);
+static inline int evtchn_finish(XenEvtchn *e, const XenEvtchnFrame *f, int ret)
+{
+    if (f->upcall) {
+        e->ops->raise_upcall(e->opaque, f->vcpu);
+    }
+    return evtchn_unlikely(f->kernel || f->wake) ? evtchn_finish_rare(e, f, ret)
+                                                 : ret;
+}
+
 void evtchn_finish_batch(XenEvtchn *e, const XenEvtchnBatch *batch);
 void evtchn_batch_add(XenEvtchn *e, XenEvtchnBatch *batch,
                       const XenEvtchnFrame *f);

@@ -26,7 +26,8 @@ static void evtchn_unlock_pair(XenEvtchnVcpu *a, XenEvtchnVcpu *b)
     }
 }
 
-bool evtchn_lock_port(XenEvtchn *e, XenEvtchnPort *p, XenEvtchnHeld *held)
+bool evtchn_lock_port_pair(XenEvtchn *e, XenEvtchnPort *p,
+                           XenEvtchnHeld *held)
 {
     for (unsigned i = 0; i < EVTCHN_MAX_RETRIES; i++) {
         XenEvtchnRoute seen = evtchn_route(p), now;
@@ -44,7 +45,7 @@ bool evtchn_lock_port(XenEvtchn *e, XenEvtchnPort *p, XenEvtchnHeld *held)
     return false;
 }
 
-void evtchn_unlock_port(const XenEvtchnHeld *held)
+void evtchn_unlock_port_pair(const XenEvtchnHeld *held)
 {
     evtchn_unlock_pair(held->v, held->q);
 }

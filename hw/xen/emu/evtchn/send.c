@@ -16,17 +16,14 @@
  */
 #define SLOW_ATTEMPTS   16
 
-int evtchn_finish(XenEvtchn *e, const XenEvtchnFrame *f, int ret)
+int evtchn_finish_rare(XenEvtchn *e, const XenEvtchnFrame *f, int ret)
 {
-    if (f->upcall) {
-        e->ops->raise_upcall(e->opaque, f->vcpu);
-    }
-    if (evtchn_unlikely(f->kernel) &&
+    if (f->kernel &&
         e->ops->kernel_deliver(e->opaque, f->port, f->vcpu) < 0) {
         /* The slow frame delivers in memory, and so does not come here. */
         ret = -EWOULDBLOCK;
     }
-    if (evtchn_unlikely(f->wake)) {
+    if (f->wake) {
         XenEvtchnBatch batch = { 0 };
 
         evtchn_mark_pollers(e, f->port, batch.wake);

@@ -1,30 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vcpu_info: where it is, and the flag in it that makes an upcall. */
+/* vcpu_info: where it is. */
 #include "internal.h"
-
-/*
- * The flag is the only thing that says whether the vCPU must be told: if it
- * was set already, the guest has not entered its handler since, and will find
- * whatever was made pending before this call.
- */
-void evtchn_set_upcall(XenEvtchnVcpu *v, XenEvtchnStats *st,
-                       XenEvtchnFrame *f)
-{
-    uint8_t *info = xen_guest_page_check(&v->info.page);
-
-    if (!info) {
-        /* No vcpu_info yet; registering one looks for what is pending. */
-        return;
-    }
-    if (__atomic_exchange_n(info + XEN_VCPU_INFO_UPCALL_PENDING, 1,
-                            __ATOMIC_SEQ_CST)) {
-        st->upcalls_saved++;
-    } else {
-        st->upcalls++;
-        f->upcall = true;
-        f->vcpu = v->index;
-    }
-}
 
 /*
  * Raises again what is pending for @vcpu: its selector bits, its upcall flag or
