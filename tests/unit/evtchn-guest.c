@@ -90,7 +90,9 @@ static void guest_raise_upcall(void *opaque, unsigned vcpu)
 {
     EvtchnGuest *g = opaque;
 
-    __atomic_fetch_add(&g->vcpu[vcpu].upcalls, 1, __ATOMIC_SEQ_CST);
+    if (!g->upcalls_uncounted) {
+        __atomic_fetch_add(&g->vcpu[vcpu].upcalls, 1, __ATOMIC_SEQ_CST);
+    }
 }
 
 static void guest_wake_poller(void *opaque, unsigned vcpu)

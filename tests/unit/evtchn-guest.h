@@ -54,6 +54,7 @@ struct EvtchnGuest {
     uint8_t *ram;
     bool absent[GUEST_NR_FRAMES];
     int pinned;                 /* pins that are out */
+    bool upcalls_uncounted;     /* an atomic operation that costs time */
     unsigned signals;
     void *last_cookie;
     int kernel_error;           /* what kernel_deliver shall answer */
