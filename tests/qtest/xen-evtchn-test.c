@@ -6,6 +6,8 @@
  * upcalls are LAPIC vectors.
  */
 #include "qemu/osdep.h"
+#include "qobject/qdict.h"
+#include "qobject/qlist.h"
 #include "libxen.h"
 
 #include "hw/xen/interface/sched.h"
@@ -253,6 +255,68 @@ static void test_poll(const void *opaque)
     xen_vm_stop(vm);
 }
 
+/* Of query-xen's answer @info: vCPU @vcpu's counts. */
+static QDict *vcpu_counts(QDict *info, unsigned vcpu)
+{
+    QDict *counts = qobject_to(QDict, qlist_pop(qdict_get_qlist(info,
+                                                                "vcpus")));
+
+    for (; vcpu > 0; vcpu--) {
+        qobject_unref(counts);
+        counts = qobject_to(QDict, qlist_pop(qdict_get_qlist(info, "vcpus")));
+    }
+    return counts;
+}
+
+/* query-xen counts by kind of event, and the kinds add up. */
+static void test_counts(const void *opaque)
+{
+    XenVm *vm = start(opaque);
+    uint32_t ipi = xen_bind_ipi(vm, 1);
+    uint32_t port = xen_alloc_unbound(vm, DOMID_SELF);
+    uint32_t sender = xen_bind_loopback(vm, port);
+    g_autofree char *table = NULL;
+    const QListEntry *entry;
+    QDict *info, *vcpu;
+    int64_t fast = 0;
+
+    g_assert_cmpint(xen_bind_vcpu(vm, port, 1), ==, 0);
+    xen_unmask(vm, ipi);
+    xen_unmask(vm, port);
+    for (int i = 0; i < 3; i++) {
+        g_assert_cmpint(xen_send(vm, ipi), ==, 0);
+    }
+    g_assert_cmpint(xen_send(vm, sender), ==, 0);
+
+    info = qtest_qmp_assert_success_ref(vm->qts, "{ 'execute': 'query-xen' }");
+    vcpu = vcpu_counts(info, 1);
+    g_assert_cmpint(qdict_get_int(vcpu, "vcpu"), ==, 1);
+    QLIST_FOREACH_ENTRY(qdict_get_qlist(vcpu, "kinds"), entry) {
+        QDict *kind = qobject_to(QDict, qlist_entry_obj(entry));
+        bool is_ipi = !strcmp(qdict_get_str(kind, "kind"), "ipi");
+
+        g_assert_true(is_ipi ||
+                      !strcmp(qdict_get_str(kind, "kind"), "loopback"));
+        g_assert_cmpint(qdict_get_int(kind, "fast"), ==, 1);
+        g_assert_cmpint(qdict_get_int(kind, "already-pending"), ==,
+                        is_ipi ? 2 : 0);
+        g_assert_cmpint(qdict_get_int(kind, "upcalls"), ==, is_ipi);
+        g_assert_cmpint(qdict_get_int(kind, "upcalls-saved"), ==, !is_ipi);
+        fast += qdict_get_int(kind, "fast");
+    }
+    g_assert_cmpint(fast, ==, 2);
+    g_assert_cmpint(qdict_get_int(vcpu, "fast"), ==, fast);
+    g_assert_cmpint(qdict_get_int(vcpu, "upcalls"), ==, 1);
+    qobject_unref(vcpu);
+    qobject_unref(info);
+
+    table = qtest_hmp(vm->qts, "info xen");
+    g_assert_nonnull(strstr(table, "\n  ipi "));
+    g_assert_nonnull(strstr(table, "\n  loopback "));
+    g_assert_null(strstr(table, "\n  pirq "));
+    xen_vm_stop(vm);
+}
+
 static const struct {
     const char *name;
     void (*run)(const void *variant);
@@ -266,6 +330,7 @@ static const struct {
     { "reset", test_reset },
     { "all-ports", test_all_ports },
     { "poll", test_poll },
+    { "counts", test_counts },
 };
 
 int main(int argc, char **argv)
