@@ -177,7 +177,7 @@ void lapic_eoi(void);
 void lapic_ipi(unsigned cpu, uint8_t vector);
 
 /* Line @gsi of the I/O APIC, level, to VECTOR_LINE on CPU 0; or off. */
-void ioapic_route(unsigned gsi, bool active_low);
+void ioapic_route(unsigned gsi);
 void ioapic_mask(unsigned gsi);
 
 uint32_t pci_read(unsigned devfn, unsigned offset);

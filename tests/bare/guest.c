@@ -24,28 +24,30 @@ static void copy_command_line(void)
     }
 }
 
+static bool is_end(char c)
+{
+    return !c || c == ' ';
+}
+
 const char *guest_option(const char *key)
 {
-    static char value[COMMAND_LINE_MAX];
     const char *p = command_line;
 
     while (*p) {
         const char *k = key;
-        unsigned n = 0;
 
         while (*k && *p == *k) {
             p++;
             k++;
         }
         if (!*k && *p == '=') {
-            while (*++p && *p != ' ') {
-                value[n++] = *p;
-            }
-            value[n] = 0;
-            return value;
+            return p + 1;
         }
-        while (*p && *p++ != ' ') {
-            continue;
+        while (!is_end(*p)) {
+            p++;
+        }
+        while (*p == ' ') {
+            p++;
         }
     }
     return NULL;
@@ -55,11 +57,11 @@ bool guest_is(const char *key, const char *value)
 {
     const char *is = guest_option(key);
 
-    while (is && *is && *is == *value) {
+    while (is && !is_end(*is) && *is == *value) {
         is++;
         value++;
     }
-    return is && !*is && !*value;
+    return is && is_end(*is) && !*value;
 }
 
 bool guest_is_intel(void)

@@ -39,7 +39,10 @@ extern VcpuInfo *vcpu_info[MAX_CPUS];
 
 /* The CPU's vendor has VMCALL, not VMMCALL. */
 bool guest_is_intel(void);
-/* What the command line says of @key ("key=value"), or NULL; one at a time. */
+/*
+ * What the command line says of @key ("key=value"): the value, up to a blank or
+ * the end, or NULL.
+ */
 const char *guest_option(const char *key);
 bool guest_is(const char *key, const char *value);
 

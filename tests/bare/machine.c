@@ -30,7 +30,6 @@
 #define IOAPIC          0xfec00000
 #define IOAPIC_DATA     0x10
 #define IOAPIC_ENTRY    0x10
-#define ENTRY_LOW       0x2000
 #define ENTRY_LEVEL     0x8000
 #define ENTRY_MASKED    0x10000
 
@@ -90,11 +89,10 @@ static void ioapic_write(unsigned reg, uint32_t val)
     *(volatile uint32_t *)(uintptr_t)(IOAPIC + IOAPIC_DATA) = val;
 }
 
-void ioapic_route(unsigned gsi, bool active_low)
+void ioapic_route(unsigned gsi)
 {
     ioapic_write(IOAPIC_ENTRY + 2 * gsi + 1, 0);
-    ioapic_write(IOAPIC_ENTRY + 2 * gsi, ENTRY_LEVEL | VECTOR_LINE |
-                 (active_low ? ENTRY_LOW : 0));
+    ioapic_write(IOAPIC_ENTRY + 2 * gsi, ENTRY_LEVEL | VECTOR_LINE);
 }
 
 void ioapic_mask(unsigned gsi)

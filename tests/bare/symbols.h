@@ -20,7 +20,7 @@ extern struct Run *run_state;
 void run_in(struct Run *run);
 
 /* bare.lds */
-extern const struct Test tests_begin[], tests_end[];
+extern const struct Test *const tests_begin[], *const tests_end[];
 
 /* Called from there. */
 struct TrapFrame;

@@ -34,7 +34,7 @@ static long status_of_port_0(void *arg)
 }
 
 /* A structure that is read and written back. */
-TEST(crossing, "argument-crosses-pages")
+TEST_EARLY(crossing, "argument-crosses-pages")
 {
     uint8_t *va = two_pages(MAP_WRITABLE, MAP_WRITABLE);
 
@@ -48,7 +48,7 @@ TEST(crossing, "argument-crosses-pages")
 }
 
 /* A kilobyte that is only written; the page between stays as it was. */
-TEST(crossing_output, "output-crosses-pages")
+TEST_EARLY(crossing_output, "output-crosses-pages")
 {
     static uint8_t whole[sizeof(xen_capabilities_info_t)];
     uint8_t *va = two_pages(MAP_WRITABLE, MAP_WRITABLE) + PAGE_SIZE - 10;
@@ -74,7 +74,7 @@ TEST(crossing_output, "output-crosses-pages")
     }
 }
 
-TEST(half_there, "argument-ends-in-no-page")
+TEST_EARLY(half_there, "argument-ends-in-no-page")
 {
     uint8_t *va = two_pages(MAP_WRITABLE, MAP_NONE);
     struct evtchn_status *op = (void *)(va + PAGE_SIZE - sizeof(*op));
@@ -86,7 +86,7 @@ TEST(half_there, "argument-ends-in-no-page")
 }
 
 /* Input may come from there.  KVM_TRANSLATE does not tell KVM's QEMU. */
-TEST(read_only, "argument-in-read-only-page")
+TEST_EARLY(read_only, "argument-in-read-only-page")
 {
     uint8_t *va = two_pages(MAP_READ_ONLY, MAP_WRITABLE);
     struct evtchn_status *op = (void *)first;
@@ -102,7 +102,7 @@ TEST(read_only, "argument-in-read-only-page")
 }
 
 /* A device's registers are no memory: nothing is read or written there. */
-TEST(mmio, "argument-in-device")
+TEST_EARLY(mmio, "argument-in-device")
 {
     static const uint32_t places[] = { LAPIC_PAGE, IOAPIC_PAGE, NO_RAM };
 
@@ -115,7 +115,7 @@ TEST(mmio, "argument-in-device")
     }
 }
 
-TEST(elsewhere, "argument-beyond-addresses")
+TEST_EARLY(elsewhere, "argument-beyond-addresses")
 {
 #if IS_64BIT
     CHECK_EQ(EVTCHN_OP(EVTCHNOP_status, 0x7ffffffff000), -XEN_EFAULT);

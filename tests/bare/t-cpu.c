@@ -77,17 +77,17 @@ static void check_version(const struct Mode *mode, const char *snippet)
                      0), VERSION);
 }
 
-TEST(vmcall, "vmcall")
+TEST_EARLY(vmcall, "vmcall")
 {
     check_version(&native, snippet_vmcall);
 }
 
-TEST(vmmcall, "vmmcall")
+TEST_EARLY(vmmcall, "vmmcall")
 {
     check_version(&native, snippet_vmmcall);
 }
 
-TEST(page, "hypercall-page")
+TEST_EARLY(page, "hypercall-page")
 {
     CHECK_EQ(call_page(&native, __HYPERVISOR_xen_version, XENVER_version, 0),
              VERSION);
@@ -104,7 +104,7 @@ static void check_unknown(const struct Mode *mode)
     }
 }
 
-TEST(unknown, "unknown-hypercall")
+TEST_EARLY(unknown, "unknown-hypercall")
 {
     check_unknown(&native);
 }
@@ -138,7 +138,7 @@ static void check_preserved(const struct Mode *mode)
     CHECK_EQ(run.r10, before.r10);
 }
 
-TEST(preserved, "registers-preserved")
+TEST_EARLY(preserved, "registers-preserved")
 {
     check_preserved(&native);
 }
@@ -153,7 +153,7 @@ static void check_ring3(const struct Mode *mode)
              error_in(mode, XEN_EPERM));
 }
 
-TEST(ring3, "ring3-refused")
+TEST_EARLY(ring3, "ring3-refused")
 {
     check_ring3(&native_ring3);
 }
@@ -162,7 +162,7 @@ TEST(ring3, "ring3-refused")
  * KVM emulates the other vendor's instruction in ring 0 only, and may have
  * replaced it there by the CPU's own.
  */
-TEST(ring3_other, "ring3-other-instruction")
+TEST_EARLY(ring3_other, "ring3-other-instruction")
 {
     const char *other = guest_is_intel() ? snippet_vmmcall : snippet_vmcall;
     struct Run run = make_call(&native_ring3, __HYPERVISOR_xen_version,
@@ -179,39 +179,39 @@ TEST(ring3_other, "ring3-other-instruction")
 
 #if IS_64BIT
 
-TEST(compat_vmcall, "compat-vmcall")
+TEST_EARLY(compat_vmcall, "compat-vmcall")
 {
     check_version(&compat, snippet_vmcall);
 }
 
-TEST(compat_vmmcall, "compat-vmmcall")
+TEST_EARLY(compat_vmmcall, "compat-vmmcall")
 {
     check_version(&compat, snippet_vmmcall);
 }
 
-TEST(compat_page, "compat-hypercall-page")
+TEST_EARLY(compat_page, "compat-hypercall-page")
 {
     CHECK_EQ(call_page(&compat, __HYPERVISOR_xen_version, XENVER_version, 0),
              VERSION);
 }
 
-TEST(compat_unknown, "compat-unknown-hypercall")
+TEST_EARLY(compat_unknown, "compat-unknown-hypercall")
 {
     check_unknown(&compat);
 }
 
-TEST(compat_preserved, "compat-registers-preserved")
+TEST_EARLY(compat_preserved, "compat-registers-preserved")
 {
     check_preserved(&compat);
 }
 
-TEST(compat_r3, "compat-ring3-refused")
+TEST_EARLY(compat_r3, "compat-ring3-refused")
 {
     check_ring3(&compat_ring3);
 }
 
 /* Whatever 64-bit code left in the upper halves is not 32-bit code's. */
-TEST(compat_halves, "compat-upper-halves")
+TEST_EARLY(compat_halves, "compat-upper-halves")
 {
     static char extra[XEN_EXTRAVERSION_LEN];
     struct Run run = make_call(&compat, __HYPERVISOR_xen_version | GARBAGE,
@@ -225,7 +225,7 @@ TEST(compat_halves, "compat-upper-halves")
     CHECK_EQ(extra[XEN_EXTRAVERSION_LEN - 1], 0);
 }
 
-TEST(number, "number-is-32-bits")
+TEST_EARLY(number, "number-is-32-bits")
 {
     CHECK_EQ(call_by(&native, own_snippet(),
                      __HYPERVISOR_xen_version | GARBAGE, XENVER_version, 0),
@@ -233,7 +233,7 @@ TEST(number, "number-is-32-bits")
 }
 
 /* Structures have the caller's layout, not that of the shared pages. */
-TEST(compat_layout, "compat-argument-layout")
+TEST_EARLY(compat_layout, "compat-argument-layout")
 {
     struct {
         uint32_t domid_and_size, space, idx, gpfn;
@@ -255,7 +255,7 @@ TEST(compat_layout, "compat-argument-layout")
  * Xen takes the mode of the code that writes; KVM takes the kernel's, which has
  * 64 bits here also while a compatibility-mode segment is in use.
  */
-TEST(latch, "mode-latched-by-msr")
+TEST_EARLY(latch, "mode-latched-by-msr")
 {
     volatile uint32_t *wc_sec_32 = (volatile uint32_t *)shared_info + WC_SEC_32;
     struct Run run = {
@@ -298,7 +298,7 @@ static bool bios_is_writable(void)
     return changed;
 }
 
-TEST(msr, "msr-bad-page")
+TEST_EARLY(msr, "msr-bad-page")
 {
     uint32_t code = *(uint32_t *)hypercall_page;
 
@@ -321,7 +321,7 @@ TEST(msr, "msr-bad-page")
     check_version(&native, own_snippet());
 }
 
-TEST(msr_compat, "msr-other-page")
+TEST_EARLY(msr_compat, "msr-other-page")
 {
     static uint8_t other[PAGE_SIZE] PAGE_ALIGNED;
 
@@ -362,13 +362,13 @@ static void check_leaves(void *unused)
     CHECK(reg[2] & 1u << 31);           /* there is a hypervisor */
 }
 
-TEST(leaves, "cpuid-leaves")
+TEST_EARLY(leaves, "cpuid-leaves")
 {
     cpu_call_all(check_leaves, NULL);
 }
 
 /* The time leaf says how to make system time of the TSC. */
-TEST(time_leaf, "cpuid-time")
+TEST_EARLY(time_leaf, "cpuid-time")
 {
     volatile struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
     uint32_t reg[4];

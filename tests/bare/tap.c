@@ -3,13 +3,16 @@
  * What the tests say goes out at the debug console, a port that takes bytes
  */
 #include <stdarg.h>
+#include "events.h"
 #include "symbols.h"
 #include "tap.h"
 
 #define DEBUG_CONSOLE   0xe9
 
+#define MOST_REASONS    5       /* that a test tells */
+
 static struct {
-    volatile bool failed;
+    volatile unsigned failures;
     const char *skipped;
 } current;
 
@@ -125,7 +128,10 @@ void test_failed(const char *file, int line, const char *format, ...)
     unsigned long flags = lock_output();
     va_list args;
 
-    current.failed = true;
+    if (++current.failures > MOST_REASONS) {
+        unlock_output(flags);
+        return;
+    }
     put_string("# ");
     put_string(file);
     put(':');
@@ -140,7 +146,7 @@ void test_failed(const char *file, int line, const char *format, ...)
 
 bool test_has_failed(void)
 {
-    return current.failed;
+    return current.failures;
 }
 
 void test_skip(const char *why)
@@ -161,20 +167,20 @@ void tap_bail_out(const char *format, ...)
     power_off();
 }
 
-/* @name is one of the words of @list, which commas separate. */
+/* @name is one of the words of @list, which commas separate and a blank ends. */
 static bool is_listed(const char *name, const char *list)
 {
-    while (*list) {
+    while (*list && *list != ' ') {
         const char *n = name;
 
         while (*n && *n == *list) {
             n++;
             list++;
         }
-        if (!*n && (!*list || *list == ',')) {
+        if (!*n && (!*list || *list == ',' || *list == ' ')) {
             return true;
         }
-        while (*list && *list++ != ',') {
+        while (*list && *list != ' ' && *list++ != ',') {
             continue;
         }
     }
@@ -185,23 +191,29 @@ void tests_run(const char *only)
 {
     unsigned count = 0, number = 0;
 
-    for (const struct Test *t = tests_begin; t < tests_end; t++) {
-        count += !only || is_listed(t->name, only);
+    for (const struct Test *const *p = tests_begin; p < tests_end; p++) {
+        count += !only || is_listed((*p)->name, only);
     }
     say("TAP version 13");
     say("1..%u", count);
-    for (const struct Test *t = tests_begin; t < tests_end; t++) {
+    for (const struct Test *const *p = tests_begin; p < tests_end; p++) {
+        const struct Test *t = *p;
+
         if (only && !is_listed(t->name, only)) {
             continue;
         }
-        current.failed = false;
+        current.failures = 0;
         current.skipped = NULL;
+        if (!t->early) {
+            events_set_up();
+        }
         t->run();
+        events_close_all();
         number++;
-        if (current.skipped && !current.failed) {
+        if (current.skipped && !current.failures) {
             say("ok %u - %s # SKIP %s", number, t->name, current.skipped);
         } else {
-            say("%s %u - %s", current.failed ? "not ok" : "ok", number,
+            say("%s %u - %s", current.failures ? "not ok" : "ok", number,
                 t->name);
         }
     }

@@ -15,19 +15,26 @@
 struct Test {
     const char *name;
     void (*run)(void);
+    bool early;
 };
 
 /*
  * The name is also kept for the runner, which thus knows of tests that a guest
  * did not come to.
  */
-#define TEST(func, title)                                               \
+#define TEST_(func, title, is_early)                                    \
     static void func(void);                                             \
     static const char name_##func[]                                     \
         __attribute__((section(".names"), used, aligned(1))) = title;   \
-    static const struct Test test_##func                                \
-        __attribute__((section(".tests"), used)) = { name_##func, func }; \
+    static const struct Test test_##func =                              \
+        { name_##func, func, is_early };                                \
+    static const struct Test *const place_##func                        \
+        __attribute__((section(".tests"), used)) = &test_##func;        \
     static void func(void)
+
+#define TEST(func, title)       TEST_(func, title, false)
+/* One that finds the guest without upcalls and FIFO. */
+#define TEST_EARLY(func, title) TEST_(func, title, true)
 
 /* %d %u %x %s, with l and ll. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));

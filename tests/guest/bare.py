@@ -99,7 +99,7 @@ def outcomes(name, names, run):
     result = [report.Outcome(name, run.seconds, end, machine=run)]
     for test in names:
         result.append(told.get(test) or report.Outcome(
-            '%s.%s' % (name, test), 0, ['the guest did not come to its end']))
+            '%s.%s' % (name, test), 0, ['not reached']))
     return result
 
 
