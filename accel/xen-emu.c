@@ -19,6 +19,7 @@
 #include "hw/i386/pc.h"
 #include "hw/xen/xen.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/fast.h"
 #include "hw/xen/emu/hypercall.h"
 #include "system/kvm_xen.h"
 #include "system/qtest.h"
@@ -211,6 +212,27 @@ static void set_abi(Object *obj, const char *value, Error **errp)
     error_append_hint(errp, "Valid are auto, 2level and fifo.\n");
 }
 
+/* Booleans of XenEmuConfig. */
+static bool get_bql_check(Object *obj, Error **errp)
+{
+    return xen_emu_accel_config(obj)->bql_check;
+}
+
+static void set_bql_check(Object *obj, bool value, Error **errp)
+{
+    config_for_writing(obj)->bql_check = value;
+}
+
+static bool get_upcall_vector(Object *obj, Error **errp)
+{
+    return xen_emu_accel_config(obj)->upcall_vector;
+}
+
+static void set_upcall_vector(Object *obj, bool value, Error **errp)
+{
+    config_for_writing(obj)->upcall_vector = value;
+}
+
 static void get_kvm_caps(Object *obj, Visitor *v, const char *name,
                          void *opaque, Error **errp)
 {
@@ -250,6 +272,15 @@ void xen_emu_add_accel_properties(ObjectClass *oc)
     object_class_property_set_description(oc, "xen-evtchn-abi",
         "Event channel ABI that the guest may use: auto, 2level or fifo");
 
+    object_class_property_add_bool(oc, "x-xen-bql-check", get_bql_check,
+                                   set_bql_check);
+    object_class_property_set_description(oc, "x-xen-bql-check",
+        "End QEMU where an event's path takes the big lock (for tests)");
+    object_class_property_add_bool(oc, "x-xen-upcall-vector", get_upcall_vector,
+                                   set_upcall_vector);
+    object_class_property_set_description(oc, "x-xen-upcall-vector",
+        "Offer upcall vectors of vCPUs also where they are slow (for tests)");
+
     if (g_str_equal(object_class_get_name(oc), ACCEL_CLASS_NAME("kvm"))) {
         object_class_property_add(oc, "x-kvm-xen-caps", "uint32",
                                   get_kvm_caps, set_kvm_caps, NULL, NULL);
@@ -287,6 +318,9 @@ bool xen_emu_init(Object *accel, XenAccelOps *ops, Error **errp)
     e820_add_entry(XEN_SPECIAL_AREA_ADDR, XEN_SPECIAL_AREA_SIZE,
                    E820_RESERVED);
     xen_hypercall_init();
+    if (config->bql_check) {
+        xen_fast_check();
+    }
     return true;
 }
 

@@ -3,31 +3,38 @@
  * Xen emulation on TCG
  *
  * Everything is QEMU's own code here; what remains is to read guest virtual
- * memory and to interrupt a vCPU.  TCG's interrupt requests are guarded by the
- * BQL, which senders of events do not take.  So a sender notes what is due in
- * an atomic word of the vCPU and has somebody with the BQL act on it: the
- * vCPU itself, as queued work, when it is running; the main loop otherwise.
+ * memory and to interrupt a vCPU without the BQL: accel-tcg.h has the plan.
+ *
+ * TCG has no place for a vCPU that waits without the BQL, but calls all that is
+ * concerned through pointers.  So those of the kick, the idle test and the halt
+ * are led past us when the first vCPU appears.
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
+#include "accel/tcg/cpu-ops.h"
 #include "exec/exec-all.h"
 #include "hw/core/cpu.h"
-#include "hw/i386/apic-msidef.h"
-#include "hw/i386/apic_internal.h"
-#include "hw/pci/msi.h"
+#include "hw/core/sysemu-cpu-ops.h"
+#include "hw/xen/emu/accel-tcg.h"
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/time.h"
+#include "hw/xen/emu/timer.h"
 #include "hw/xen/emu/upcall.h"
-#include "hw/xen/emu/accel-tcg.h"
+#include "hw/xen/emu/vcpu.h"
+#include "qemu/accel.h"
+#include "system/accel-ops.h"
+#include "system/tcg.h"
 #include "cpu.h"
 
-/* What a vCPU is due; bits 7:0: a LAPIC vector, or 0. */
-#define DUE_CALLBACK    0x100
-#define DUE_WAKE        0x200   /* from SCHEDOP_poll */
+typedef struct XenTcgVcpu {
+    QemuEvent kicked;
+    QEMUTimer *sleep_timer;     /* of SCHEDOP_poll */
+} XenTcgVcpu;
 
-static uint32_t due[XEN_EVTCHN_MAX_VCPUS];
+static XenTcgVcpu vcpus[XEN_EVTCHN_MAX_VCPUS];
+
+/* Where vCPUs share a thread: ends its wait for work. */
 static QEMUBH *due_bh;
-static QEMUTimer *sleep_timers[XEN_EVTCHN_MAX_VCPUS];
 
 static int tcg_xen_translate(CPUState *cs, uint64_t gva, bool write,
                              uint64_t *gpa, uint64_t *len)
@@ -55,134 +62,188 @@ static int tcg_xen_translate(CPUState *cs, uint64_t gva, bool write,
     return 0;
 }
 
-/* BQL. */
-static void end_sleep(CPUState *cs)
-{
-    CPUX86State *env = cpu_env(cs);
+/* ------------------------------------------------------- telling a vCPU -- */
 
-    if (env->xen_asleep) {
-        env->xen_asleep = false;
-        if (cs->halted) {
-            cs->halted = 0;
-            xen_runstate_halted(cs, false);
-            qemu_cpu_kick(cs);
-        }
-    }
+bool xen_emu_tcg_vcpus_wait(void)
+{
+    return qemu_tcg_mttcg_enabled();
 }
 
-/* BQL. */
-static void interrupt_due(CPUState *cs)
-{
-    uint32_t what = qatomic_xchg(&due[cs->cpu_index], 0);
-
-    if (what & 0xff) {
-        MSIMessage msg = {
-            .address = APIC_DEFAULT_ADDRESS |
-                       X86_CPU(cs)->apic_id << MSI_ADDR_DEST_ID_SHIFT,
-            .data = (what & 0xff) | 1 << MSI_DATA_LEVEL_SHIFT,
-        };
-
-        apic_get_class(NULL)->send_msi(&msg);
-    }
-    if (what & DUE_CALLBACK) {
-        cpu_interrupt(cs, CPU_INTERRUPT_XEN_UPCALL);
-    }
-    /* Also an upcall that cannot be taken yet ends SCHEDOP_block. */
-    end_sleep(cs);
-}
-
-static void interrupt_due_work(CPUState *cs, run_on_cpu_data data)
-{
-    interrupt_due(cs);
-}
-
-static void interrupt_due_bh(void *opaque)
+/* BQL.  The thread of all vCPUs asks each of them whether it has work. */
+static void wake_shared_thread(void *opaque)
 {
     CPUState *cs;
 
     CPU_FOREACH(cs) {
-        if (qatomic_read(&due[cs->cpu_index])) {
-            interrupt_due(cs);
+        if (qatomic_read(&cpu_env(cs)->xen_due)) {
+            xen_tcg_tell_lapic(cs);
+            qemu_cpu_kick(cs);
         }
     }
 }
 
 static void make_due(CPUState *cs, uint32_t what)
 {
-    uint32_t before = qatomic_fetch_or(&due[cs->cpu_index], what);
+    qatomic_or(&cpu_env(cs)->xen_due, what);
 
-    if (bql_locked()) {
-        interrupt_due(cs);
-        return;
-    }
-    if (before) {
-        return;     /* somebody is on the way */
-    }
     if (qemu_cpu_is_self(cs)) {
-        /* It is running, so it will leave for its work, with the BQL. */
-        async_run_on_cpu(cs, interrupt_due_work, RUN_ON_CPU_NULL);
+        qatomic_set(&cs->neg.icount_decr.u16.high, -1);
+    } else if (xen_emu_tcg_vcpus_wait()) {
+        qatomic_set(&cs->neg.icount_decr.u16.high, -1);
+        qemu_event_set(&vcpus[cs->cpu_index].kicked);
+    } else if (bql_locked()) {
+        wake_shared_thread(NULL);
     } else {
-        /*
-         * It may be about to go idle: only a waker with the BQL cannot be
-         * missed.
-         */
         qemu_bh_schedule(due_bh);
     }
 }
 
+/* An upcall that cannot be taken yet ends SCHEDOP_block all the same. */
 static void tcg_xen_raise_vector(CPUState *cs, uint8_t vector)
 {
-    make_due(cs, vector);
+    make_due(cs, XEN_TCG_DUE_VECTOR | XEN_TCG_DUE_WAKE);
 }
 
 static void tcg_xen_raise_callback(CPUState *cs)
 {
-    make_due(cs, DUE_CALLBACK);
+    make_due(cs, XEN_TCG_DUE_CALLBACK | XEN_TCG_DUE_WAKE);
 }
 
 static void tcg_xen_wake(CPUState *cs)
 {
-    make_due(cs, DUE_WAKE);
-}
-
-static void sleep_timer_expired(void *opaque)
-{
-    end_sleep(opaque);
-}
-
-/* Halts when the hypercall is over: see halt_for_events(). */
-static void tcg_xen_halt(CPUState *cs, int64_t timeout_ns)
-{
-    QEMUTimer **timer = &sleep_timers[cs->cpu_index];
-
-    cpu_env(cs)->xen_asleep = true;
-    if (!*timer) {
-        *timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, sleep_timer_expired, cs);
-    }
-    if (timeout_ns < 0) {
-        timer_del(*timer);
-    } else {
-        int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
-
-        timer_mod(*timer, timeout_ns > INT64_MAX - now ? INT64_MAX :
-                          now + timeout_ns);
-    }
+    make_due(cs, XEN_TCG_DUE_WAKE);
 }
 
 int xen_emu_tcg_upcall_vector(CPUState *cs)
 {
     uint8_t vector = xen_upcall_callback_vector();
 
-    if (!vector || X86_CPU(cs)->env.xen_vcpu_callback_vector ||
+    if (!vector ||
+        qatomic_read(&X86_CPU(cs)->env.xen_vcpu_callback_vector) ||
         !xen_evtchn_upcall_pending(xen_emu->evtchn, cs->cpu_index)) {
         return -1;
     }
     return vector;
 }
 
+/* ----------------------------------------------------- a vCPU that waits -- */
+
+void xen_emu_tcg_wait_begin(CPUState *cs)
+{
+    qemu_event_reset(&vcpus[cs->cpu_index].kicked);
+}
+
+void xen_emu_tcg_wait(CPUState *cs)
+{
+    qemu_event_wait(&vcpus[cs->cpu_index].kicked);
+}
+
+/* Its vCPU may have been unplugged. */
+static void sleep_timer_expired(void *opaque)
+{
+    XenTcgVcpu *tv = opaque;
+    XenVcpu *v = xen_vcpu_get(tv - vcpus);
+
+    if (v) {
+        make_due(v->cs, XEN_TCG_DUE_WAKE);
+    }
+}
+
+/* Halts when the hypercall is over: see xen_tcg_sleep(). */
+static void tcg_xen_halt(CPUState *cs, int64_t timeout_ns)
+{
+    QEMUTimer *timer = vcpus[cs->cpu_index].sleep_timer;
+
+    cpu_env(cs)->xen_asleep = true;
+    if (timeout_ns < 0) {
+        timer_del(timer);
+    } else {
+        int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+
+        timer_mod(timer, timeout_ns > INT64_MAX - now ? INT64_MAX :
+                         now + timeout_ns);
+    }
+}
+
+/* -------------------------------------------- in the place of TCG's own -- */
+
+static void (*tcg_kick)(CPUState *cs);
+static bool (*cpu_has_work_itself)(CPUState *cs);
+static bool (*cpu_exec_halt_itself)(CPUState *cs);
+
+static void kick(CPUState *cs)
+{
+    tcg_kick(cs);
+    /* One without a number is being made, and has no thread yet. */
+    if (cs->cpu_index >= 0) {
+        qemu_event_set(&vcpus[cs->cpu_index].kicked);
+    }
+}
+
+/* A halted vCPU waits in exec_halt(), not where only the BQL ends a wait. */
+static bool thread_is_idle(CPUState *cs)
+{
+    return false;
+}
+
+static bool has_work(CPUState *cs)
+{
+    return xen_tcg_has_work(cs, cpu_has_work_itself);
+}
+
+static bool exec_halt(CPUState *cs)
+{
+    return xen_tcg_exec_halt(cs, cpu_exec_halt_itself);
+}
+
+static void lead_tcg_past_us(void)
+{
+    AccelOpsClass *ops =
+        ACCEL_OPS_CLASS(object_class_by_name(ACCEL_OPS_NAME("tcg")));
+
+    for (size_t i = 0; i < ARRAY_SIZE(vcpus); i++) {
+        qemu_event_init(&vcpus[i].kicked, false);
+    }
+    tcg_kick = ops->kick_vcpu_thread;
+    if (xen_emu_tcg_vcpus_wait()) {
+        ops->kick_vcpu_thread = kick;
+        ops->cpu_thread_is_idle = thread_is_idle;
+    } else {
+        due_bh = qemu_bh_new(wake_shared_thread, NULL);
+    }
+}
+
+/* BQL; its thread does not run yet.  Each model of CPU is a class. */
+static void tcg_xen_vcpu_new(CPUState *cs)
+{
+    static TCGCPUOps tcg_cpu_ops;
+    static SysemuCPUOps sysemu_ops;
+    XenTcgVcpu *v = &vcpus[cs->cpu_index];
+    CPUClass *cc = cs->cc;
+
+    if (!tcg_kick) {
+        lead_tcg_past_us();
+        tcg_cpu_ops = *cc->tcg_ops;
+        cpu_exec_halt_itself = tcg_cpu_ops.cpu_exec_halt;
+        tcg_cpu_ops.cpu_exec_halt = exec_halt;
+        sysemu_ops = *cc->sysemu_ops;
+        cpu_has_work_itself = sysemu_ops.has_work;
+        sysemu_ops.has_work = has_work;
+    }
+    cc->tcg_ops = &tcg_cpu_ops;
+    cc->sysemu_ops = &sysemu_ops;
+
+    /* A vCPU that is plugged again finds it. */
+    if (!v->sleep_timer) {
+        v->sleep_timer = xen_timer_new(sleep_timer_expired, v);
+    }
+}
+
 static XenAccelOps tcg_ops = {
     .name = "tcg",
     .caps = 1u << XEN_ACCEL_CAP_HCALL,
+    .lapic_is_slow = true,
+    .vcpu_new = tcg_xen_vcpu_new,
     .translate = tcg_xen_translate,
     .system_time = xen_emu_virtual_time,
     .raise_vector = tcg_xen_raise_vector,
@@ -193,6 +254,5 @@ static XenAccelOps tcg_ops = {
 
 XenAccelOps *xen_emu_tcg_ops(void)
 {
-    due_bh = qemu_bh_new(interrupt_due_bh, NULL);
     return &tcg_ops;
 }

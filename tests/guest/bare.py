@@ -69,7 +69,9 @@ def arguments(row, names, accel, kernel):
     parameters = 'accel=%s abi=%s' % (accel, row.abi)
     if names != test_names(row):
         parameters += ' tests=' + ','.join(names)
-    return ['-accel', '%s,xen-version=4.17,xen-evtchn-abi=%s'
+    # TCG has vCPUs' own upcall vectors too, and they are to be tested there.
+    return ['-accel', '%s,xen-version=4.17,xen-evtchn-abi=%s,'
+            'x-xen-upcall-vector=on,x-xen-bql-check=on'
             % (accel, row.abi), '-machine', 'pc', '-m', str(MEMORY),
             '-smp', str(CPUS), *guestvm.BASE,
             '-device', 'isa-debugcon,iobase=0xe9,chardev=serial',

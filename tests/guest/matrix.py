@@ -65,6 +65,17 @@ MATRIX = [
     # Xen before 4.17 has no upcall vector of a vCPU's own: one for all.
     row('debian12-2cpu-vector', 'debian12', 2, accel='xen-version=0x4000a',
         expect={'xen': '4.10'}),
+    # The other way round on TCG, where it is not offered by itself.
+    row('debian13-2cpu-own-vector', 'debian13', 2,
+        accel='xen-version=4.17,x-xen-upcall-vector=on'),
+    # All vCPUs in one thread, which the main loop has to wake.
+    row('debian13-2cpu-single', 'debian13', 2,
+        accel='xen-version=4.17,thread=single'),
+    row('debian13-2cpu-single-own-vector', 'debian13', 2,
+        accel='xen-version=4.17,thread=single,x-xen-upcall-vector=on'),
+    # Its clock counts instructions, so it says nothing about the length of sleeps.
+    row('debian13-1cpu-icount', 'debian13', 1, extra=('-icount', 'shift=2'),
+        steps=tuple(s for s in ALL_STEPS if s != 'sleep')),
     row('debian12-1cpu-intx', 'debian12', 1, steps=NO_VECTOR_STEPS,
         expect={'clockevent': 'lapic', 'clocksource': None},
         append=('xen_no_vector_callback',)),
@@ -99,7 +110,8 @@ def run_in(folder, name, row, options, server):
     url = server.offer(stimulus.nonce, stimulus.fetched)
     machine = guestvm.guest_vm(
         options.qemu, folder, images.guest(row.guest, row.program),
-        ['%s,%s' % (options.accel, row.accel)], row.cpus, stimulus,
+        ['%s,%s,x-xen-bql-check=on' % (options.accel, row.accel)],
+        row.cpus, stimulus,
         guestvm.init_parameters(stimulus, url, row.steps, SLEEPS)
         + list(row.append), machine=row.machine, extra=row.extra)
     machine.run(time_limit(row.cpus))

@@ -53,11 +53,13 @@ TABLE = (
     Row('kvm-debian12-2cpu', 'debian12', 2, COMMON_ACCEL, True,
         {'xen': '4.17', 'abi': '2level'}),
     # What users type: QEMU chooses the irqchip and the ABI.
-    Row('kvm-debian13-4cpu-plain', 'debian13', 4, 'kvm,xen-version=4.17',
-        False, {'xen': '4.17', 'abi': '2level'}),
+    Row('kvm-debian13-4cpu-plain', 'debian13', 4,
+        'kvm,xen-version=4.17,x-xen-bql-check=on', False,
+        {'xen': '4.17', 'abi': '2level'}),
     # The kernel knows 2-level events only: QEMU has to deliver all of these.
     Row('kvm-debian13-2cpu-fifo', 'debian13', 2,
-        'kvm,xen-version=4.17,xen-evtchn-abi=fifo', False,
+        'kvm,xen-version=4.17,xen-evtchn-abi=fifo,x-xen-bql-check=on',
+        False,
         {'xen': '4.17', 'abi': 'fifo'}),
 )
 

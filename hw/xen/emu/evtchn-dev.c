@@ -9,6 +9,7 @@
 #include "hw/xen/xen.h"
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/evtchn-dev.h"
+#include "hw/xen/emu/fast.h"
 #include "hw/xen/emu/guest-page.h"
 #include "hw/xen/emu/upcall.h"
 #include "hw/xen/emu/vcpu.h"
@@ -234,7 +235,9 @@ int xen_evtchn_bind_interdomain_op(struct evtchn_bind_interdomain *interdomain)
 
 static void raise_upcall(void *opaque, unsigned vcpu)
 {
+    xen_fast_begin();
     xen_upcall_raise(vcpu);
+    xen_fast_end();
 }
 
 static void wake_poller(void *opaque, unsigned vcpu)
@@ -242,7 +245,9 @@ static void wake_poller(void *opaque, unsigned vcpu)
     XenVcpu *v = xen_vcpu_get(vcpu);
 
     if (v && xen_emu->accel->wake) {
+        xen_fast_begin();
         xen_emu->accel->wake(v->cs);
+        xen_fast_end();
     }
 }
 

@@ -9,6 +9,7 @@
 #include "qapi/qapi-commands-xen-emu-target.h"
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/evtchn-dev.h"
+#include "hw/xen/emu/fast.h"
 #include "hw/xen/emu/upcall.h"
 #include "hw/xen/emu/vcpu.h"
 
@@ -140,6 +141,8 @@ XenEmulationInfo *qmp_query_xen(Error **errp)
     info->kernel_delivery = xen_evtchn_dev_in_kernel();
     info->callback = xen_upcall_param();
     info->ports = count_ports();
+    info->has_bql_checked = xen_emu->config.bql_check;
+    info->bql_checked = xen_fast_checked();
 
     tail = &info->vcpus;
     CPU_FOREACH(cs) {

@@ -23,6 +23,7 @@
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/vcpu.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/fast.h"
 #include "hw/xen/emu/timer.h"
 #include "hw/xen/emu/vcpu.h"
 #include "timer-calc.h"
@@ -115,6 +116,7 @@ static void deliver(XenVcpuTimer *t)
     t->delivering++;
     qemu_mutex_unlock(&t->lock);
 
+    xen_fast_begin();
     v = xen_vcpu_get(t->vcpu);
     if (v && v->runstate) {
         /* The guest's tick handler accounts for what was stolen from it. */
@@ -122,6 +124,7 @@ static void deliver(XenVcpuTimer *t)
     }
     slow = xen_evtchn_raise_virq_fast(xen_emu->evtchn, t->vcpu,
                                       VIRQ_TIMER) == -EWOULDBLOCK;
+    xen_fast_end();
     if (slow) {
         xen_evtchn_raise_virq(xen_emu->evtchn, t->vcpu, VIRQ_TIMER);
     }
@@ -358,19 +361,23 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
     }
 }
 
+QEMUTimer *xen_timer_new(QEMUTimerCB *expired, void *opaque)
+{
+    choose_expiry_context();
+    return aio_timer_new(expiry_context, QEMU_CLOCK_VIRTUAL, SCALE_NS, expired,
+                         opaque);
+}
+
 XenVcpuTimer *xen_vcpu_timer_new(CPUState *cs)
 {
     XenVcpuTimer *t = g_new0(XenVcpuTimer, 1);
 
-    choose_expiry_context();
     t->vcpu = cs->cpu_index;
     t->vm_running = runstate_is_running();
     qemu_mutex_init(&t->lock);
     qemu_cond_init(&t->delivered);
-    t->singleshot = aio_timer_new(expiry_context, QEMU_CLOCK_VIRTUAL, SCALE_NS,
-                                  singleshot_expired, t);
-    t->periodic = aio_timer_new(expiry_context, QEMU_CLOCK_VIRTUAL, SCALE_NS,
-                                periodic_expired, t);
+    t->singleshot = xen_timer_new(singleshot_expired, t);
+    t->periodic = xen_timer_new(periodic_expired, t);
     /* After kvmclock's own handler has set what system_time() shows. */
     t->vm_change = qemu_add_vm_change_state_handler_prio(vm_state_changed, t,
                                                          INT_MAX);

@@ -273,6 +273,9 @@ void xen_vcpu_realize(CPUState *cs)
 
     clear_registered(&X86_CPU(cs)->env);
     v->cs = cs;
+    if (xen_emu->accel->vcpu_new) {
+        xen_emu->accel->vcpu_new(cs);
+    }
     v->timer = xen_vcpu_timer_new(cs);
     v->runstate = xen_runstate_new(cs->cpu_index);
     v->time_page.gpa = XEN_GPA_NONE;

@@ -48,8 +48,13 @@ bool xen_tcg_hypercall_page(CPUX86State *env, uint64_t val);
  */
 void xen_tcg_halted(CPUState *cs, bool halted);
 
-/* x86_cpu_exec_interrupt() for CPU_INTERRUPT_XEN_UPCALL.  BQL. */
-void xen_tcg_take_upcall(CPUX86State *env);
+/* A hypercall is over.  The vCPU's thread, no BQL. */
+void xen_tcg_look_at_exit(CPUState *cs);
+/*
+ * It was SCHEDOP_poll or SCHEDOP_block: halts, unless what it waits for has
+ * come.  Returns only then.
+ */
+void xen_tcg_sleep(CPUState *cs);
 
 #endif
 

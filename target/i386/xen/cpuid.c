@@ -68,7 +68,8 @@ static void hvm_leaf(CPUState *cs, uint32_t regs[4])
         regs[EAX] |= XEN_HVM_CPUID_DOMID_PRESENT;
         regs[ECX] = xen_domid;
     }
-    if (version >= XEN_EMU_VERSION(4, 17)) {
+    if (version >= XEN_EMU_VERSION(4, 17) &&
+        (!xen_emu->accel->lapic_is_slow || xen_emu->config.upcall_vector)) {
         regs[EAX] |= XEN_HVM_CPUID_UPCALL_VECTOR;
     }
 }

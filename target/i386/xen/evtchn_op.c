@@ -8,6 +8,7 @@
 #include "qemu/osdep.h"
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/evtchn-dev.h"
+#include "hw/xen/emu/fast.h"
 #include "hw/xen/emu/pirq.h"
 #include "internal.h"
 
@@ -68,15 +69,21 @@ static const struct {
 
 static int send_event(uint32_t port)
 {
-    int ret = xen_evtchn_send_fast(xen_emu->evtchn, port);
+    int ret;
 
+    xen_fast_begin();
+    ret = xen_evtchn_send_fast(xen_emu->evtchn, port);
+    xen_fast_end();
     return ret == -EWOULDBLOCK ? xen_evtchn_send(xen_emu->evtchn, port) : ret;
 }
 
 static int unmask_port(uint32_t port)
 {
-    int ret = xen_evtchn_unmask_fast(xen_emu->evtchn, port);
+    int ret;
 
+    xen_fast_begin();
+    ret = xen_evtchn_unmask_fast(xen_emu->evtchn, port);
+    xen_fast_end();
     return ret == -EWOULDBLOCK ? xen_evtchn_unmask(xen_emu->evtchn, port) : ret;
 }
 

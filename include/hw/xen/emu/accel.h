@@ -37,6 +37,14 @@ typedef struct XenAccelOps {
     const char *name;           /* "kvm", "tcg", "qtest" */
     uint32_t caps;              /* 1 << XEN_ACCEL_CAP_*, in use */
     uint32_t caps_missing;      /* those that this kernel does not have */
+    /*
+     * A vCPU takes the BQL to be interrupted through its LAPIC and to end that:
+     * guests are not told that a vCPU can have an upcall vector of its own.
+     */
+    bool lapic_is_slow;
+
+    /* Optional: @cs is being realized; its thread does not run yet. BQL. */
+    void (*vcpu_new)(CPUState *cs);
 
     /*
      * Guest virtual to guest physical in the address space that @cs is in

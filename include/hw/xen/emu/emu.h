@@ -28,6 +28,8 @@ typedef struct XenEmuConfig {
     uint16_t evtchn_max_pirq;   /* 256 */
     XenEmuAbi evtchn_abi;
     uint32_t kvm_caps_mask;     /* x-kvm-xen-caps: bits that may be used */
+    bool bql_check;             /* x-xen-bql-check: see fast.h */
+    bool upcall_vector;         /* x-xen-upcall-vector: see cpuid.c */
 } XenEmuConfig;
 
 typedef struct XenEmu {

@@ -36,6 +36,13 @@
 #define HW_XEN_EMU_TIMER_H
 
 #include "hw/core/cpu.h"
+#include "qemu/timer.h"
+
+/*
+ * A timer on QEMU_CLOCK_VIRTUAL, in ns, unarmed, that expires where vCPUs' timers
+ * do: not under the BQL.  Free it with timer_free().  BQL.
+ */
+QEMUTimer *xen_timer_new(QEMUTimerCB *expired, void *opaque);
 
 typedef struct XenVcpuTimer XenVcpuTimer;
 
