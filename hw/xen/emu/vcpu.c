@@ -499,8 +499,13 @@ static void post_load_when_running(void *opaque, bool running, RunState state)
     CPU_FOREACH(cs) {
         XenVcpu *v = xen_vcpu_get(cs->cpu_index);
 
-        if (v) {
-            xen_vcpu_post_load(v);
+        if (!v) {
+            continue;
+        }
+        xen_vcpu_post_load(v);
+        if (xen_evtchn_upcall_pending(xen_emu->evtchn, cs->cpu_index)) {
+            /* Told before it was saved, it may not have come to look. */
+            xen_upcall_raise(cs->cpu_index);
         }
     }
 }

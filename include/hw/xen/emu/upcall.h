@@ -9,6 +9,25 @@
  *
  * Raising is for any thread, without the BQL; the level types move to the main
  * loop, which has it.
+ *
+ * When a vCPU must be told
+ * ------------------------
+ * Only when there is news: its evtchn_upcall_pending went from 0 to 1, or
+ * nobody knows whether it was told.  That is so when
+ *
+ *   an event became deliverable: a port that is open, not masked and not yet
+ *       pending was raised, by a send, a timer, a device;
+ *   the guest unmasked a port that was pending;
+ *   the guest said something new about where or how to be told while an event
+ *       was pending: it registered vcpu_info or a control block elsewhere, set
+ *       another callback or vector; or a page that was missing came back;
+ *   state was loaded with an upcall pending.
+ *
+ * and not when the port was masked, pending already, closed or a back end's;
+ * when the vCPU has been told and has not come to look (FIFO: the queue was
+ * ready already); when what was unmasked was not pending; when a setting was
+ * repeated.  XenEvtchnStats counts both, upcalls and upcalls_saved, and
+ * tests/qtest/xen-told-test.c has each case and its opposite.
  */
 #ifndef HW_XEN_EMU_UPCALL_H
 #define HW_XEN_EMU_UPCALL_H
