@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The accelerators' xen-* properties: what is taken, and what users are told
+ *
+ * A refusal names the property and its value, says what is valid, and ends QEMU
+ * with status 1.
+ */
+#include "qemu/osdep.h"
+#include "qobject/qdict.h"
+#include "libxen.h"
+
+#define VERSIONS    "3.0 to 3.4 and 4.0 to 4.21"
+
+/* Accelerators that take Xen on any machine. */
+static const char *const accels[] = { "qtest", "tcg" };
+
+typedef struct Refusal {
+    const char *property, *value, *valid;
+} Refusal;
+
+static const Refusal refusals[] = {
+    { "xen-version", "4.22", VERSIONS },
+    { "xen-version", "3.5", VERSIONS },
+    { "xen-version", "2.0", VERSIONS },
+    { "xen-version", "5.0", VERSIONS },
+    { "xen-version", "4.", VERSIONS },
+    { "xen-version", ".17", VERSIONS },
+    { "xen-version", "4.17.1", VERSIONS },
+    { "xen-version", "4.-1", VERSIONS },
+    { "xen-version", "4.17x", VERSIONS },
+    { "xen-version", "4.4294967313", VERSIONS },
+    { "xen-version", "0x40016", VERSIONS },
+    { "xen-version", "0x5", VERSIONS },
+    { "xen-version", "0x100040011", VERSIONS },
+    { "xen-version", "-1", VERSIONS },
+    { "xen-version", "new", VERSIONS },
+    { "xen-version", "", VERSIONS },
+    { "xen-gnttab-max-frames", "0", "1 to 4096" },
+    { "xen-gnttab-max-frames", "4097", "1 to 4096" },
+    { "xen-gnttab-max-frames", "65537", "1 to 4096" },
+    { "xen-evtchn-max-pirq", "23", "24 to 65535" },
+    { "xen-evtchn-max-pirq", "65536", "24 to 65535" },
+    { "xen-evtchn-abi", "3level", "auto, 2level and fifo" },
+    { "xen-evtchn-abi", "", "auto, 2level and fifo" },
+};
+
+/* Runs QEMU, which must end by itself or at "quit"; its words, to be freed. */
+static char *run_qemu(const char *options, int *status)
+{
+    const char *qemu = getenv("QTEST_QEMU_BINARY");
+    g_autofree char *line = g_strdup_printf(
+        "echo quit | %s -nodefaults -display none -S -monitor stdio %s 2>&1",
+        qemu, options);
+    char *argv[] = { (char *)"/bin/sh", (char *)"-c", line, NULL };
+    g_autoptr(GError) err = NULL;
+    char *words;
+
+    g_spawn_sync(NULL, argv, NULL, 0, NULL, NULL, &words, NULL, status, &err);
+    g_assert_no_error(err);
+    return words;
+}
+
+static void expect_part(const char *words, const char *part)
+{
+    if (!strstr(words, part)) {
+        g_error("\"%s\" is not in \"%s\"", part, words);
+    }
+}
+
+static void expect_refusal(const char *options, const char *property,
+                           const char *value, const char *valid)
+{
+    int status;
+    g_autofree char *words = run_qemu(options, &status);
+
+    expect_part(words, property);
+    expect_part(words, value);
+    expect_part(words, valid);
+    g_assert_true(WIFEXITED(status));
+    g_assert_cmpint(WEXITSTATUS(status), ==, 1);
+}
+
+static void test_refusals(const void *opaque)
+{
+    const char *accel = opaque;
+
+    for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+        const Refusal *r = &refusals[i];
+        g_autofree char *options = g_strdup_printf("-accel %s,%s=%s", accel,
+                                                   r->property, r->value);
+        g_autofree char *value = g_strdup_printf("'%s'", r->value);
+
+        expect_refusal(options, r->property, value, r->valid);
+    }
+}
+
+/* Not numbers: QEMU's own words say so, and name the property. */
+static void test_no_numbers(const void *opaque)
+{
+    static const char *const properties[] = {
+        "xen-gnttab-max-frames", "xen-evtchn-max-pirq",
+    };
+    static const char *const values[] = { "-1", "many", "1.5", "" };
+    const char *accel = opaque;
+
+    for (size_t i = 0; i < ARRAY_SIZE(properties); i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(values); j++) {
+            g_autofree char *options = g_strdup_printf(
+                "-accel %s,%s=%s", accel, properties[i], values[j]);
+
+            expect_refusal(options, properties[i], "", "");
+        }
+    }
+}
+
+/* What the machine would have to be. */
+static void test_machines(const void *opaque)
+{
+    static const struct {
+        const char *options, *value, *valid;
+    } cases[] = {
+        { "-machine q35 -smp 1,maxcpus=513", "513 vCPUs", "1 to 512" },
+        { "-machine microvm", "'microvm'", "pc and q35" },
+        { "-machine none", "'none'", "pc and q35" },
+    };
+    const char *accel = opaque;
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        g_autofree char *options = g_strdup_printf(
+            "-accel %s,xen-version=4.17 %s", accel, cases[i].options);
+
+        expect_refusal(options, "xen-version", cases[i].value,
+                       cases[i].valid);
+    }
+}
+
+static void expect_version(const char *accel, const char *value,
+                           const char *shown)
+{
+    QTestState *qts = qtest_initf("-accel %s,xen-version=%s -S -nodefaults",
+                                  accel, value);
+    QDict *info = qtest_qmp_assert_success_ref(qts,
+        "{ 'execute': 'query-xen' }");
+
+    g_assert_cmpstr(qdict_get_str(info, "version"), ==, shown);
+    g_assert_cmpstr(qdict_get_str(info, "accelerator"), ==, accel);
+    qobject_unref(info);
+    qtest_quit(qts);
+}
+
+/* A release by its name and as XENVER_version has it; both ends of the range */
+static void test_versions(const void *opaque)
+{
+    static const struct {
+        const char *value, *shown;
+    } versions[] = {
+        { "4.17", "4.17" }, { "0x40011", "4.17" }, { "262161", "4.17" },
+        { "3.0", "3.0" }, { "0x30004", "3.4" }, { "4.0", "4.0" },
+        { "4.21", "4.21" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+        expect_version(opaque, versions[i].value, versions[i].shown);
+    }
+}
+
+/* What the guest hears of it. */
+static void test_guest_sees_version(void)
+{
+    XenVm *vm = xen_vm_start_bare(1, true, "-accel qtest,xen-version=0x40005",
+                                  "-nodefaults");
+
+    g_assert_cmpint(XEN_CALL(vm, 0, __HYPERVISOR_xen_version, 0), ==, 0x40005);
+    g_assert_cmphex(xen_command(vm, "xen_cpuid 0 0x40000001 0 0"), ==,
+                    0x40005);
+    xen_vm_stop(vm);
+}
+
+/* Both ends of the numbers' ranges, and no Xen by version 0. */
+static void test_accepted(const void *opaque)
+{
+    static const char *const options[] = {
+        "xen-version=4.17,xen-gnttab-max-frames=1",
+        "xen-version=4.17,xen-gnttab-max-frames=4096",
+        "xen-version=4.17,xen-evtchn-max-pirq=24",
+        "xen-version=4.17,xen-evtchn-max-pirq=65535",
+        "xen-version=4.17,xen-evtchn-abi=auto",
+        "xen-version=4.17,xen-evtchn-abi=2level",
+        "xen-version=4.17,xen-evtchn-abi=fifo",
+        "xen-version=0", "xen-version=0x0",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+        QTestState *qts = qtest_initf("-accel %s,%s -S -nodefaults",
+                                      (const char *)opaque, options[i]);
+        QDict *reply = qtest_qmp(qts, "{ 'execute': 'query-xen' }");
+        bool has_xen = strstr(options[i], "4.17");
+
+        g_assert_cmpint(qdict_haskey(reply, "return"), ==, has_xen);
+        if (has_xen) {
+            const QDict *info = qdict_get_qdict(reply, "return");
+
+            g_assert_cmpint(qdict_get_bool(info, "fifo-allowed"), ==,
+                            !strstr(options[i], "2level"));
+        }
+        qobject_unref(reply);
+        qtest_quit(qts);
+    }
+}
+
+/* xen-evtchn-abi as a guest meets it */
+static void test_abi(void)
+{
+    static const struct {
+        const char *abi;
+        int ret;
+    } abis[] = { { "2level", -ENOSYS }, { "fifo", 0 }, { "auto", 0 } };
+
+    for (size_t i = 0; i < ARRAY_SIZE(abis); i++) {
+        g_autofree char *accel = g_strdup_printf(
+            XEN_VM_ACCEL ",xen-evtchn-abi=%s", abis[i].abi);
+        XenVm *vm = xen_vm_start_bare(1, true, accel, "-nodefaults");
+
+        g_assert_cmpint(xen_init_control(vm, 0, xen_vm_page(vm), 0), ==,
+                        abis[i].ret);
+        xen_vm_stop(vm);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*run)(const void *accel);
+    } tests[] = {
+        { "refusals", test_refusals },
+        { "no-numbers", test_no_numbers },
+        { "machines", test_machines },
+        { "versions", test_versions },
+        { "accepted", test_accepted },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(accels) * ARRAY_SIZE(tests); i++) {
+        const char *accel = accels[i % ARRAY_SIZE(accels)];
+        g_autofree char *path = g_strdup_printf(
+            "xen/options/%s/%s", accel, tests[i / ARRAY_SIZE(accels)].name);
+
+        qtest_add_data_func(path, accel, tests[i / ARRAY_SIZE(accels)].run);
+    }
+    qtest_add_func("xen/options/guest-sees-version", test_guest_sees_version);
+    qtest_add_func("xen/options/abi", test_abi);
+    return g_test_run();
+}
