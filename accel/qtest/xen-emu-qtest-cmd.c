@@ -40,6 +40,7 @@
 #include "xen-emu-qtest.h"
 
 #define MAX_ARGS    10
+#define MAX_CPL     3
 
 /* @arg[0] is a vCPU, which exists.  False: *result is nothing. */
 typedef bool XenQtestCommand(CPUState *cs, const uint64_t *arg,
@@ -54,6 +55,9 @@ static bool cmd_hypercall(CPUState *cs, const uint64_t *arg, uint64_t *result)
         .nr = arg[3],
     };
 
+    if (arg[1] > 1 || arg[2] > MAX_CPL) {
+        return false;
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(hc.arg); i++) {
         hc.arg[i] = hc.long_mode ? arg[4 + i] : (uint32_t)arg[4 + i];
     }
@@ -64,6 +68,9 @@ static bool cmd_hypercall(CPUState *cs, const uint64_t *arg, uint64_t *result)
 static bool cmd_hypercall_page(CPUState *cs, const uint64_t *arg,
                                uint64_t *result)
 {
+    if (arg[1] > 1) {
+        return false;
+    }
     *result = xen_hypercall_page_write(cs, arg[2], arg[1]);
     return true;
 }
@@ -72,7 +79,8 @@ static bool cmd_cpuid(CPUState *cs, const uint64_t *arg, uint64_t *result)
 {
     uint32_t regs[4];
 
-    if (arg[3] >= ARRAY_SIZE(regs) ||
+    if (arg[1] > UINT32_MAX || arg[2] > UINT32_MAX ||
+        arg[3] >= ARRAY_SIZE(regs) ||
         !xen_emu_cpuid(cs, arg[1], arg[2], regs)) {
         return false;
     }
@@ -83,6 +91,9 @@ static bool cmd_cpuid(CPUState *cs, const uint64_t *arg, uint64_t *result)
 static bool cmd_take_vector(CPUState *cs, const uint64_t *arg,
                             uint64_t *result)
 {
+    if (arg[1] > UINT8_MAX) {
+        return false;
+    }
     *result = xen_emu_qtest_take_vector(cs, arg[1]);
     return true;
 }
@@ -135,7 +146,7 @@ static bool process_command(CharBackend *chr, gchar **words)
         if (!cs) {
             qtest_sendf(chr, "FAIL no such vCPU\n");
         } else if (!commands[i].run(cs, arg, &result)) {
-            qtest_sendf(chr, "FAIL no value\n");
+            qtest_sendf(chr, "FAIL an argument has no meaning\n");
         } else {
             qtest_sendf(chr, "OK 0x%" PRIx64 "\n", result);
         }
