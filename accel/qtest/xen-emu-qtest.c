@@ -19,6 +19,11 @@
 
 static unsigned callbacks[XEN_EVTCHN_MAX_VCPUS];
 
+/* A test has no TLB. */
+static void qtest_xen_flush_tlbs(CPUState *cs)
+{
+}
+
 static int qtest_xen_translate(CPUState *cs, uint64_t gva, bool write,
                                uint64_t *gpa, uint64_t *len)
 {
@@ -69,6 +74,7 @@ static XenAccelOps qtest_ops = {
     .system_time = xen_emu_virtual_time,
     .raise_vector = qtest_xen_raise_vector,
     .raise_callback = qtest_xen_raise_callback,
+    .flush_tlbs = qtest_xen_flush_tlbs,
 };
 
 XenAccelOps *xen_emu_qtest_ops(void)

@@ -12,6 +12,7 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "accel/tcg/cpu-ops.h"
+#include "exec/cputlb.h"
 #include "exec/exec-all.h"
 #include "hw/core/cpu.h"
 #include "hw/core/sysemu-cpu-ops.h"
@@ -248,6 +249,7 @@ static XenAccelOps tcg_ops = {
     .system_time = xen_emu_virtual_time,
     .raise_vector = tcg_xen_raise_vector,
     .raise_callback = tcg_xen_raise_callback,
+    .flush_tlbs = tlb_flush_all_cpus_synced,
     .halt = tcg_xen_halt,
     .wake = tcg_xen_wake,
 };

@@ -21,6 +21,7 @@ QEMU_BUILD_BUG_ON(sizeof(xen_hvm_evtchn_upcall_vector_t) != 8);
 QEMU_BUILD_BUG_ON(sizeof(xen_hvm_get_time_t) != 8);
 QEMU_BUILD_BUG_ON(sizeof(xen_hvm_xentrace_t) != 32);
 QEMU_BUILD_BUG_ON(sizeof(xen_hvm_get_mem_type_t) != 16);
+QEMU_BUILD_BUG_ON(sizeof(xen_hvm_pagetable_dying_t) != 16);
 
 /* An event number of Xen's tracing has so many bits; the rest is the class. */
 #define TRACE_EVENT_MASK    0xfff
@@ -97,10 +98,36 @@ static int get_mem_type(XenHypercall *hc, uint64_t gva)
         return -EFAULT;
     }
     if (!xen_domid_is_self(op.domid)) {
-        return -ESRCH;
+        return op.domid == DOMID_QEMU ? -EPERM : -ESRCH;
     }
     op.mem_type = mem_type(op.pfn);
     return XEN_PUT(hc, gva, &op);
+}
+
+/* A service of shadow paging, for which Linux probes by calling it. */
+static int pagetable_dying(XenHypercall *hc, uint64_t gva)
+{
+    xen_hvm_pagetable_dying_t op;
+
+    if (XEN_GET(hc, &op, gva)) {
+        return -EFAULT;
+    }
+    if (!xen_domid_is_self(op.domid)) {
+        return op.domid == DOMID_QEMU ? -EOPNOTSUPP : -ESRCH;
+    }
+    return -EINVAL;
+}
+
+static int flush_tlbs(XenHypercall *hc, uint64_t gva)
+{
+    if (gva) {
+        return -EINVAL;     /* it takes no argument */
+    }
+    if (!xen_emu->accel->flush_tlbs) {
+        return xen_hypercall_unimplemented(hc);
+    }
+    xen_emu->accel->flush_tlbs(hc->cs);
+    return 0;
 }
 
 int64_t xen_hcall_hvm_op(XenHypercall *hc)
@@ -113,9 +140,10 @@ int64_t xen_hcall_hvm_op(XenHypercall *hc)
         return xen_hvm_set_param(hc, gva);
     case HVMOP_get_param:
         return xen_hvm_get_param(hc, gva);
+    case HVMOP_flush_tlbs:
+        return flush_tlbs(hc, gva);
     case HVMOP_pagetable_dying:
-        /* A service of shadow paging, which Linux probes for in this way. */
-        return -ENOSYS;
+        return pagetable_dying(hc, gva);
     case HVMOP_get_time:
         return get_time(hc, gva);
     case HVMOP_xentrace:

@@ -157,8 +157,8 @@ static int remote_shutdown(XenHypercall *hc, uint64_t gva)
     if (XEN_GET(hc, &op, gva)) {
         return -EFAULT;
     }
-    /* A toolstack's operation, even on oneself. */
-    return xen_domid_is_self(op.domain_id) || op.domain_id == DOMID_QEMU ?
+    /* A toolstack's operation, which names domains by number only. */
+    return op.domain_id == xen_domid || op.domain_id == DOMID_QEMU ?
            -EPERM : -ESRCH;
 }
 

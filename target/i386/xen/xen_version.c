@@ -82,7 +82,8 @@ int64_t xen_hcall_xen_version(XenHypercall *hc)
     case XENVER_get_features:
         return get_features(hc, gva);
     case XENVER_pagesize:
-        return qemu_target_page_size();
+        /* It takes no argument. */
+        return gva ? -EINVAL : qemu_target_page_size();
     case XENVER_guest_handle:
         return xen_copy_to_guest(hc, gva, &qemu_uuid, sizeof(qemu_uuid));
     case XENVER_commandline:

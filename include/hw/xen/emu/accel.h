@@ -67,6 +67,12 @@ typedef struct XenAccelOps {
      */
     void (*raise_callback)(CPUState *cs);
 
+    /*
+     * Optional: no vCPU uses what its TLB holds now once @cs, whose hypercall
+     * asks for it, goes on. [vcpu]
+     */
+    void (*flush_tlbs)(CPUState *cs);
+
     /* Tell the accelerator, each optional. */
     int (*set_callback_vector)(uint8_t vector);     /* 0: none */
     int (*set_long_mode)(bool long_mode);
