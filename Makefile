@@ -91,6 +91,7 @@ coverage: deps-coverage deps-guest source ## which of our lines and branches the
 stress: source ## the engine against many threads, for SECONDS
 	@$(ninja) unit
 	@tests/stress/run $(SECONDS)
+	@tests/spin/run long
 
 fuzz: deps-fuzz source ## a hostile guest against the engine, for SECONDS
 	@$(ninja) unit
