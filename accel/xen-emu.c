@@ -38,6 +38,7 @@ static const XenEmuConfig default_config = {
      */
     .evtchn_max_pirq = 256,
     .evtchn_abi = XEN_EMU_ABI_AUTO,
+    .tsc_stable = true,
     .kvm_caps_mask = UINT32_MAX,
 };
 
@@ -233,6 +234,16 @@ static void set_upcall_vector(Object *obj, bool value, Error **errp)
     config_for_writing(obj)->upcall_vector = value;
 }
 
+static bool get_tsc_stable(Object *obj, Error **errp)
+{
+    return xen_emu_accel_config(obj)->tsc_stable;
+}
+
+static void set_tsc_stable(Object *obj, bool value, Error **errp)
+{
+    config_for_writing(obj)->tsc_stable = value;
+}
+
 static void get_kvm_caps(Object *obj, Visitor *v, const char *name,
                          void *opaque, Error **errp)
 {
@@ -280,6 +291,10 @@ void xen_emu_add_accel_properties(ObjectClass *oc)
                                    set_upcall_vector);
     object_class_property_set_description(oc, "x-xen-upcall-vector",
         "Offer upcall vectors of vCPUs also where they are slow (for tests)");
+    object_class_property_add_bool(oc, "xen-tsc-stable", get_tsc_stable,
+                                   set_tsc_stable);
+    object_class_property_set_description(oc, "xen-tsc-stable",
+        "Tell the guest in its time areas where its TSC is stable");
 
     if (g_str_equal(object_class_get_name(oc), ACCEL_CLASS_NAME("kvm"))) {
         object_class_property_add(oc, "x-kvm-xen-caps", "uint32",

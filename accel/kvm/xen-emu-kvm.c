@@ -25,28 +25,17 @@
 #include "cpu.h"
 #include "kvm/kvm_i386.h"
 #include "kvm/xen-emu.h"
+#include "hw/xen/emu/runstate-area.h"
 #include "hw/xen/emu/trace.h"
-
-#include <poll.h>
-#include <sys/eventfd.h>
+#include "xen-emu-kvm.h"
 
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/event_channel.h"
 
-/* Kernel capability bits by ours. */
-static const uint32_t kvm_cap_bits[XEN_ACCEL_CAP__MAX] = {
-    [XEN_ACCEL_CAP_HCALL] = KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL,
-    [XEN_ACCEL_CAP_SHARED_INFO] = KVM_XEN_HVM_CONFIG_SHARED_INFO,
-    [XEN_ACCEL_CAP_SHARED_INFO_HVA] = KVM_XEN_HVM_CONFIG_SHARED_INFO_HVA,
-    [XEN_ACCEL_CAP_RUNSTATE] = KVM_XEN_HVM_CONFIG_RUNSTATE,
-    [XEN_ACCEL_CAP_RUNSTATE_FLAG] = KVM_XEN_HVM_CONFIG_RUNSTATE_UPDATE_FLAG,
-    [XEN_ACCEL_CAP_EVTCHN_2LEVEL] = KVM_XEN_HVM_CONFIG_EVTCHN_2LEVEL,
-    [XEN_ACCEL_CAP_EVTCHN_SEND] = KVM_XEN_HVM_CONFIG_EVTCHN_SEND,
-    [XEN_ACCEL_CAP_TSC_UNSTABLE] = KVM_XEN_HVM_CONFIG_PVCLOCK_TSC_UNSTABLE,
-};
-
 static XenAccelOps kvm_ops;
 static uint32_t hypercall_msr;
+static bool hide_stable_tsc;
+static bool evtchn_send;
 
 static int set_hvm_attr(struct kvm_xen_hvm_attr *attr)
 {
@@ -65,17 +54,30 @@ static int set_vcpu_attr(CPUState *cs, struct kvm_xen_vcpu_attr *attr)
 }
 
 /* KVM_XEN_HVM_CONFIG may be given again, to change the flags. */
-static int configure(bool evtchn_send)
+static int configure(bool send)
 {
     struct kvm_xen_hvm_config config = {
         .msr = hypercall_msr,
         .flags = KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL,
     };
 
-    if (evtchn_send) {
+    if (send) {
         config.flags |= KVM_XEN_HVM_CONFIG_EVTCHN_SEND;
     }
+    if (hide_stable_tsc) {
+        config.flags |= KVM_XEN_HVM_CONFIG_PVCLOCK_TSC_UNSTABLE;
+    }
     return kvm_vm_ioctl(kvm_state, KVM_XEN_HVM_CONFIG, &config);
+}
+
+static int kvm_xen_set_evtchn_send(bool on)
+{
+    int ret = configure(on);
+
+    if (!ret) {
+        evtchn_send = on;
+    }
+    return ret;
 }
 
 static int kvm_xen_translate(CPUState *cs, uint64_t gva, bool write,
@@ -162,15 +164,20 @@ static int kvm_xen_get_long_mode(bool *long_mode)
 static int kvm_xen_set_shared_info(uint64_t gpa, void *hva)
 {
     struct kvm_xen_hvm_attr attr = { };
+    int ret;
 
     if (XEN_ACCEL_HAS(&kvm_ops, SHARED_INFO_HVA)) {
         attr.type = KVM_XEN_ATTR_TYPE_SHARED_INFO_HVA;
         attr.u.shared_info.hva = (uintptr_t)hva;
-    } else {
-        attr.type = KVM_XEN_ATTR_TYPE_SHARED_INFO;
-        attr.u.shared_info.gfn = gpa == XEN_GPA_NONE ?
-            KVM_XEN_INVALID_GFN : gpa >> XEN_EMU_PAGE_SHIFT;
+        ret = set_hvm_attr(&attr);
+        if (!ret) {
+            return 0;
+        }
+        trace_xen_kvm_fallback(-1, "SHARED_INFO_HVA", ret);
     }
+    attr.type = KVM_XEN_ATTR_TYPE_SHARED_INFO;
+    attr.u.shared_info.gfn = gpa == XEN_GPA_NONE ?
+        KVM_XEN_INVALID_GFN : gpa >> XEN_EMU_PAGE_SHIFT;
     return set_hvm_attr(&attr);
 }
 
@@ -188,8 +195,12 @@ static int kvm_xen_set_vcpu_info(CPUState *cs, uint64_t gpa, void *hva)
             .type = KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA,
             .u.hva = (uintptr_t)hva,
         };
+        int ret = set_vcpu_attr(cs, &attr);
 
-        return set_vcpu_attr(cs, &attr);
+        if (!ret) {
+            return 0;
+        }
+        trace_xen_kvm_fallback(cs->cpu_index, "VCPU_INFO_HVA", ret);
     }
     return set_vcpu_gpa(cs, KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO, gpa);
 }
@@ -202,6 +213,36 @@ static int kvm_xen_set_time_info(CPUState *cs, uint64_t gpa)
 static int kvm_xen_set_runstate(CPUState *cs, uint64_t gpa)
 {
     return set_vcpu_gpa(cs, KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_ADDR, gpa);
+}
+
+static int kvm_xen_get_runstate(CPUState *cs, XenRunstateSums *sums)
+{
+    struct kvm_xen_vcpu_attr attr = {
+        .type = KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_DATA,
+    };
+    int ret = kvm_vcpu_ioctl(cs, KVM_XEN_VCPU_GET_ATTR, &attr);
+
+    if (!ret) {
+        *sums = (XenRunstateSums) {
+            .state = attr.u.runstate.state,
+            .entered = attr.u.runstate.state_entry_time,
+            .time = {
+                attr.u.runstate.time_running, attr.u.runstate.time_runnable,
+                attr.u.runstate.time_blocked, attr.u.runstate.time_offline,
+            },
+        };
+    }
+    return ret;
+}
+
+static int kvm_xen_set_runstate_flag(bool on)
+{
+    struct kvm_xen_hvm_attr attr = {
+        .type = KVM_XEN_ATTR_TYPE_RUNSTATE_UPDATE_FLAG,
+        .u.runstate_update_flag = on,
+    };
+
+    return set_hvm_attr(&attr);
 }
 
 static int kvm_xen_set_upcall_vector(CPUState *cs, uint8_t vector)
@@ -281,61 +322,9 @@ static int kvm_xen_unassign_port(uint32_t port)
     return set_hvm_attr(&attr);
 }
 
-/* Eventfd by vCPU that a thread in SCHEDOP_poll sleeps on. */
-static int wake_fds[XEN_EVTCHN_MAX_VCPUS];
-
-/*
- * An interrupt that the kernel injects cannot end this sleep, so it does not
- * last longer than a tick; the guest sees a spurious return, which the ABI
- * allows, and polls again.
- */
-#define SLEEP_MAX_NS    (10 * SCALE_MS)
-
-static void kvm_xen_sleep(CPUState *cs, int64_t timeout_ns)
-{
-    struct pollfd pfd = { .fd = wake_fds[cs->cpu_index], .events = POLLIN };
-    struct timespec ts;
-    sigset_t blocked, old;
-    uint64_t count;
-
-    if (timeout_ns < 0 || timeout_ns > SLEEP_MAX_NS) {
-        timeout_ns = SLEEP_MAX_NS;
-    }
-    ts = (struct timespec) {
-        .tv_sec = timeout_ns / NANOSECONDS_PER_SECOND,
-        .tv_nsec = timeout_ns % NANOSECONDS_PER_SECOND,
-    };
-
-    /* A kick between the look at exit_request and ppoll must end the latter. */
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIG_IPI);
-    pthread_sigmask(SIG_BLOCK, &blocked, &old);
-    if (!qatomic_read(&cs->exit_request)) {
-        sigset_t during = old;
-
-        sigdelset(&during, SIG_IPI);
-        ppoll(&pfd, 1, &ts, &during);
-    }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-
-    if (read(pfd.fd, &count, sizeof(count)) < 0) {
-        /* Not woken: EAGAIN.  Timed out or kicked. */
-        return;
-    }
-}
-
-static void kvm_xen_wake(CPUState *cs)
-{
-    uint64_t one = 1;
-
-    /* Full (EAGAIN) is as good: it is going to wake. */
-    if (write(wake_fds[cs->cpu_index], &one, sizeof(one)) < 0) {
-        return;
-    }
-}
-
 static XenAccelOps kvm_ops = {
     .name = "kvm",
+    .migrates_vcpus = true,
     .translate = kvm_xen_translate,
     .system_time = kvm_xen_system_time,
     .raise_vector = kvm_xen_raise_vector,
@@ -347,63 +336,60 @@ static XenAccelOps kvm_ops = {
     .set_vcpu_info = kvm_xen_set_vcpu_info,
     .set_time_info = kvm_xen_set_time_info,
     .set_runstate = kvm_xen_set_runstate,
+    .get_runstate = kvm_xen_get_runstate,
+    .set_runstate_flag = kvm_xen_set_runstate_flag,
     .set_upcall_vector = kvm_xen_set_upcall_vector,
     .set_timer = kvm_xen_set_timer,
     .get_timer = kvm_xen_get_timer,
     .deliver = kvm_xen_deliver,
     .assign_port = kvm_xen_assign_port,
     .unassign_port = kvm_xen_unassign_port,
-    .set_evtchn_send = configure,
-    .sleep = kvm_xen_sleep,
+    .set_evtchn_send = kvm_xen_set_evtchn_send,
+    .halt = kvm_xen_halt,
     .wake = kvm_xen_wake,
 };
 
 /* What is not there is NULL, so that QEMU's own code does it. */
-static void drop_missing(void)
+static void drop_missing(XenAccelOps *ops)
 {
-    if (!XEN_ACCEL_HAS(&kvm_ops, EVTCHN_SEND)) {
-        kvm_ops.set_upcall_vector = NULL;
-        kvm_ops.set_timer = NULL;
-        kvm_ops.get_timer = NULL;
-        kvm_ops.deliver = NULL;
-        kvm_ops.assign_port = NULL;
-        kvm_ops.unassign_port = NULL;
-        kvm_ops.set_evtchn_send = NULL;
+    if (!XEN_ACCEL_HAS(ops, SHARED_INFO)) {
+        ops->set_shared_info = NULL;
+        ops->set_vcpu_info = kvm_xen_set_clock;
+        ops->set_time_info = NULL;
+        ops->set_long_mode = NULL;
+        ops->get_long_mode = NULL;
+        /* A vector past the LAPIC is the kernel's to enter, or nobody's. */
+        ops->set_callback_vector = NULL;
+        ops->raise_callback = NULL;
     }
-    if (!XEN_ACCEL_HAS(&kvm_ops, RUNSTATE)) {
-        kvm_ops.set_runstate = NULL;
+    if (!XEN_ACCEL_HAS(ops, RUNSTATE)) {
+        ops->set_runstate = NULL;
+        ops->get_runstate = NULL;
+    }
+    if (!XEN_ACCEL_HAS(ops, RUNSTATE_FLAG)) {
+        ops->set_runstate_flag = NULL;
+    }
+    if (!XEN_ACCEL_HAS(ops, EVTCHN_SEND)) {
+        ops->deliver = NULL;
+        ops->assign_port = NULL;
+        ops->unassign_port = NULL;
+        ops->set_evtchn_send = NULL;
+    }
+    if (!XEN_ACCEL_HAS(ops, TIMER)) {
+        ops->set_timer = NULL;
+        ops->get_timer = NULL;
+    }
+    if (!XEN_ACCEL_HAS(ops, UPCALL_VECTOR)) {
+        ops->set_upcall_vector = NULL;
     }
 }
 
-int kvm_xen_init(KVMState *s, uint32_t msr)
+/*
+ * The line of a GSI or INTx upcall falls when the guest clears a flag in
+ * memory; only an irqchip in QEMU lets us look at that at the EOI.
+ */
+static int choose_irqchip(KVMState *s)
 {
-    const XenEmuConfig *config = xen_emu_accel_config(OBJECT(s));
-    uint32_t bits, needed = KVM_XEN_HVM_CONFIG_HYPERCALL_MSR |
-                            KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL |
-                            KVM_XEN_HVM_CONFIG_SHARED_INFO;
-    Error *err = NULL;
-    int ret;
-
-    hypercall_msr = msr;
-    if (xen_emu) {
-        /* Again, because the Hyper-V MSRs took the usual number. */
-        return configure(XEN_ACCEL_HAS(&kvm_ops, EVTCHN_SEND));
-    }
-
-    bits = kvm_check_extension(s, KVM_CAP_XEN_HVM) & config->kvm_caps_mask;
-    if (needed & ~bits) {
-        error_report("xen-version: this host's KVM cannot run Xen guests "
-                     "(KVM_CAP_XEN_HVM is 0x%x, needed is 0x%x)", bits,
-                     needed);
-        error_printf("The kernel option CONFIG_KVM_XEN brings it; without it, "
-                     "-accel tcg,xen-version=... runs the guest.\n");
-        return -ENOSYS;
-    }
-
-    /*
-     * The line of a GSI or INTx upcall falls when the guest clears a flag in
-     * memory; only an irqchip in QEMU lets us look at that at the EOI.
-     */
     if (s->kernel_irqchip_split == ON_OFF_AUTO_AUTO) {
         s->kernel_irqchip_split = ON_OFF_AUTO_ON;
     }
@@ -415,29 +401,61 @@ int kvm_xen_init(KVMState *s, uint32_t msr)
                      "with xen-version.\n");
         return -EINVAL;
     }
+    return 0;
+}
 
-    for (int cap = 0; cap < XEN_ACCEL_CAP__MAX; cap++) {
-        if (bits & kvm_cap_bits[cap]) {
-            kvm_ops.caps |= 1u << cap;
-        } else {
-            kvm_ops.caps_missing |= 1u << cap;
-        }
+/* xen-tsc-stable=off */
+static int choose_tsc_flag(const XenEmuConfig *config)
+{
+    hide_stable_tsc = !config->tsc_stable;
+    if (hide_stable_tsc && !XEN_ACCEL_HAS(&kvm_ops, TSC_UNSTABLE)) {
+        error_report("xen-version: this host's KVM cannot do "
+                     "xen-tsc-stable=off");
+        error_printf("Its KVM_CAP_XEN_HVM lacks "
+                     "KVM_XEN_HVM_CONFIG_PVCLOCK_TSC_UNSTABLE, which a newer "
+                     "kernel with CONFIG_KVM_XEN has.\n");
+        return -ENOSYS;
     }
-    drop_missing();
+    return 0;
+}
 
+int kvm_xen_init(KVMState *s, uint32_t msr)
+{
+    const XenEmuConfig *config = xen_emu_accel_config(OBJECT(s));
+    Error *err = NULL;
+    int bits, ret;
+
+    hypercall_msr = msr;
+    if (xen_emu) {
+        /* Again, because the Hyper-V MSRs took the usual number. */
+        return configure(evtchn_send);
+    }
+
+    bits = kvm_xen_find_caps(s, config->kvm_caps_mask, &kvm_ops);
+    if (bits < 0) {
+        return bits;
+    }
+    ret = choose_irqchip(s) ?: choose_tsc_flag(config);
+    if (ret) {
+        return ret;
+    }
+    drop_missing(&kvm_ops);
+
+    ret = configure(evtchn_send);
+    if (ret) {
+        return kvm_xen_ioctl_failed("KVM_XEN_HVM_CONFIG", ret);
+    }
     if (XEN_ACCEL_HAS(&kvm_ops, EVTCHN_SEND)) {
         struct kvm_xen_hvm_attr attr = {
             .type = KVM_XEN_ATTR_TYPE_XEN_VERSION,
             .u.xen_version = config->version,
         };
 
-        set_hvm_attr(&attr);
-    }
-    ret = configure(XEN_ACCEL_HAS(&kvm_ops, EVTCHN_SEND));
-    if (ret) {
-        error_report("xen-version: KVM_XEN_HVM_CONFIG failed: %s",
-                     strerror(-ret));
-        return ret;
+        /* XENVER_version comes to QEMU otherwise. */
+        ret = set_hvm_attr(&attr);
+        if (ret) {
+            trace_xen_kvm_fallback(-1, "XEN_VERSION", ret);
+        }
     }
 
     if (!xen_emu_init(OBJECT(s), &kvm_ops, &err)) {
@@ -450,14 +468,14 @@ int kvm_xen_init(KVMState *s, uint32_t msr)
 
 int kvm_xen_init_vcpu(CPUState *cs)
 {
-    int fd;
-
     /*
-     * An MSI that the kernel delivers can become a 2-level event, if anything.
-     * Where the guest may want another, devices' MSIs have to come to QEMU.
+     * An MSI that the kernel delivers can become a 2-level event, if anything,
+     * and the kernel has to know every way of telling a vCPU.  Where that is
+     * not all that the guest may want, devices' MSIs have to come to QEMU.
      */
     if (xen_evtchn_dev_fifo_allowed() ||
-        !XEN_ACCEL_HAS(&kvm_ops, EVTCHN_2LEVEL)) {
+        !XEN_ACCEL_HAS(&kvm_ops, EVTCHN_2LEVEL) ||
+        !XEN_ACCEL_HAS(&kvm_ops, UPCALL_VECTOR)) {
         kvm_msi_via_irqfd_allowed = false;
     }
 
@@ -473,20 +491,32 @@ int kvm_xen_init_vcpu(CPUState *cs)
         int ret = set_vcpu_attr(cs, &attr);
 
         if (ret) {
-            error_report("xen-version: cannot give KVM the number of vCPU %d: "
-                         "%s", cs->cpu_index, strerror(-ret));
-            return ret;
+            return kvm_xen_ioctl_failed("KVM_XEN_VCPU_ATTR_TYPE_VCPU_ID", ret);
         }
     }
-
-    if (!wake_fds[cs->cpu_index]) {
-        fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (fd < 0) {
-            return -errno;
-        }
-        wake_fds[cs->cpu_index] = fd;
-    }
+    kvm_xen_sleep_init_vcpu(cs);
     return 0;
+}
+
+/*
+ * The kernel latches the layout when the hypercall page is made, and QEMU hears
+ * of it at the next hypercall.  A kernel that cannot tell leaves the mode that
+ * the guest's kernel runs in.
+ */
+static void follow_long_mode(const XenHypercall *hc)
+{
+    bool latched = hc->long_mode;
+
+    if (hc->long_mode == qatomic_read(&xen_emu->long_mode) || hc->cpl > 0) {
+        return;
+    }
+    if (kvm_ops.get_long_mode && kvm_ops.get_long_mode(&latched)) {
+        return;
+    }
+    BQL_LOCK_GUARD();
+    if (latched != xen_emu->long_mode) {
+        xen_emu_note_long_mode(latched);
+    }
 }
 
 int kvm_xen_handle_exit(X86CPU *cpu, struct kvm_xen_exit *exit)
@@ -505,17 +535,7 @@ int kvm_xen_handle_exit(X86CPU *cpu, struct kvm_xen_exit *exit)
         hc.arg[i] = exit->u.hcall.params[i];
     }
 
-    /* The kernel latches the layout when the hypercall page is made. */
-    if (hc.long_mode != qatomic_read(&xen_emu->long_mode)) {
-        bool latched;
-
-        if (!kvm_xen_get_long_mode(&latched) &&
-            latched != xen_emu->long_mode) {
-            BQL_LOCK_GUARD();
-            xen_emu_note_long_mode(latched);
-        }
-    }
-
+    follow_long_mode(&hc);
     exit->u.hcall.result = xen_hypercall(&hc);
     if (!hc.long_mode) {
         /* The kernel writes all of RAX, 32-bit code writes EAX. */

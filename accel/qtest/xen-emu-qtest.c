@@ -70,6 +70,7 @@ bool xen_emu_qtest_take_vector(CPUState *cs, uint8_t vector)
 static XenAccelOps qtest_ops = {
     .name = "qtest",
     .caps = 1u << XEN_ACCEL_CAP_HCALL,
+    .tsc_is_virtual_clock = true,
     .translate = qtest_xen_translate,
     .system_time = xen_emu_virtual_time,
     .raise_vector = qtest_xen_raise_vector,

@@ -243,6 +243,7 @@ static void tcg_xen_vcpu_new(CPUState *cs)
 static XenAccelOps tcg_ops = {
     .name = "tcg",
     .caps = 1u << XEN_ACCEL_CAP_HCALL,
+    .tsc_is_virtual_clock = true,
     .lapic_is_slow = true,
     .vcpu_new = tcg_xen_vcpu_new,
     .translate = tcg_xen_translate,

@@ -8,7 +8,7 @@
 #include <glib.h>
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/vcpu.h"
-#include "runstate-area.h"
+#include "hw/xen/emu/runstate-area.h"
 
 #define MAX_SIZE    48
 

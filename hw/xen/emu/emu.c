@@ -46,6 +46,8 @@ int xen_emu_soft_reset(void)
     if (ret) {
         return ret;
     }
+    /* Without the kernel's help it was never on. */
+    xen_runstate_set_update_flag(false);
     CPU_FOREACH(cs) {
         XenVcpu *v = xen_vcpu_get(cs->cpu_index);
 

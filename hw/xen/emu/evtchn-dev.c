@@ -29,7 +29,8 @@ static struct {
      */
     GRWLock lock;
     bool in_kernel;
-    bool send_off;          /* the kernel was told to leave sends to QEMU */
+    bool kernel_send;       /* the kernel was told to look at sends and polls */
+    bool switching;         /* from 2-level to FIFO, at this moment */
 } dev;
 
 unsigned xen_evtchn_dev_max_vcpus(void)
@@ -57,8 +58,13 @@ uint32_t xen_evtchn_dev_timer_port(unsigned vcpu)
 }
 
 /*
- * A kernel timer that fired after the guest had left the 2-level ABI, but
- * before the timer was taken back, has marked a bit that nobody reads.
+ * The other vCPUs' timers are taken back by those vCPUs, a moment after the
+ * guest has left the 2-level ABI; each is kicked for that, out of a poll in the
+ * kernel too.  Until then the kernel has the deadline, whether the guest set it
+ * before the switch or after.  What the timer does meanwhile is to mark a
+ * 2-level bit, which nobody reads any more but this: it looks when the kernel's
+ * timer has been stopped, so an event is either in the bit or in the deadline
+ * that QEMU's timer has got.  In both is possible, and harmless.
  */
 static void recover_timer_event(unsigned vcpu)
 {
@@ -73,6 +79,7 @@ static void recover_timer_event(unsigned vcpu)
     }
     word = xen_overlay_get_shinfo_ptr() + layout->evtchn_pending;
     if (qatomic_fetch_and(&word[port / 32], ~bit) & bit) {
+        trace_xen_evtchn_timer_recovered(vcpu, port);
         xen_evtchn_raise_virq(xen_emu->evtchn, vcpu, VIRQ_TIMER);
     }
 }
@@ -107,12 +114,50 @@ static void sync_all_timers(void)
     }
 }
 
-void xen_evtchn_dev_update_delivery(void)
+/* The kernel knows the way by which the guest wants to be told of events. */
+static bool kernel_can_tell(void)
+{
+    XenVcpu *v = xen_vcpu_get(0);
+
+    if (v && qatomic_read(&X86_CPU(v->cs)->env.xen_vcpu_callback_vector)) {
+        return xen_emu->accel->set_upcall_vector;
+    }
+    return xen_upcall_callback_vector();
+}
+
+/*
+ * Has the kernel look at sends and polls, or leave them to QEMU.  It must not
+ * look at polls while QEMU delivers events: it would not hear of them.
+ */
+static bool set_kernel_send(bool on)
 {
     XenAccelOps *accel = xen_emu->accel;
+    CPUState *cs;
+    int ret;
+
+    if (on == dev.kernel_send || !accel->set_evtchn_send) {
+        return on == dev.kernel_send;
+    }
+    ret = accel->set_evtchn_send(on);
+    trace_xen_evtchn_kernel_send(on, ret);
+    if (ret) {
+        return false;
+    }
+    dev.kernel_send = on;
+    if (!on) {
+        /* A vCPU may be in a poll in the kernel: it comes out, to poll anew. */
+        CPU_FOREACH(cs) {
+            qemu_cpu_kick(cs);
+        }
+    }
+    return true;
+}
+
+void xen_evtchn_dev_update_delivery(void)
+{
     bool two_level = xen_evtchn_abi(xen_emu->evtchn) == XEN_EVTCHN_ABI_2L;
-    bool on = accel->deliver && XEN_ACCEL_HAS(accel, EVTCHN_SEND) &&
-              two_level && !dev.send_off && xen_evtchn_dev_upcall_by_vector();
+    bool on = xen_emu->accel->deliver && two_level && !dev.switching &&
+              kernel_can_tell() && set_kernel_send(true);
 
     assert(bql_locked());
     if (on != dev.in_kernel) {
@@ -131,33 +176,9 @@ void xen_evtchn_dev_update_delivery(void)
     }
     /* Also for the layout, which limits what the kernel can take. */
     xen_evtchn_kernel_deliver(on);
-}
-
-/* FIFO events are none of the kernel's business: not sends, polls, timers. */
-static void set_kernel_send(bool on)
-{
-    XenAccelOps *accel = xen_emu->accel;
-    int ret;
-
-    if (!accel->set_evtchn_send || on == !dev.send_off) {
-        return;
+    if (!on) {
+        set_kernel_send(false);
     }
-    if (on) {
-        ret = accel->set_evtchn_send(true);
-        dev.send_off = ret != 0;
-        xen_evtchn_dev_update_delivery();
-    } else {
-        dev.send_off = true;
-        xen_evtchn_dev_update_delivery();
-        ret = accel->set_evtchn_send(false);
-    }
-    trace_xen_evtchn_kernel_send(on, ret);
-}
-
-static void follow_abi(void)
-{
-    set_kernel_send(xen_evtchn_abi(xen_emu->evtchn) == XEN_EVTCHN_ABI_2L);
-    xen_evtchn_dev_update_delivery();
 }
 
 int xen_evtchn_dev_init_control(struct evtchn_init_control *op)
@@ -168,9 +189,11 @@ int xen_evtchn_dev_init_control(struct evtchn_init_control *op)
     if (xen_evtchn_abi(xen_emu->evtchn) == XEN_EVTCHN_ABI_2L &&
         xen_evtchn_dev_fifo_allowed()) {
         /* First, so that the engine finds all that is pending. */
-        set_kernel_send(false);
+        dev.switching = true;
+        xen_evtchn_dev_update_delivery();
         ret = xen_evtchn_init_control(xen_emu->evtchn, op);
-        follow_abi();
+        dev.switching = false;
+        xen_evtchn_dev_update_delivery();
         xen_pirq_update_all_routes();
     } else {
         ret = xen_evtchn_init_control(xen_emu->evtchn, op);
@@ -186,7 +209,7 @@ int xen_evtchn_dev_reset(uint16_t dom)
     BQL_LOCK_GUARD();
     ret = xen_evtchn_reset(xen_emu->evtchn, dom);
     trace_xen_evtchn_reset(dom, ret);
-    follow_abi();
+    xen_evtchn_dev_update_delivery();
     xen_pirq_update_routes();
     return ret;
 }
@@ -268,6 +291,9 @@ static int kernel_deliver(void *opaque, uint32_t port, unsigned vcpu)
         ret = xen_emu->accel->deliver(v->cs, port);
     }
     g_rw_lock_reader_unlock(&dev.lock);
+    if (ret || !in_kernel) {
+        trace_xen_evtchn_not_by_kernel(port, vcpu, ret);
+    }
 
     /* The engine decided on the kernel just before that was over. */
     return in_kernel ? ret : xen_evtchn_inject(xen_emu->evtchn, port);
@@ -374,7 +400,7 @@ bool xen_evtchn_dev_fifo_allowed(void)
 
 void xen_evtchn_dev_loaded(void)
 {
-    follow_abi();
+    xen_evtchn_dev_update_delivery();
     sync_all_timers();
     xen_pirq_update_all_routes();
 }

@@ -7,7 +7,7 @@
 #include <glib.h>
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/vcpu.h"
-#include "runstate-area.h"
+#include "hw/xen/emu/runstate-area.h"
 
 /* XEN_RUNSTATE_UPDATE is the top bit of the top byte of state_entry_time. */
 #define UPDATE_BYTE(layout)     ((size_t)(layout)->runstate_entry + 7)

@@ -17,7 +17,7 @@
 #include "hw/xen/emu/guest-page.h"
 #include "hw/xen/emu/time.h"
 #include "hw/xen/emu/vcpu.h"
-#include "runstate-area.h"
+#include "hw/xen/emu/runstate-area.h"
 
 #define FRESH_NS    SCALE_MS    /* an area written this lately is fresh */
 
@@ -36,9 +36,15 @@ struct XenRunstate {
 
 static bool use_update_flag;
 
-void xen_runstate_set_update_flag(bool on)
+int xen_runstate_set_update_flag(bool on)
 {
+    XenAccelOps *accel = xen_emu->accel;
+
     qatomic_set(&use_update_flag, on);
+    if (!accel->set_runstate) {
+        return 0;
+    }
+    return accel->set_runstate_flag ? accel->set_runstate_flag(on) : -EINVAL;
 }
 
 /* The thread runs other vCPUs too: its delays tell nothing of one of them. */
@@ -301,16 +307,34 @@ void xen_runstate_sample(XenRunstate *r)
     }
 }
 
+/* What the accelerator keeps; it can be asked in the vCPU's own thread. */
+static bool get_from_accel(XenRunstate *r, XenRunstateSums *sums)
+{
+    CPUState *cs = qemu_get_cpu(r->vcpu);
+
+    return xen_emu->accel->get_runstate && cs && qemu_cpu_is_self(cs) &&
+           !xen_emu->accel->get_runstate(cs, sums);
+}
+
 size_t xen_runstate_get(XenRunstate *r, void *buf)
 {
     XenRunstateSums now;
+    uint64_t entered, stolen = 0;
+    int old_state, state;
 
     QEMU_LOCK_GUARD(&r->lock);
-    now = r->sums;
-    xen_runstate_charge(&now, current_state(r), xen_emu->accel->system_time(),
-                        host_run_delay(r) - r->delay);
-    if (now.state == r->sums.state) {
-        now.entered = r->sums.entered;
+    if (get_from_accel(r, &now)) {
+        state = now.state;
+    } else {
+        now = r->sums;
+        state = current_state(r);
+        stolen = host_run_delay(r) - r->delay;
+    }
+    old_state = now.state;
+    entered = now.entered;
+    xen_runstate_charge(&now, state, xen_emu->accel->system_time(), stolen);
+    if (now.state == old_state) {
+        now.entered = entered;
     }
     return xen_runstate_encode(&now, xen_emu_layout(), buf);
 }

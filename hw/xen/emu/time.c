@@ -62,9 +62,29 @@ void xen_time_write_vcpu_time(void *hva)
              TSC_MUL);
     stb_p(time + offsetof(struct vcpu_time_info, tsc_shift), TSC_SHIFT);
     stb_p(time + offsetof(struct vcpu_time_info, flags),
-          XEN_PVCLOCK_TSC_STABLE_BIT);
+          xen_emu->config.tsc_stable ? XEN_PVCLOCK_TSC_STABLE_BIT : 0);
 
     end_write(version, odd);
+}
+
+void xen_time_copy_vcpu_time(void *to, const void *from)
+{
+    const size_t begin = offsetof(struct vcpu_time_info, tsc_timestamp);
+    uint8_t copy[sizeof(struct vcpu_time_info)];
+    uint32_t before, after, odd;
+
+    before = ldl_le_p(from);
+    smp_rmb();      /* the contents are read after the version */
+    memcpy(copy, from, sizeof(copy));
+    smp_rmb();      /* and before it is looked at again */
+    after = ldl_le_p(from);
+    if ((before & 1) || before != after ||
+        !memcmp((uint8_t *)to + begin, copy + begin, sizeof(copy) - begin)) {
+        return;
+    }
+    odd = begin_write(to);
+    memcpy((uint8_t *)to + begin, copy + begin, sizeof(copy) - begin);
+    end_write(to, odd);
 }
 
 void xen_time_write_wallclock(void *shared_info)

@@ -172,6 +172,9 @@ int xen_upcall_set_param(uint64_t param)
     switch (callback_type(param)) {
     case HVM_PARAM_CALLBACK_TYPE_VECTOR:
         vector = param;
+        if (vector && !accel->raise_callback) {
+            return -EINVAL;     /* XENFEAT_hvm_callback_vector said so */
+        }
         break;
     case HVM_PARAM_CALLBACK_TYPE_PCI_INTX:
         gsi = intx_gsi(param);

@@ -49,11 +49,70 @@ static void run_in_vcpu(CPUState *cs, run_on_cpu_func func, uint64_t arg)
     }
 }
 
+static void forget_page(XenGuestPage *page)
+{
+    if (page->pin) {
+        xen_guest_page_unpin(NULL, page->gpa, page->len, page->pin);
+    }
+    *page = (XenGuestPage) { .gpa = XEN_GPA_NONE };
+}
+
+/* False: there is no RAM; *page is as it was. */
+static bool renew_page(XenGuestPage *page, uint64_t gpa, uint32_t len)
+{
+    void *pin, *hva = xen_guest_page_pin(NULL, gpa, len, &pin);
+
+    if (!hva) {
+        return false;
+    }
+    forget_page(page);
+    *page = (XenGuestPage) {
+        .hva = hva, .gpa = gpa, .pin = pin, .len = len,
+    };
+    return true;
+}
+
+/*
+ * The kernel writes to vcpu_info by its address in QEMU where it can: nothing
+ * but QEMU then has to care when memory slots change.
+ */
 static void accel_set_vcpu_info(CPUState *cs, run_on_cpu_data data)
 {
-    int ret = xen_emu->accel->set_vcpu_info(cs, data.host_ulong, NULL);
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+    uint64_t gpa = data.host_ulong;
+    XenGuestPage old;
+    void *hva = NULL;
+    int ret;
 
-    trace_xen_vcpu_accel(cs->cpu_index, "vcpu_info", data.host_ulong, ret);
+    if (!v) {
+        return;
+    }
+    assert(bql_locked());
+    old = v->info_page;
+    v->info_page = (XenGuestPage) { .gpa = XEN_GPA_NONE };
+    if (XEN_ACCEL_HAS(xen_emu->accel, SHARED_INFO_HVA) &&
+        gpa != XEN_GPA_NONE) {
+        if (gpa == vcpu_env(v)->xen_vcpu_info_default_gpa) {
+            hva = xen_overlay_get_shinfo_ptr() +
+                  cs->cpu_index * XEN_VCPU_INFO_SIZE;
+        } else if (renew_page(&v->info_page, gpa, XEN_VCPU_INFO_SIZE)) {
+            hva = v->info_page.hva;
+        }
+    }
+    ret = xen_emu->accel->set_vcpu_info(cs, gpa, hva);
+    trace_xen_vcpu_accel_info(cs->cpu_index, gpa, hva, ret);
+    forget_page(&old);
+}
+
+/* Other memory is where vcpu_info was: events may have gone to the old one. */
+static void accel_move_vcpu_info(CPUState *cs, run_on_cpu_data data)
+{
+    uint64_t gpa = cpu_env(cs)->xen_vcpu_info_gpa;
+
+    if (gpa != XEN_GPA_NONE) {
+        accel_set_vcpu_info(cs, RUN_ON_CPU_HOST_ULONG(gpa));
+        xen_evtchn_set_vcpu_info(xen_emu->evtchn, cs->cpu_index, gpa, true);
+    }
 }
 
 static void accel_set_time_info(CPUState *cs, run_on_cpu_data data)
@@ -113,8 +172,8 @@ static void write_time_info(XenVcpu *v)
 {
     uint8_t *vi;
 
-    if (xen_emu->accel->set_vcpu_info) {
-        return;     /* the kernel writes it */
+    if (!xen_emu->accel->tsc_is_virtual_clock) {
+        return;     /* the accelerator writes it */
     }
     vi = xen_evtchn_peek_vcpu_info(xen_emu->evtchn, v->cs->cpu_index);
     if (vi) {
@@ -164,16 +223,6 @@ int xen_vcpu_set_default_info(XenVcpu *v, uint64_t gpa, void *hva)
     return 0;
 }
 
-static void forget_time_page(XenVcpu *v)
-{
-    XenGuestPage *page = &v->time_page;
-
-    if (page->pin) {
-        xen_guest_page_unpin(NULL, page->gpa, page->len, page->pin);
-    }
-    *page = (XenGuestPage) { .gpa = XEN_GPA_NONE };
-}
-
 int xen_vcpu_set_time_area(XenVcpu *v, uint64_t gpa)
 {
     CPUX86State *env = vcpu_env(v);
@@ -184,22 +233,15 @@ int xen_vcpu_set_time_area(XenVcpu *v, uint64_t gpa)
         return 0;
     }
 
-    if (gpa != XEN_GPA_NONE) {
-        void *pin;
-        void *hva = xen_guest_page_pin(NULL, gpa, sizeof(vcpu_time_info_t),
-                                       &pin);
-
-        if (!hva) {
-            return -EINVAL;
-        }
-        forget_time_page(v);
-        v->time_page = (XenGuestPage) {
-            .hva = hva, .gpa = gpa, .pin = pin,
-            .len = sizeof(vcpu_time_info_t),
-        };
-        xen_time_write_vcpu_time(hva);
+    if (gpa == XEN_GPA_NONE) {
+        forget_page(&v->time_page);
+    } else if (!xen_emu->accel->tsc_is_virtual_clock) {
+        /* The accelerator knows one place; guests make do without this one. */
+        return -ENOSYS;
+    } else if (!renew_page(&v->time_page, gpa, sizeof(vcpu_time_info_t))) {
+        return -EINVAL;
     } else {
-        forget_time_page(v);
+        xen_time_write_vcpu_time(v->time_page.hva);
     }
     env->xen_vcpu_time_info_gpa = gpa;
     return 0;
@@ -279,6 +321,7 @@ void xen_vcpu_realize(CPUState *cs)
     v->timer = xen_vcpu_timer_new(cs);
     v->runstate = xen_runstate_new(cs->cpu_index);
     v->time_page.gpa = XEN_GPA_NONE;
+    v->info_page.gpa = XEN_GPA_NONE;
     qatomic_rcu_set(&vcpus[cs->cpu_index], v);
 
     if (xen_emu->evtchn) {
@@ -333,8 +376,7 @@ void xen_vcpu_engine_ready(void)
     CPU_FOREACH(cs) {
         xen_evtchn_set_vcpu_present(xen_emu->evtchn, cs->cpu_index, true);
     }
-    /* KVM saves each vCPU's state by itself, in its thread. */
-    if (!xen_emu->accel->set_vcpu_info) {
+    if (!xen_emu->accel->migrates_vcpus) {
         qemu_add_vm_change_state_handler(pre_save_when_stopped, NULL);
     }
 }
@@ -367,7 +409,11 @@ void xen_vcpu_invalidate(uint64_t gpa, uint64_t len)
         /* Its contents never change, so nobody needs to write it again. */
         if (v->time_page.pin &&
             xen_guest_page_overlaps(&v->time_page, gpa, len)) {
-            forget_time_page(v);
+            forget_page(&v->time_page);
+        }
+        if (v->info_page.pin &&
+            xen_guest_page_overlaps(&v->info_page, gpa, len)) {
+            run_in_vcpu(v->cs, accel_move_vcpu_info, 0);
         }
         xen_runstate_invalidate(v->runstate, gpa, len);
     }
@@ -512,8 +558,7 @@ static void post_load_when_running(void *opaque, bool running, RunState state)
 
 void xen_vcpu_post_load_all(void)
 {
-    /* KVM loads each vCPU's state by itself, in its thread. */
-    if (xen_emu->accel->set_vcpu_info || post_load_entry) {
+    if (xen_emu->accel->migrates_vcpus || post_load_entry) {
         return;
     }
     post_load_entry =

@@ -11,6 +11,7 @@
 #include "hw/xen/emu/fast.h"
 #include "hw/xen/emu/pirq.h"
 #include "internal.h"
+#include "trace.h"
 
 #include "hw/xen/interface/event_channel.h"
 
@@ -74,7 +75,11 @@ static int send_event(uint32_t port)
     xen_fast_begin();
     ret = xen_evtchn_send_fast(xen_emu->evtchn, port);
     xen_fast_end();
-    return ret == -EWOULDBLOCK ? xen_evtchn_send(xen_emu->evtchn, port) : ret;
+    if (ret == -EWOULDBLOCK) {
+        ret = xen_evtchn_send(xen_emu->evtchn, port);
+        trace_xen_send_slow(port, ret);
+    }
+    return ret;
 }
 
 static int unmask_port(uint32_t port)
@@ -84,7 +89,11 @@ static int unmask_port(uint32_t port)
     xen_fast_begin();
     ret = xen_evtchn_unmask_fast(xen_emu->evtchn, port);
     xen_fast_end();
-    return ret == -EWOULDBLOCK ? xen_evtchn_unmask(xen_emu->evtchn, port) : ret;
+    if (ret == -EWOULDBLOCK) {
+        ret = xen_evtchn_unmask(xen_emu->evtchn, port);
+        trace_xen_unmask_slow(port, ret);
+    }
+    return ret;
 }
 
 static int do_op(uint32_t cmd, EvtchnArg *arg)

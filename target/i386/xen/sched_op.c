@@ -5,6 +5,7 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/evtchn-dev.h"
 #include "system/cpus.h"
 #include "system/kvm_xen.h"
 #include "system/runstate.h"
@@ -22,8 +23,16 @@ QEMU_BUILD_BUG_ON(sizeof(sched_remote_shutdown_t) != 8);
 QEMU_BUILD_BUG_ON(sizeof(sched_watchdog_t) != 8);
 
 /*
- * Sleeps until one of @ports is pending, an upcall is, the vCPU is wanted for
- * something else, or Xen's system time is @timeout_ns (0: never).
+ * The kernel answers polls by itself while it delivers events, so one that
+ * comes here was inside a multicall, and nobody will tell of an event: the
+ * guest looks again after this time.
+ */
+#define UNTOLD_SLEEP_NS (10 * SCALE_MS)
+
+/*
+ * The vCPU sleeps until one of @ports is pending, an upcall is, or Xen's system
+ * time is @timeout_ns (0: never).  The guest sees the call return 0 then, or
+ * sooner: it has to look for itself.
  */
 static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
                             unsigned nr_ports, uint64_t timeout_ns)
@@ -33,10 +42,8 @@ static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
     int64_t wait_ns = -1;
     int ret;
 
-    if (accel->halt) {
-        /* An interrupt, or a reset, may have ended the last halt. */
-        xen_evtchn_poll_end(xen_emu->evtchn, vcpu);
-    }
+    /* An interrupt, or a reset, may have ended the last sleep. */
+    xen_evtchn_poll_end(xen_emu->evtchn, vcpu);
     ret = xen_evtchn_poll_begin(xen_emu->evtchn, vcpu, ports, nr_ports);
     if (ret < 0) {
         return ret;
@@ -48,15 +55,15 @@ static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
             wait_ns = timeout_ns > now ?
                       MIN(timeout_ns - now, (uint64_t)INT64_MAX) : 0;
         }
+        if (nr_ports && xen_evtchn_dev_in_kernel() &&
+            (wait_ns < 0 || wait_ns > UNTOLD_SLEEP_NS)) {
+            wait_ns = UNTOLD_SLEEP_NS;
+        }
         if (accel->halt && wait_ns) {
             accel->halt(hc->cs, wait_ns);
             return 0;
-        } else if (!accel->sleep) {
-            /* Waking up for nothing is allowed: the guest asks again. */
-            g_thread_yield();
-        } else if (wait_ns) {
-            accel->sleep(hc->cs, wait_ns);
         }
+        g_thread_yield();
     }
     xen_evtchn_poll_end(xen_emu->evtchn, vcpu);
     return 0;

@@ -16,11 +16,9 @@ int64_t xen_hcall_vm_assist(XenHypercall *hc)
     }
     switch (cmd) {
     case VMASST_CMD_enable:
-        xen_runstate_set_update_flag(true);
-        return 0;
+        return xen_runstate_set_update_flag(true);
     case VMASST_CMD_disable:
-        xen_runstate_set_update_flag(false);
-        return 0;
+        return xen_runstate_set_update_flag(false);
     default:
         return -ENOSYS;
     }

@@ -54,9 +54,11 @@ static int get_features(XenHypercall *hc, uint64_t gva)
     info.submap = 1u << XENFEAT_writable_page_tables |
                   1u << XENFEAT_writable_descriptor_tables |
                   1u << XENFEAT_auto_translated_physmap |
-                  1u << XENFEAT_hvm_callback_vector |
                   1u << XENFEAT_hvm_safe_pvclock |
                   1u << XENFEAT_hvm_pirqs;
+    if (xen_emu->accel->raise_callback) {
+        info.submap |= 1u << XENFEAT_hvm_callback_vector;
+    }
     return XEN_PUT(hc, gva, &info);
 }
 

@@ -4,8 +4,9 @@
  *
  * The emulation works without any of this except the first three functions:
  * where a function is NULL or a capability bit is clear, QEMU's own code does
- * the job in guest memory.  KVM, TCG and qtest each fill in one XenAccelOps,
- * in accel/<name>/xen-emu-<name>.c; nobody else asks which one is in use.
+ * the job in guest memory, or the guest is told that it is not to be had.  KVM,
+ * TCG and qtest each fill in one XenAccelOps, in accel/<name>/xen-emu-<name>.c;
+ * nobody else asks which one is in use.
  *
  * Errors are negative errno.  Functions marked [fast] run in any thread without
  * the big QEMU lock (BQL) and never wait; [vcpu] ones in the thread of that
@@ -25,13 +26,17 @@ typedef enum XenAccelCap {
     XEN_ACCEL_CAP_RUNSTATE,
     XEN_ACCEL_CAP_RUNSTATE_FLAG,    /* XEN_RUNSTATE_UPDATE protocol */
     XEN_ACCEL_CAP_EVTCHN_2LEVEL,    /* MSI to event channel */
-    XEN_ACCEL_CAP_EVTCHN_SEND,      /* sends, timers, polls, upcall vector */
+    XEN_ACCEL_CAP_EVTCHN_SEND,      /* sends and polls */
     XEN_ACCEL_CAP_TSC_UNSTABLE,
+    XEN_ACCEL_CAP_TIMER,            /* single-shot timers */
+    XEN_ACCEL_CAP_UPCALL_VECTOR,    /* a vCPU's own, by LAPIC */
     XEN_ACCEL_CAP__MAX,
 } XenAccelCap;
 
 #define XEN_ACCEL_HAS(ops, cap) \
     (!!((ops)->caps & (1u << XEN_ACCEL_CAP_##cap)))
+
+struct XenRunstateSums;
 
 typedef struct XenAccelOps {
     const char *name;           /* "kvm", "tcg", "qtest" */
@@ -45,6 +50,14 @@ typedef struct XenAccelOps {
 
     /* Optional: @cs is being realized; its thread does not run yet. BQL. */
     void (*vcpu_new)(CPUState *cs);
+
+    /*
+     * The guest's TSC is QEMU_CLOCK_VIRTUAL at XEN_EMU_TSC_KHZ, so QEMU can
+     * write vcpu_time_info.  Else the accelerator has to.
+     */
+    bool tsc_is_virtual_clock;
+    /* It calls xen_vcpu_pre_save() and xen_vcpu_post_load() by itself. */
+    bool migrates_vcpus;
 
     /*
      * Guest virtual to guest physical in the address space that @cs is in
@@ -63,7 +76,7 @@ typedef struct XenAccelOps {
     /*
      * The domain-wide callback vector: make @cs look at its vcpu_info and
      * enter the vector, past the LAPIC, while evtchn_upcall_pending is
-     * set. [fast]
+     * set. [fast]  NULL: the guest cannot have one.
      */
     void (*raise_callback)(CPUState *cs);
 
@@ -79,11 +92,18 @@ typedef struct XenAccelOps {
     int (*get_long_mode)(bool *long_mode);
     /* @gpa XEN_GPA_NONE: none.  @hva: where QEMU has that overlay page. */
     int (*set_shared_info)(uint64_t gpa, void *hva);
-    /* [vcpu]; @hva NULL: a place in guest RAM known by @gpa alone */
+    /*
+     * [vcpu]  The accelerator keeps the time info in there up to date.  @hva:
+     * where QEMU has it, pinned until the next call; NULL: only @gpa is known.
+     */
     int (*set_vcpu_info)(CPUState *cs, uint64_t gpa, void *hva);
     int (*set_upcall_vector)(CPUState *cs, uint8_t vector);
     int (*set_time_info)(CPUState *cs, uint64_t gpa);
     int (*set_runstate)(CPUState *cs, uint64_t gpa);
+    /* VCPUOP_get_runstate_info; goes with set_runstate. [vcpu] */
+    int (*get_runstate)(CPUState *cs, struct XenRunstateSums *sums);
+    /* VMASST_TYPE_runstate_update_flag; goes with set_runstate. */
+    int (*set_runstate_flag)(bool on);
 
     /*
      * The single-shot timer of @cs fires into @port at @expires_ns of system
@@ -103,19 +123,19 @@ typedef struct XenAccelOps {
     int (*assign_port)(uint32_t port, uint8_t type, CPUState *cs,
                        uint32_t target_port, int fd);
     int (*unassign_port)(uint32_t port);
-    /* Sends, polls and timers in the kernel on or off as a whole. */
+    /* The kernel looks at the guest's sends and polls; off at first. */
     int (*set_evtchn_send)(bool on);
 
     /*
-     * The vCPU thread sleeps for SCHEDOP_poll, at most @timeout_ns (negative:
-     * no limit), until wake(cs), an interrupt or a request to leave; wake is
-     * [fast].  The hypercall then returns 0.
-     */
-    void (*sleep)(CPUState *cs, int64_t timeout_ns);
-    /*
-     * Instead of sleep, where a vCPU must not block its thread: it halts once
-     * the hypercall has returned 0, and goes on as sleep would.  The engine
-     * keeps it as a poller until then.
+     * SCHEDOP_poll and SCHEDOP_block: @cs halts once its hypercall has returned
+     * 0, as if by HLT, at most @timeout_ns (negative: no limit).  It goes on by
+     * wake(), by an interrupt that it may take, or for no reason, which the
+     * guest has to expect.  Its thread stays free for other work, and the
+     * engine may keep it as a poller until its next poll.  NULL: the guest
+     * polls without a pause.
+     *
+     * halt: [vcpu], in its hypercall.  wake is [fast], and is not lost when it
+     * comes between the vCPU's becoming a poller and its halt.
      */
     void (*halt)(CPUState *cs, int64_t timeout_ns);
     void (*wake)(CPUState *cs);

@@ -27,6 +27,7 @@ typedef struct XenEmuConfig {
     uint16_t gnttab_max_frames; /* 64 */
     uint16_t evtchn_max_pirq;   /* 256 */
     XenEmuAbi evtchn_abi;
+    bool tsc_stable;            /* vcpu_time_info may say so; true */
     uint32_t kvm_caps_mask;     /* x-kvm-xen-caps: bits that may be used */
     bool bql_check;             /* x-xen-bql-check: see fast.h */
     bool upcall_vector;         /* x-xen-upcall-vector: see cpuid.c */

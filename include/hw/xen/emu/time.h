@@ -4,20 +4,24 @@
  *
  * Time
  * ----
- * On TCG and qtest: vcpu_time_info (in vcpu_info, and the secondary copy that
- * VCPUOP_register_vcpu_time_memory_area names) and the wall clock in
- * shared_info.  The guest's TSC runs at exactly XEN_EMU_TSC_KHZ there
- * (target/i386 derives it from QEMU_CLOCK_VIRTUAL), so one pair of factors is
- * right for all vCPUs for ever, they agree to the nanosecond, and the areas are
- * written once, not at every tick.
+ * vcpu_time_info (in vcpu_info, and the secondary copy that
+ * VCPUOP_register_vcpu_time_memory_area names) where the accelerator says
+ * tsc_is_virtual_clock (TCG, qtest).  The guest's TSC runs at exactly
+ * XEN_EMU_TSC_KHZ there (target/i386 derives it from QEMU_CLOCK_VIRTUAL), so
+ * one pair of factors is right for all vCPUs for ever, they agree to the
+ * nanosecond, and the areas are written once, not at every tick.  Elsewhere the
+ * accelerator writes them.
+ *
+ * The wall clock in shared_info, where the accelerator has no SHARED_INFO.
  *
  * Runstate
  * --------
- * On TCG, and on KVM without the RUNSTATE capability.  Four sums of time a
- * vCPU; each instant of system time is in exactly one of them:
+ * Where the accelerator has no set_runstate: TCG, KVM without that capability.
+ * Four sums of time a vCPU; each instant of system time is in exactly one:
  *   running   the vCPU executes
  *   blocked   it halted, or waits in SCHEDOP_poll; the accelerator says so by
- *             xen_runstate_enter() when it halts and when it goes on
+ *             xen_runstate_enter() when it halts and when it goes on (KVM cannot
+ *             see that: time in HLT is "running" there)
  *   runnable  of both, the part in which the vCPU's thread was ready to run and
  *             the host ran something else: what Linux calls steal time.  The
  *             host's scheduler counts it for each thread
@@ -60,6 +64,11 @@ void xen_time_write_wallclock(void *shared_info);
  * protocol.  Any thread, but one writer at a time for one @hva.
  */
 void xen_time_write_vcpu_time(void *hva);
+/*
+ * Makes the vcpu_time_info @to like @from, which somebody else may be writing:
+ * then this does nothing.  Any thread, one writer at a time for one @to.
+ */
+void xen_time_copy_vcpu_time(void *to, const void *from);
 
 typedef struct XenRunstate XenRunstate;
 
@@ -99,7 +108,9 @@ void xen_runstate_halted(CPUState *cs, bool halted);
 void xen_runstate_sample(XenRunstate *r);
 /*
  * VCPUOP_get_runstate_info in the guest's layout: bytes written to @buf, at most
- * XEN_RUNSTATE_MAX_SIZE.  Up to date, without touching the area.  Any thread.
+ * XEN_RUNSTATE_MAX_SIZE.  Up to date, without touching the area.  Any thread;
+ * where the kernel keeps the sums, another thread than the vCPU's own gets what
+ * QEMU would have counted.
  */
 #define XEN_RUNSTATE_MAX_SIZE   48
 size_t xen_runstate_get(XenRunstate *r, void *buf);
@@ -112,8 +123,10 @@ void xen_runstate_invalidate(XenRunstate *r, uint64_t gpa, uint64_t len);
 
 /*
  * VMASST_TYPE_runstate_update_flag, for all vCPUs: XEN_RUNSTATE_UPDATE is set
- * in the area while it is being written.  Any thread.
+ * in the area while it is being written.  -EINVAL: the kernel writes the areas
+ * and cannot do that, so the guest gets Xen's answer to an unknown assist.  Any
+ * thread.
  */
-void xen_runstate_set_update_flag(bool on);
+int xen_runstate_set_update_flag(bool on);
 
 #endif

@@ -41,7 +41,8 @@
 void xen_upcall_init(unsigned nr_gsis, qemu_irq *gsis);
 
 /*
- * HVM_PARAM_CALLBACK_IRQ = @param.  -EINVAL: an INTx pin that does not exist.
+ * HVM_PARAM_CALLBACK_IRQ = @param.  -EINVAL: an INTx pin that does not exist,
+ * or a vector where the accelerator has no such way.
  * Unknown types are accepted and mean "none", as in Xen.  BQL.
  */
 int xen_upcall_set_param(uint64_t param);

@@ -24,6 +24,7 @@ typedef struct XenVcpu {
     XenVcpuTimer *timer;
     XenRunstate *runstate;
     XenGuestPage time_page;     /* the registered copy of time info */
+    XenGuestPage info_page;     /* vcpu_info, if the kernel has its address */
 } XenVcpu;
 
 /* A vCPU came up (boot or hot-plug), before it runs; and leaves.  BQL. */
