@@ -495,6 +495,7 @@ int kvm_xen_init_vcpu(CPUState *cs)
         }
     }
     kvm_xen_sleep_init_vcpu(cs);
+    xen_vcpu_started(cs);
     return 0;
 }
 

@@ -36,7 +36,8 @@ XenVcpu *xen_vcpu_get(unsigned id)
 /*
  * The accelerator's part runs in the thread of the vCPU: KVM's vCPU ioctls
  * wait for as long as the vCPU runs.  While the VM is stopped the work is done
- * before the vCPU runs again, which is as good.
+ * before the vCPU runs again, which is as good.  A vCPU that is just being
+ * added has no thread yet; xen_vcpu_started() will do it.
  */
 static void run_in_vcpu(CPUState *cs, run_on_cpu_func func, uint64_t arg)
 {
@@ -44,7 +45,7 @@ static void run_in_vcpu(CPUState *cs, run_on_cpu_func func, uint64_t arg)
 
     if (qemu_cpu_is_self(cs)) {
         func(cs, data);
-    } else {
+    } else if (cs->created) {
         async_run_on_cpu(cs, func, data);
     }
 }
@@ -328,6 +329,25 @@ void xen_vcpu_realize(CPUState *cs)
         xen_evtchn_set_vcpu_present(xen_emu->evtchn, cs->cpu_index, true);
         xen_overlay_vcpu_added(cs->cpu_index);
     }
+}
+
+/* KVM keeps what was unplugged, for the next vCPU of that number. */
+void xen_vcpu_started(CPUState *cs)
+{
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+    assert(bql_locked() && qemu_cpu_is_self(cs));
+    tell_accel_vcpu_info(v, vcpu_env(v)->xen_vcpu_info_default_gpa);
+    if (xen_emu->accel->set_time_info) {
+        xen_vcpu_set_time_area(v, XEN_GPA_NONE);
+    }
+    if (xen_emu->accel->set_runstate) {
+        xen_vcpu_set_runstate_area(v, XEN_GPA_NONE);
+    }
+    if (xen_emu->accel->set_upcall_vector) {
+        run_in_vcpu(cs, accel_set_upcall_vector, 0);
+    }
+    xen_vcpu_timer_port_changed(v, 0);
 }
 
 static void reclaim_vcpu(XenVcpu *v)

@@ -30,6 +30,12 @@ typedef struct XenVcpu {
 /* A vCPU came up (boot or hot-plug), before it runs; and leaves.  BQL. */
 void xen_vcpu_realize(CPUState *cs);
 void xen_vcpu_unrealize(CPUState *cs);
+/*
+ * The accelerator knows @cs from now on: tells it what was set before, which is
+ * the default place of vcpu_info and nothing else.  For accelerators with a
+ * set_vcpu_info; the vCPU's thread, BQL.
+ */
+void xen_vcpu_started(CPUState *cs);
 /* vCPU number @id, or NULL.  Any thread. */
 XenVcpu *xen_vcpu_get(unsigned id);
 
