@@ -10,6 +10,7 @@
 #include "hw/xen/emu/evtchn-dev.h"
 #include "hw/xen/emu/pirq.h"
 #include "hw/xen/emu/upcall.h"
+#include "hw/xen/emu/vcpu.h"
 #include "cpu.h"
 #include "trace.h"
 
@@ -20,6 +21,7 @@
 static struct {
     uint64_t param;         /* as the guest gave it; migrated */
     uint8_t vector;         /* domain-wide; 0: none.  Atomic */
+    uint8_t accel_vector;   /* what the accelerator was told of it */
     uint32_t gsi;           /* 0: no level type in force.  Atomic */
     bool asserted;          /* by us, as of the last update.  Atomic */
     bool moving;            /* the line moves because of us, not a device */
@@ -159,9 +161,56 @@ void xen_upcall_raise(unsigned vcpu)
     }
 }
 
-int xen_upcall_set_param(uint64_t param)
+static bool all_have_own_vectors(void)
+{
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+        if (v && !v->accel_vector) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * A kernel interrupts all vCPUs by the callback vector while their upcall is
+ * pending, those too that have a vector of their own, and does not stop before
+ * the guest has cleared that flag.  A guest that has a handler for the one only
+ * never comes to that.  So the kernel has the callback vector only as long as a
+ * vCPU needs it.
+ */
+static int tell_accel(uint8_t vector)
 {
     XenAccelOps *accel = xen_emu->accel;
+    int ret;
+
+    if (!accel->set_callback_vector) {
+        return 0;
+    }
+    if (vector && all_have_own_vectors()) {
+        vector = 0;
+    }
+    if (vector == upcall.accel_vector) {
+        return 0;
+    }
+    ret = accel->set_callback_vector(vector);
+    if (!ret) {
+        upcall.accel_vector = vector;
+    }
+    return ret;
+}
+
+void xen_upcall_own_vectors_changed(void)
+{
+    assert(bql_locked());
+    tell_accel(upcall.vector);
+}
+
+int xen_upcall_set_param(uint64_t param)
+{
     uint8_t vector = 0;
     uint32_t gsi = 0;
     CPUState *cs;
@@ -172,7 +221,7 @@ int xen_upcall_set_param(uint64_t param)
     switch (callback_type(param)) {
     case HVM_PARAM_CALLBACK_TYPE_VECTOR:
         vector = param;
-        if (vector && !accel->raise_callback) {
+        if (vector && !xen_emu->accel->raise_callback) {
             return -EINVAL;     /* XENFEAT_hvm_callback_vector said so */
         }
         break;
@@ -187,11 +236,9 @@ int xen_upcall_set_param(uint64_t param)
         break;
     }
 
-    if (vector != upcall.vector && accel->set_callback_vector) {
-        ret = accel->set_callback_vector(vector);
-        if (ret) {
-            return ret;
-        }
+    ret = tell_accel(vector);
+    if (ret) {
+        return ret;
     }
 
     trace_xen_upcall_param(param, vector, gsi);

@@ -132,8 +132,23 @@ static void accel_set_runstate(CPUState *cs, run_on_cpu_data data)
 
 static void accel_set_upcall_vector(CPUState *cs, run_on_cpu_data data)
 {
-    int ret = xen_emu->accel->set_upcall_vector(cs, data.host_ulong);
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+    int ret;
 
+    if (!v) {
+        return;
+    }
+    BQL_LOCK_GUARD();
+    if (!data.host_ulong) {
+        /* First the other way, so that there is one at any time. */
+        v->accel_vector = 0;
+        xen_upcall_own_vectors_changed();
+    }
+    ret = xen_emu->accel->set_upcall_vector(cs, data.host_ulong);
+    if (!ret && data.host_ulong) {
+        v->accel_vector = data.host_ulong;
+        xen_upcall_own_vectors_changed();
+    }
     trace_xen_vcpu_accel(cs->cpu_index, "upcall_vector", data.host_ulong, ret);
 }
 
@@ -328,6 +343,7 @@ void xen_vcpu_realize(CPUState *cs)
     if (xen_emu->evtchn) {
         xen_evtchn_set_vcpu_present(xen_emu->evtchn, cs->cpu_index, true);
         xen_overlay_vcpu_added(cs->cpu_index);
+        xen_upcall_own_vectors_changed();
     }
 }
 

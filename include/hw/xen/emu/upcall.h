@@ -47,6 +47,8 @@ void xen_upcall_init(unsigned nr_gsis, qemu_irq *gsis);
  */
 int xen_upcall_set_param(uint64_t param);
 uint64_t xen_upcall_param(void);
+/* A vCPU's accel_vector is another, or a vCPU came.  BQL. */
+void xen_upcall_own_vectors_changed(void);
 /* The domain-wide vector, or 0 when another way is in force. */
 uint8_t xen_upcall_callback_vector(void);
 

@@ -25,6 +25,7 @@ typedef struct XenVcpu {
     XenRunstate *runstate;
     XenGuestPage time_page;     /* the registered copy of time info */
     XenGuestPage info_page;     /* vcpu_info, if the kernel has its address */
+    uint8_t accel_vector;       /* for upcalls, as the accelerator knows it */
 } XenVcpu;
 
 /* A vCPU came up (boot or hot-plug), before it runs; and leaves.  BQL. */
