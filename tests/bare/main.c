@@ -3,6 +3,7 @@
  * From the start of the first CPU to power-off
  */
 #include "guest.h"
+#include "saved.h"
 #include "tap.h"
 
 /* The PM control register where SeaBIOS puts it on both PCs: sleep, S5. */
@@ -28,6 +29,9 @@ void bare_main(void)
     guest_set_up();
     interrupts_on();
     cpus_start();
+    if (guest_option("state")) {
+        saved_guest();
+    }
     tests_run(guest_option("tests"));
     power_off();
 }

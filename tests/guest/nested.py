@@ -23,6 +23,7 @@ import images
 import material
 import paths
 import report
+import state
 import vm
 
 L1_KERNEL = 'debian13'
@@ -241,7 +242,12 @@ def nested(options):
         rows = [r for r in rows if r.measured]
     bare_rows = [] if options.record else bare.selection('kvm',
                                                          options.filter)
-    tally = report.Tally(len(rows) + bare.count(bare_rows) + 1, options.tap)
+    widths = [] if options.record else [
+        width for width in state.WIDTHS if not options.filter or any(
+            word in 'kvm-upstream-state-%d' % width
+            for word in options.filter)]
+    tally = report.Tally(len(rows) + bare.count(bare_rows) + len(widths) + 1,
+                         options.tap)
     try:
         boot = l1_boot(options.qemu, {r.guest for r in rows})
     except material.MissingMaterial as e:
@@ -252,15 +258,18 @@ def nested(options):
         plans = [Plan(row, folder) for row in rows]
         bare_plans = [bare.Plan(row, names, folder)
                       for row, names in bare_rows]
-        measured = run_plans(folder, boot, plans, bare_plans, options, tally)
+        load_plans = [state.LoadPlan(width, folder, 'kvm,xen-version=4.17')
+                      for width in widths]
+        measured = run_plans(folder, boot, plans, bare_plans, load_plans,
+                             options, tally)
     keep_figures(measured, options, tally)
     return tally.end()
 
 
-def run_plans(folder, boot, plans, bare_plans, options, tally):
+def run_plans(folder, boot, plans, bare_plans, load_plans, options, tally):
     """Runs L1 and judges what came back; {name: counts}."""
     outer = os.path.abspath(options.outer or options.qemu)
-    l1 = run_l1(outer, folder, boot, plans + bare_plans, tally)
+    l1 = run_l1(outer, folder, boot, plans + bare_plans + load_plans, tally)
     tally.add(report.Outcome('L1', l1.seconds, l1_failures(l1), machine=l1))
     measured = {}
     for plan in plans:
@@ -277,7 +286,34 @@ def run_plans(folder, boot, plans, bare_plans, options, tally):
         run = InnerRun(plan.folder, plan.command, allow_crash=False)
         for outcome in plan.outcomes(run):
             tally.add(outcome)
+    for plan in load_plans:
+        tally.add(plan.outcome(InnerRun(plan.folder, plan.command,
+                                        allow_crash=False)))
     return measured
+
+
+def record_state(options):
+    """The subcommand that saves guests in upstream's QEMU."""
+    outer = os.path.abspath(options.outer or
+                            paths.default_qemu(options.build_dir))
+    tally = report.Tally(len(state.WIDTHS) + 1, False)
+    try:
+        boot = l1_boot(options.qemu, {})
+    except material.MissingMaterial as e:
+        tally.add(report.Outcome('L1', 0, skipped=str(e)))
+        return tally.end()
+    with paths.log_folder('state') as folder:
+        plans = [state.SavePlan(width, folder, COMMON_ACCEL)
+                 for width in state.WIDTHS]
+        l1 = run_l1(outer, folder, boot, plans, tally)
+        tally.add(report.Outcome('L1', l1.seconds, l1_failures(l1),
+                                 machine=l1))
+        for plan in plans:
+            run = InnerRun(plan.folder, plan.command, allow_crash=False)
+            wrong = plan.keep(run)
+            tally.add(report.Outcome(plan.name, run.seconds,
+                                     [wrong] if wrong else [], machine=run))
+    return tally.end()
 
 
 def upstream_figures():
