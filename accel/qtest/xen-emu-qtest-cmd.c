@@ -29,12 +29,18 @@
  *
  * How often VCPU was told by callback vector since the last such command.
  *
+ *  > xen_fault VCPU WHAT AFTER TIMES
+ *  < OK LEFT
+ *
+ * Has something fail on purpose: fault.h.  VCPU does not matter.
+ *
  * Numbers are as in C; RESULT and VALUE are hexadecimal with 64 bits.  Anything
  * else is answered by FAIL and a reason.
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/fault.h"
 #include "hw/xen/emu/hypercall.h"
 #include "system/qtest.h"
 #include "xen-emu-qtest.h"
@@ -105,6 +111,15 @@ static bool cmd_take_callbacks(CPUState *cs, const uint64_t *arg,
     return true;
 }
 
+static bool cmd_fault(CPUState *cs, const uint64_t *arg, uint64_t *result)
+{
+    if (arg[1] >= XEN_FAULT__MAX) {
+        return false;
+    }
+    *result = xen_fault_arm(arg[1], arg[2], arg[3]);
+    return true;
+}
+
 static const struct {
     const char *name;
     unsigned nr_args;
@@ -115,6 +130,7 @@ static const struct {
     { "xen_cpuid", 4, cmd_cpuid },
     { "xen_take_vector", 2, cmd_take_vector },
     { "xen_take_callbacks", 1, cmd_take_callbacks },
+    { "xen_fault", 4, cmd_fault },
 };
 
 /* Exactly @nr numbers in @words. */

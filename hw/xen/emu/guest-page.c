@@ -8,6 +8,7 @@
 #include "exec/address-spaces.h"
 #include "exec/memory.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/fault.h"
 #include "hw/xen/emu/guest-page.h"
 #include "hw/xen/emu/slots.h"
 #include "hw/xen/emu/vcpu.h"
@@ -53,7 +54,7 @@ void *xen_guest_page_pin(void *opaque, uint64_t gpa, uint32_t len, void **pin)
 {
     GuestPin found, *p;
 
-    if (!find_ram(gpa, len, &found)) {
+    if (xen_fault(XEN_FAULT_PIN) || !find_ram(gpa, len, &found)) {
         return NULL;
     }
     p = g_memdup2(&found, sizeof(found));

@@ -6,6 +6,7 @@
 #include "qemu/log.h"
 #include "exec/address-spaces.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/fault.h"
 #include "cpu.h"
 #include "internal.h"
 #include "trace.h"
@@ -28,7 +29,8 @@ static int guest_rw(XenHypercall *hc, uint64_t gva, void *buf, size_t len,
         if (!hc->long_mode) {
             gva = (uint32_t)gva;
         }
-        if (xen_emu->accel->translate(hc->cs, gva, write, &gpa, &chunk) < 0 ||
+        if (xen_fault(XEN_FAULT_COPY) ||
+            xen_emu->accel->translate(hc->cs, gva, write, &gpa, &chunk) < 0 ||
             address_space_rw(&address_space_memory, gpa, attrs, buf, chunk,
                              write) != MEMTX_OK) {
             return -EFAULT;
