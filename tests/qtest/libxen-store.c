@@ -90,18 +90,18 @@ void xen_store_get(XenStore *s, XenStoreMessage *msg)
 }
 
 void xen_store_request(XenStore *s, uint32_t type, uint32_t tx,
-                       const void *payload, size_t len,
-                       XenStoreMessage *answer)
+                       XenStoreBytes payload, XenStoreMessage *answer)
 {
     XenStoreMessage request = {
         .header = {
-            .type = type, .req_id = s->next_id++, .tx_id = tx, .len = len,
+            .type = type, .req_id = s->next_id++, .tx_id = tx,
+            .len = payload.len,
         },
     };
 
-    g_assert_cmpuint(len, <=, XENSTORE_PAYLOAD_MAX);
-    memcpy(request.payload, payload, len);
-    xen_store_put(s, &request, sizeof(request.header) + len,
+    g_assert_cmpuint(payload.len, <=, XENSTORE_PAYLOAD_MAX);
+    memcpy(request.payload, payload.data, payload.len);
+    xen_store_put(s, &request, sizeof(request.header) + payload.len,
                   XENSTORE_RING_SIZE);
     xen_store_get(s, answer);
     g_assert_cmpuint(answer->header.req_id, ==, request.header.req_id);
@@ -112,25 +112,24 @@ void xen_store_request(XenStore *s, uint32_t type, uint32_t tx,
 }
 
 void xen_store_expect(XenStore *s, uint32_t type, uint32_t tx,
-                      const void *payload, size_t len,
-                      const void *expected, size_t expected_len)
+                      XenStoreBytes payload, XenStoreBytes expected)
 {
     XenStoreMessage answer;
 
-    xen_store_request(s, type, tx, payload, len, &answer);
+    xen_store_request(s, type, tx, payload, &answer);
     if (answer.header.type == XS_ERROR) {
         g_error("xenstore: request %u: %s", type, answer.payload);
     }
-    g_assert_cmpmem(answer.payload, answer.header.len, expected, expected_len);
+    g_assert_cmpmem(answer.payload, answer.header.len, expected.data,
+                    expected.len);
 }
 
 void xen_store_expect_error(XenStore *s, uint32_t type, uint32_t tx,
-                            const void *payload, size_t len,
-                            const char *error)
+                            XenStoreBytes payload, const char *error)
 {
     XenStoreMessage answer;
 
-    xen_store_request(s, type, tx, payload, len, &answer);
+    xen_store_request(s, type, tx, payload, &answer);
     g_assert_cmpuint(answer.header.type, ==, XS_ERROR);
     g_assert_cmpstr(answer.payload, ==, error);
     g_assert_cmpuint(answer.header.len, ==, strlen(error) + 1);

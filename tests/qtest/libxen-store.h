@@ -37,26 +37,25 @@ void xen_store_put(XenStore *s, const void *data, size_t len, size_t piece);
 /* Waits for the next message of xenstore's: an answer or a watch's event. */
 void xen_store_get(XenStore *s, XenStoreMessage *msg);
 
+/* What a message carries: of a literal, with or without its last 0. */
+typedef struct XenStoreBytes {
+    const void *data;
+    size_t len;
+} XenStoreBytes;
+
+#define XEN_STORE_STRINGS(s)    ((XenStoreBytes) { (s), sizeof(s) })
+#define XEN_STORE_BYTES(s)      ((XenStoreBytes) { (s), sizeof(s) - 1 })
+
 /*
- * A request of @type in transaction @tx with @len bytes of @payload, and its
- * answer; the answer's type is @type or XS_ERROR.  A watch must not fire.
+ * A request of @type in transaction @tx and its answer, whose type is @type or
+ * XS_ERROR.  A watch must not fire.
  */
 void xen_store_request(XenStore *s, uint32_t type, uint32_t tx,
-                       const void *payload, size_t len,
-                       XenStoreMessage *answer);
-/*
- * The same for a payload of strings, each with its 0: "path\0value" is
- * XEN_STORE_STRINGS("path\0value"), with or without the last 0.
- */
-#define XEN_STORE_STRINGS(s)    (s), sizeof(s)
-#define XEN_STORE_BYTES(s)      (s), sizeof(s) - 1
-
-/* The answer is @expected: a string, which may hold zeroes, or an error. */
+                       XenStoreBytes payload, XenStoreMessage *answer);
+/* The answer is @expected, or an error. */
 void xen_store_expect(XenStore *s, uint32_t type, uint32_t tx,
-                      const void *payload, size_t len,
-                      const void *expected, size_t expected_len);
+                      XenStoreBytes payload, XenStoreBytes expected);
 void xen_store_expect_error(XenStore *s, uint32_t type, uint32_t tx,
-                            const void *payload, size_t len,
-                            const char *error);
+                            XenStoreBytes payload, const char *error);
 
 #endif

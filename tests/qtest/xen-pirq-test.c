@@ -26,8 +26,8 @@
 #define NR_GSIS             24
 
 /* e1000e: a cause that software sets, on vector 0 of MSI-X. */
-#define E1000E_OPTIONS      "-machine q35 -nic none -device e1000e,addr=6,netdev=n " \
-                            "-netdev hubport,id=n,hubid=0"
+#define E1000E_OPTIONS      "-machine q35 -netdev hubport,id=n,hubid=0 " \
+                            "-device e1000e,addr=6,netdev=n"
 #define E1000E_DEVFN        QPCI_DEVFN(6, 0)
 #define E1000E_ICR          0xc0
 #define E1000E_ICS          0xc8

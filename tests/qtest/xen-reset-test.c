@@ -123,6 +123,9 @@ static void set_up_events(XenVm *vm, const Variant *v, Places *p)
     }
     p->ipi = xen_bind_ipi(vm, 1);
     p->timer = xen_bind_virq(vm, 0, VIRQ_TIMER);
+    /* A timer of the kernel before this one would tell now. */
+    qtest_clock_step(vm->qts, 50000000);
+    g_assert_false(xen_is_pending(vm, p->timer));
     unbound = xen_alloc_unbound(vm, DOMID_SELF);
     xen_bind_loopback(vm, xen_alloc_unbound(vm, DOMID_SELF));
     g_assert_cmpuint(unbound, >, p->timer);
@@ -331,6 +334,8 @@ static void test_events(const void *opaque)
         g_assert_cmphex(value, ==, VIA_VECTOR);
         g_assert_cmpint(xen_register_vcpu_info(vm, 0, vm->vcpu_info[0]), ==,
                         -EINVAL);
+        g_assert_cmpint(xen_vcpu_op(vm, 0, VCPUOP_stop_periodic_timer, 0, NULL,
+                                    0), ==, 0);
 
         g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_bind_interdomain, &bind),
                         ==, 0);

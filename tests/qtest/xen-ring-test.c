@@ -3,6 +3,7 @@
  * Rings of xenstore and the console, driven through their event channels
  */
 #include "qemu/osdep.h"
+#include "qemu/cutils.h"
 #include "libxen-store.h"
 
 #include "hw/xen/interface/hvm/params.h"
@@ -10,7 +11,7 @@
 
 #define VECTOR              0xf3
 #define OK                  XEN_STORE_STRINGS("OK")
-#define NOTHING             "", 0
+#define NOTHING             XEN_STORE_BYTES("")
 #define LOOK_AGAIN_US       200
 #define MAX_TRANSACTIONS    10
 
@@ -84,8 +85,7 @@ static void test_store_errors(const void *long_mode)
 {
     static const struct {
         uint32_t type;
-        const char *payload;
-        size_t len;
+        XenStoreBytes payload;
         const char *error;
     } cases[] = {
         { XS_READ, XEN_STORE_STRINGS("data/none"), "ENOENT" },
@@ -123,7 +123,7 @@ static void test_store_errors(const void *long_mode)
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         xen_store_expect_error(&s, cases[i].type, 0, cases[i].payload,
-                               cases[i].len, cases[i].error);
+                               cases[i].error);
     }
     xen_store_expect_error(&s, XS_READ, 77, XEN_STORE_STRINGS("domid"),
                            "ENOENT");
@@ -133,11 +133,13 @@ static void test_store_errors(const void *long_mode)
 static uint32_t start_transaction(XenStore *s)
 {
     XenStoreMessage answer;
+    unsigned id;
 
     xen_store_request(s, XS_TRANSACTION_START, 0, XEN_STORE_STRINGS(""),
                       &answer);
     g_assert_cmpuint(answer.header.type, ==, XS_TRANSACTION_START);
-    return strtoul(answer.payload, NULL, 10);
+    g_assert_cmpint(qemu_strtoui(answer.payload, NULL, 10, &id), ==, 0);
+    return id;
 }
 
 static void test_transactions(const void *long_mode)
@@ -169,14 +171,14 @@ static void test_transactions(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-static void expect_watch(XenStore *s, const void *expected, size_t len)
+static void expect_watch(XenStore *s, XenStoreBytes expected)
 {
     XenStoreMessage msg;
 
     xen_store_get(s, &msg);
     g_assert_cmpuint(msg.header.type, ==, XS_WATCH_EVENT);
     g_assert_cmpuint(msg.header.req_id, ==, 0);
-    g_assert_cmpmem(msg.payload, msg.header.len, expected, len);
+    g_assert_cmpmem(msg.payload, msg.header.len, expected.data, expected.len);
 }
 
 static void test_watches(const void *long_mode)
@@ -253,21 +255,23 @@ static void test_long(const void *long_mode)
     g_autofree char *payload = g_malloc(XENSTORE_PAYLOAD_MAX);
     /* What a node may hold, path not counted. */
     size_t len = 2048;
+    XenStoreBytes write = { payload, sizeof(path) + len };
 
     memcpy(payload, path, sizeof(path));
     for (size_t i = 0; i < len; i++) {
         payload[sizeof(path) + i] = i * 7;
     }
-    xen_store_expect(&s, XS_WRITE, 0, payload, sizeof(path) + len, OK);
-    xen_store_expect(&s, XS_READ, 0, path, sizeof(path),
-                     payload + sizeof(path), len);
+    xen_store_expect(&s, XS_WRITE, 0, write, OK);
+    xen_store_expect(&s, XS_READ, 0, XEN_STORE_STRINGS(path),
+                     (XenStoreBytes) { payload + sizeof(path), len });
 
     /* One byte more than it may. */
-    xen_store_expect_error(&s, XS_WRITE, 0, payload, sizeof(path) + len + 1,
-                           "E2BIG");
+    write.len++;
+    xen_store_expect_error(&s, XS_WRITE, 0, write, "E2BIG");
     memset(payload, 'x', XENSTORE_PAYLOAD_MAX);
     payload[XENSTORE_PAYLOAD_MAX - 1] = 0;
-    xen_store_expect_error(&s, XS_READ, 0, payload, XENSTORE_PAYLOAD_MAX,
+    xen_store_expect_error(&s, XS_READ, 0,
+                           (XenStoreBytes) { payload, XENSTORE_PAYLOAD_MAX },
                            "E2BIG");
     xen_vm_stop(vm);
 }
