@@ -5,6 +5,8 @@
 PREFIX ?= /usr/local
 prefix ?= $(PREFIX)
 SECONDS ?= 60
+REPEAT ?= 1
+export REPEAT
 
 build := $(CURDIR)/build
 meson := /usr/bin/meson
@@ -27,6 +29,7 @@ help:
 	@echo '  QEMU_SRC=DIR    build from this QEMU 10.0 tree; kept until QEMU_SRC= resets it'
 	@echo '  PREFIX=DIR      where "make install" puts it (/usr/local); DESTDIR too'
 	@echo '  SUITES="unit qtest"   what "make coverage" runs (also guest, nested)'
+	@echo '  REPEAT=N        how often "make check-unit" and "make check-qtest" run (1)'
 	@echo '  SECONDS=N       how long "make fuzz" and "make stress" run (60)'
 
 # Packages: "make deps" brings all groups of scripts/packages.txt, a target's
