@@ -381,6 +381,7 @@ void xen_vcpu_unrealize(CPUState *cs)
         return;
     }
     xen_vcpu_soft_reset(v);
+    forget_page(&v->info_page);
     xen_evtchn_set_vcpu_present(xen_emu->evtchn, cs->cpu_index, false);
     qatomic_rcu_set(&vcpus[cs->cpu_index], NULL);
 
