@@ -94,7 +94,7 @@ def sleep(run):
     if len(took) != run.cpus:
         yield '%d of %d vCPUs finished their sleeps' % (len(took), run.cpus)
     for value in took:
-        if not least <= int(value) < 20 * least:
+        if not least <= int(value) < 200 * least:
             yield ('%d sleeps of 10 ms took %.0f ms'
                    % (run.sleeps, int(value) / 1e6))
     interrupts = run.number('sleep-timer-irqs')
@@ -159,10 +159,25 @@ def channels(run):
         yield 'the vCPUs took %s interrupts' % taken
 
 
+def kexec(run):
+    """Two kernels came up, one after the other."""
+    begun = len(run.vm.facts.get('begin', []))
+    if begun != 2:
+        yield '%d of 2 kernels ran their first process' % begun
+
+
+def rate(run):
+    """Each form of event was measured."""
+    names = [v.split()[0] for v in run.vm.facts.get('event-ns', [])]
+    if names != ['one-thread', 'two-threads']:
+        yield 'the forms of events measured were %s' % names
+
+
 # By the names of the guest's steps.
 BY_STEP = {'facts': facts, 'disk': disk, 'write': write, 'net': net,
            'console': console, 'sleep': sleep, 'clock': clock,
-           'interrupts': interrupts, 'channels': channels}
+           'interrupts': interrupts, 'channels': channels,
+           'kexec': kexec, 'rate': rate}
 
 
 def failures(machine, stimulus, cpus, steps, expect, sleeps):

@@ -70,10 +70,11 @@ def guest_arguments(boot, accels, cpus, disk, written, parameters,
     return words
 
 
-def init_parameters(stimulus, url, steps, sleeps):
+def init_parameters(stimulus, url, steps, sleeps, then=()):
     """What guest/init.sh finds in its environment."""
-    return ['XE_NONCE=' + stimulus.nonce, 'XE_URL=' + url,
-            'XE_SLEEPS=%d' % sleeps, 'XE_STEPS=' + ','.join(steps)]
+    words = ['XE_NONCE=' + stimulus.nonce, 'XE_URL=' + url,
+             'XE_SLEEPS=%d' % sleeps, 'XE_STEPS=' + ','.join(steps)]
+    return words + (['XE_THEN=' + ','.join(then)] if then else [])
 
 
 def guest_vm(qemu, folder, boot, accels, cpus, stimulus, parameters,

@@ -33,7 +33,10 @@ GUEST_SCRIPTS = os.path.join(paths.HERE, 'guest')
 
 # Programs of ours, and the modules that each needs.
 PROGRAMS = os.path.join(paths.HERE, 'programs')
-PROGRAM_MODULES = {'many-channels': ('xen-evtchn',)}
+PROGRAM_MODULES = {'many-channels': ('xen-evtchn',), 'kexec-now': (),
+                   'event-rate': ('xen-evtchn',)}
+# Those that need the guest's own kernel as a file.
+NEEDS_KERNEL = ('kexec-now',)
 
 Boot = collections.namedtuple('Boot', 'kernel initrd')
 
@@ -157,6 +160,9 @@ def guest(name, program=None):
             add_modules(archive, material.Kernel(deb), wanted)
             if program:
                 archive.file('bin/' + program, compiled(program), 0o755)
+            if program in NEEDS_KERNEL:
+                archive.folder('boot')
+                archive.copy('boot/kernel', kernel_image(deb))
 
         image = '%s-%s' % (name, program) if program else name
         return Boot(kernel_image(deb), cached_initrd(image, key, fill))

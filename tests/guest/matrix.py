@@ -20,17 +20,19 @@ SLEEPS = 20
 # accel: what follows -accel NAME; expect: facts that differ from, or come on
 # top of, what every guest must report (None: not judged); extra: further
 # arguments of QEMU; append: words of the kernel's command line; program: the
-# one of images.PROGRAM_MODULES that the steps need.
+# one of images.PROGRAM_MODULES that the steps need; then: the steps of the
+# kernel that the step "kexec" starts.
 Row = collections.namedtuple(
-    'Row', 'name guest cpus accel machine expect steps extra append program')
+    'Row', 'name guest cpus accel machine expect steps extra append program '
+    'then')
 
 
 def row(name, guest, cpus, accel='xen-version=4.17', machine='pc', expect=None,
-        steps=ALL_STEPS, extra=(), append=(), program=None):
+        steps=ALL_STEPS, extra=(), append=(), program=None, then=()):
     wanted = {'xen': '4.17', 'abi': 'fifo'}
     wanted.update(expect or {})
     return Row(name, guest, cpus, accel, machine, wanted, steps, extra, append,
-               program)
+               program, then)
 
 
 # A kernel that gets no vector for event channels does without Xen's clock, and
@@ -41,6 +43,9 @@ NO_VECTOR_STEPS = tuple(s for s in ALL_STEPS
 
 # Twenty thousand channels: the kernel needs 3 KiB for the interrupt of each.
 CHANNEL_STEPS = ALL_STEPS + ('channels',)
+
+# A second kernel takes over from the first, in the midst of traffic.
+KEXEC_STEPS = ('modules', 'disk', 'net', 'kexec')
 
 # Long ones first: the last to finish then ends soon after the others.
 MATRIX = [
@@ -80,6 +85,12 @@ MATRIX = [
         expect={'clockevent': 'lapic', 'clocksource': None},
         append=('xen_no_vector_callback',)),
     row('debian13-2cpu-q35', 'debian13', 2, machine='q35'),
+] + [
+    row('%s-2cpu-kexec-%s' % (guest, abi), guest, 2,
+        accel='xen-version=4.17,xen-evtchn-abi=' + abi, expect={'abi': abi},
+        steps=KEXEC_STEPS, program='kexec-now', then=ALL_STEPS)
+    for guest in ('debian13', 'debian12') for abi in ('2level', 'fifo')
+] + [
     # On Intel's processors Linux calls by VMCALL, on AMD's by VMMCALL.
     row('debian13-2cpu-intel', 'debian13', 2,
         extra=('-cpu', 'qemu64,vendor=GenuineIntel')),
@@ -112,11 +123,11 @@ def run_in(folder, name, row, options, server):
         options.qemu, folder, images.guest(row.guest, row.program),
         ['%s,%s,x-xen-bql-check=on' % (options.accel, row.accel)],
         row.cpus, stimulus,
-        guestvm.init_parameters(stimulus, url, row.steps, SLEEPS)
+        guestvm.init_parameters(stimulus, url, row.steps, SLEEPS, row.then)
         + list(row.append), machine=row.machine, extra=row.extra)
     machine.run(time_limit(row.cpus))
-    reasons = checks.failures(machine, stimulus, row.cpus, row.steps,
-                              row.expect, SLEEPS)
+    reasons = checks.failures(machine, stimulus, row.cpus,
+                              row.steps + row.then, row.expect, SLEEPS)
     if not options.keep:
         stimulus.remove()
     return report.Outcome(name, time.monotonic() - started, reasons, machine=machine)

@@ -5,7 +5,6 @@ The machine in the middle (L1) is Debian 13's kernel, which has KVM's Xen
 support, on an emulated AMD processor with virtualization. It runs the QEMU
 under test, which runs the guests. nested/init.sh is its first process.
 """
-import collections
 import io
 import json
 import os
@@ -21,48 +20,23 @@ import exits
 import guestvm
 import images
 import material
+import nested_table
 import paths
 import report
 import state
 import vm
+from nested_table import COMMON_ACCEL, PHASES, TABLE
 
 L1_KERNEL = 'debian13'
 L1_MODULES = ('kvm-amd', 'virtio-blk')
 L1_MEMORY = 1536
 L1_SCRIPTS = os.path.join(paths.HERE, 'nested')
 L1_LIMIT = 120                      # seconds for all but the guests
-GUEST_LIMIT = 240                   # seconds for each guest
+GUEST_LIMIT = 600                   # seconds for each guest, on a busy host
 RESULT_SIZE = 256 * guestvm.MIB     # sparse
 
 UPSTREAM = os.path.join(paths.HERE, 'upstream-exits.json')
 
-# Marks cut the run into these phases; what follows the last mark is left out,
-# since reading out a guest's facts is no work that matters.
-PHASES = ('boot', 'devices', 'transfers', 'sleeps')
-STEPS = ('mark', 'modules', 'mark', 'disk', 'write', 'net', 'console', 'mark',
-         'sleep', 'mark', 'facts', 'clock', 'interrupts')
-SLEEPS = 50
-
-# The form that upstream's QEMU takes too: both are measured with it.
-COMMON_ACCEL = 'kvm,xen-version=0x40011,kernel-irqchip=split'
-
-Row = collections.namedtuple('Row', 'name guest cpus accel measured expect')
-
-TABLE = (
-    Row('kvm-debian13-2cpu', 'debian13', 2, COMMON_ACCEL, True,
-        {'xen': '4.17', 'abi': '2level'}),
-    Row('kvm-debian12-2cpu', 'debian12', 2, COMMON_ACCEL, True,
-        {'xen': '4.17', 'abi': '2level'}),
-    # What users type: QEMU chooses the irqchip and the ABI.
-    Row('kvm-debian13-4cpu-plain', 'debian13', 4,
-        'kvm,xen-version=4.17,x-xen-bql-check=on', False,
-        {'xen': '4.17', 'abi': '2level'}),
-    # The kernel knows 2-level events only: QEMU has to deliver all of these.
-    Row('kvm-debian13-2cpu-fifo', 'debian13', 2,
-        'kvm,xen-version=4.17,xen-evtchn-abi=fifo,x-xen-bql-check=on',
-        False,
-        {'xen': '4.17', 'abi': 'fifo'}),
-)
 
 
 class InnerRun:
@@ -112,22 +86,28 @@ class Plan:
     def __init__(self, row, folder):
         self.row = row
         self.folder = os.path.join(folder, row.name)
-        self.stimulus = guestvm.Stimulus(self.folder)
-        boot = images.Boot('/guests/%s.kernel' % row.guest,
-                           '/guests/%s.initrd' % row.guest)
+        self.stimulus = guestvm.Stimulus(self.folder, disk_mib=row.disk_mib)
+        boot = images.Boot('/guests/%s.kernel' % image_name(row),
+                           '/guests/%s.initrd' % image_name(row))
         url = 'http://10.0.2.2:8000/%s/fetched' % row.name
         words = [bundle.PROGRAM, '-L', bundle.FIRMWARE_FOLDER,
                  '-chardev', 'file,id=serial,path=console.log',
                  '-chardev', 'pipe,id=hvc,path=hvc',
                  *guestvm.guest_arguments(
-                     boot, [row.accel], row.cpus, 'disk.img', 'written.img',
-                     guestvm.init_parameters(self.stimulus, url, STEPS,
-                                             SLEEPS))]
+                     boot, [row.accel], row.smp, 'disk.img', 'written.img',
+                     guestvm.init_parameters(self.stimulus, url, row.steps,
+                                             row.sleeps, row.then)
+                     + list(row.append))]
+        if row.monitor:
+            words += ['-chardev', 'pipe,id=monitor,path=monitor',
+                      '-mon', 'chardev=monitor']
         self.command = ' '.join(shlex.quote(w) for w in words)
 
     def add_to(self, tar):
         texts = {'command': self.command, 'nonce': self.stimulus.nonce,
                  'answer': self.stimulus.answer, 'limit': str(GUEST_LIMIT)}
+        if self.row.monitor:
+            texts['monitor'] = self.row.monitor
         files = {name: text.encode() + b'\n' for name, text in texts.items()}
         files['fetched'] = self.stimulus.fetched
         for name, data in files.items():
@@ -141,33 +121,51 @@ class Plan:
     def outcome(self, allow_crash):
         """Judges what came back; also the measured phases, or None."""
         run = InnerRun(self.folder, self.command, allow_crash)
-        reasons = checks.failures(run, self.stimulus, self.row.cpus, STEPS,
-                                  self.row.expect, SLEEPS)
+        if self.row.refused:
+            return list(self._not_refused(run)), None, run
+        reasons = checks.failures(run, self.stimulus, self.row.cpus,
+                                  self.row.steps + self.row.then,
+                                  self.row.expect,
+                                  self.row.sleeps)
         counts = None
         if run.status is not None:
             try:
-                counts = self._counts()
+                counts = self._counts(run)
             except exits.LostEvents as e:
                 reasons.append('the trace lost events: %s' % e)
         return reasons, counts, run
 
-    def _counts(self):
+    def _not_refused(self, run):
+        if run.status != 1:
+            yield run.ending() or 'QEMU ran the guest'
+        for text in self.row.refused:
+            if text not in '\n'.join(run.errors.lines):
+                yield 'QEMU did not speak of %s' % text
+
+    def _counts(self, run):
         def read(name):
             with open(os.path.join(self.folder, name)) as f:
                 return f.read()
 
         phases = exits.phases(read('trace'), read('trace-stats'))
-        return {'userspace_exits': exits.exits_by_reason(read('exits')),
+        return {'accel': self.row.accel,
+                'event_ns': [int(v.split()[1])
+                             for v in run.facts.get('event-ns', [])],
+                'userspace_exits': exits.exits_by_reason(read('exits')),
                 'phases': {name: phase.as_json()
                            for name, phase in zip(PHASES, phases)}}
 
 
-def l1_boot(qemu, guests):
+def image_name(row):
+    return '%s-%s' % (row.guest, row.program) if row.program else row.guest
+
+
+def l1_boot(qemu, rows):
     """L1's Boot, with the QEMU under test and the guests' images inside."""
-    row = images.GUESTS[L1_KERNEL]
-    deb = material.package(row.suite, row.arch, 'linux-image-' + row.flavour)
-    busybox = material.package(row.suite, row.arch, 'busybox-static')
-    boots = {name: images.guest(name) for name in guests}
+    l1 = images.GUESTS[L1_KERNEL]
+    deb = material.package(l1.suite, l1.arch, 'linux-image-' + l1.flavour)
+    busybox = material.package(l1.suite, l1.arch, 'busybox-static')
+    boots = {image_name(r): images.guest(r.guest, r.program) for r in rows}
     key = images.content_key(
         deb, busybox, ' '.join(L1_MODULES), __file__, bundle.__file__,
         cpio.__file__, images.__file__, *bundle.parts(qemu),
@@ -249,7 +247,7 @@ def nested(options):
     tally = report.Tally(len(rows) + bare.count(bare_rows) + len(widths) + 1,
                          options.tap)
     try:
-        boot = l1_boot(options.qemu, {r.guest for r in rows})
+        boot = l1_boot(options.qemu, rows)
     except material.MissingMaterial as e:
         for name in ['L1'] + [r.name for r in rows]:
             tally.add(report.Outcome(name, 0, skipped=str(e)))
@@ -274,9 +272,11 @@ def run_plans(folder, boot, plans, bare_plans, load_plans, options, tally):
     measured = {}
     for plan in plans:
         reasons, counts, run = plan.outcome(allow_crash=options.record)
-        if plan.row.measured and counts:
+        if counts:
             measured[plan.row.name] = counts
             if not options.record:
+                reasons += nested_table.over_budget(plan.row, counts)
+            if plan.row.measured and not options.record:
                 reasons += above_upstream(plan.row.name, counts)
         tally.add(report.Outcome(plan.row.name, run.seconds, reasons,
                                  machine=run))
@@ -355,11 +355,17 @@ def keep_figures(measured, options, tally):
         write_json(UPSTREAM, record)
     else:
         write_json(os.path.join(paths.BUILD, 'nested.json'),
-                   {'accel': COMMON_ACCEL, 'guests': measured})
+                   {'guests': measured})
     upstream = {} if options.record else upstream_figures()
-    for name, counts in measured.items():
-        tally.say('\n%s\n%s\n' % (name, report.exit_tables(
-            counts, upstream.get(name), PHASES)))
+    for row in TABLE:
+        if row.measured and row.name in measured:
+            tally.say('\n%s\n%s\n' % (row.name, report.exit_tables(
+                measured[row.name], upstream.get(row.name), PHASES)))
+    tally.say('Hypercalls that left the kernel, and those that it took:\n\n%s\n'
+              % report.table(*nested_table.summary(measured)))
+    if any(counts['event_ns'] for counts in measured.values()):
+        tally.say('What an event costs (tests/guest/programs/event-rate.c):'
+                  '\n\n%s\n' % report.table(*nested_table.rates(measured)))
 
 
 def qemu_version(qemu):

@@ -9,6 +9,8 @@
 #   XE_URL      a file that the host offers over HTTP
 #   XE_SLEEPS   how many 10 ms sleeps each vCPU does
 #   XE_CHANNELS how many event channels step_channels binds
+#   XE_EVENTS   how many events step_rate sends
+#   XE_THEN     the steps of the kernel that step_kexec starts
 
 /bin/busybox --install -s /bin 2>/dev/null
 export PATH=/bin
@@ -167,6 +169,34 @@ step_channels() {
     done </tmp/channels
 }
 
+step_rate() {
+    wait_for /dev/xen/evtchn || return
+    event-rate "$XE_EVENTS" >/tmp/rate || say "error=event-rate failed"
+    while read -r line; do
+        say "$line"
+    done </tmp/rate
+}
+
+# The same kernel and the same files again, without the machine's being reset.
+step_kexec() {
+    cd / && {
+        printf '%s\n' proc sys tmp dev dev/console
+        find init bin boot etc lib
+    } | cpio -o -H newc >/tmp/initrd 2>/dev/null
+    line=$(sed "s/XE_STEPS=[^ ]*/XE_STEPS=$XE_THEN/" /proc/cmdline)
+    say "kexec=$(uname -r)"
+    say "$(kexec-now /boot/kernel /tmp/initrd "$line")"
+}
+
+# A second vCPU comes, and takes part from then on.
+step_hotadd() {
+    cpu=/sys/devices/system/cpu/cpu1
+    say "monitor=wanted with $CPUS vCPU"
+    wait_for $cpu || return
+    echo 1 >$cpu/online || say "error=the new vCPU does not come online"
+    CPUS=$(nproc)
+}
+
 step_interrupts() {
     awk '{ gsub(/ +/, " "); print "XENEMU: interrupts=" $0 }' /proc/interrupts
 }
@@ -188,7 +218,8 @@ for step in $XE_STEPS; do
 done
 trouble='WARNING:|\bBUG\b|Oops|soft lockup|hung_task|rcu.*stall|Kernel panic'
 trouble="$trouble|clocksource.*unstable|I/O error|nobody cared|Call Trace"
-dmesg | grep -E "$trouble" |
+# A parameter of the kernel's is no trouble (see nested_table.py).
+dmesg | grep -v 'rcu_cpu_stall_' | grep -E "$trouble" |
     while read -r line; do
         say "problem=$line"
     done

@@ -48,19 +48,33 @@ answer_console() {
     esac
 }
 
+# Gives QEMU's monitor its command once the guest says that it waits for it.
+serve_monitor() {
+    cat monitor.out > monitor.log &
+    until grep -q 'XENEMU: monitor=' console.log 2>/dev/null; do
+        usleep 100000
+    done
+    cat monitor > monitor.in
+}
+
 run_guest() {
     cd "/plan/$1" || return
-    mkfifo hvc.in hvc.out
+    mkfifo hvc.in hvc.out monitor.in monitor.out
     answer_console &
+    helpers=$!
+    if [ -e monitor ]; then
+        serve_monitor &
+        helpers="$helpers $!"
+    fi
     count_from_here
     began=$(date +%s)
     timeout -s KILL "$(cat limit)" sh ./command > qemu.log 2>&1
     status=$?
     echo 0 > $T/tracing_on
-    kill $! 2>/dev/null
+    kill $helpers 2>/dev/null
     mkdir -p "/results/$1"
     echo "$status $began $(date +%s)" > "/results/$1/status"
-    for file in console.log qemu.log written.img; do
+    for file in console.log qemu.log monitor.log written.img; do
         [ ! -e $file ] || cp $file "/results/$1"
     done
     cat $EXITS/hist > "/results/$1/exits"

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Starts another kernel in place of this one, at once
+ *
+ *     kexec-now KERNEL INITRD COMMAND-LINE
+ *
+ * Runs in a guest.  The kernel does the loading (kexec_file_load, which only
+ * 64-bit kernels have); returning means that it failed, which is said as a line
+ * error=... on standard output.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/reboot.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int failed(const char *what)
+{
+    printf("error=%s: %s\n", what, strerror(errno));
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    int kernel, initrd;
+
+    if (argc != 4) {
+        printf("error=usage: kexec-now KERNEL INITRD COMMAND-LINE\n");
+        return 2;
+    }
+    kernel = open(argv[1], O_RDONLY | O_CLOEXEC);
+    initrd = open(argv[2], O_RDONLY | O_CLOEXEC);
+    if (kernel < 0 || initrd < 0) {
+        return failed("open");
+    }
+    if (syscall(SYS_kexec_file_load, kernel, initrd, strlen(argv[3]) + 1,
+                argv[3], 0UL)) {
+        return failed("kexec_file_load");
+    }
+    syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2,
+            LINUX_REBOOT_CMD_KEXEC, NULL);
+    return failed("reboot");
+}
