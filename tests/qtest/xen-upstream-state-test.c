@@ -30,7 +30,9 @@ static XenVm *start(bool long_mode, const char *accel, Notes *n)
     g_autofree char *state = g_test_build_filename(
         G_TEST_DIST, "xen-states",
         long_mode ? "upstream-64.gz" : "upstream-32.gz", NULL);
-    g_autofree char *options = NULL, *rom = NULL, *zeros = g_malloc0(ROM_SIZE);
+    g_autofree char *options = NULL, *uri = g_strconcat("exec:gzip -dc ",
+                                                        state, NULL);
+    g_autofree char *rom = NULL, *zeros = g_malloc0(ROM_SIZE);
     g_autoptr(GError) err = NULL;
     XenVm *vm;
     int fd = g_file_open_tmp("xen-qtest-XXXXXX", &rom, &err);
@@ -39,9 +41,11 @@ static XenVm *start(bool long_mode, const char *accel, Notes *n)
     g_assert_no_error(err);
     g_assert_cmpint(write(fd, zeros, ROM_SIZE), ==, ROM_SIZE);
     close(fd);
-    options = g_strdup_printf(MACHINE " -bios %s -incoming 'exec:gzip -dc %s'",
-                              rom, state);
+    options = g_strdup_printf(MACHINE " -bios %s -incoming defer", rom);
     vm = xen_vm_start_bare(SAVED_GUEST_VCPUS, long_mode, accel, options);
+    /* Not before QMP listens: the event is not to be missed. */
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate-incoming', "
+                             "'arguments': { 'uri': %s } }", uri);
     qtest_qmp_eventwait(vm->qts, "RESUME");
     unlink(rom);
 
