@@ -52,20 +52,22 @@ def _disk(path, name):
 
 
 def guest_arguments(boot, accels, cpus, disk, written, parameters,
-                    machine='pc', memory=256):
+                    machine='pc', memory=256, pv=True):
     """QEMU's arguments for a guest. The caller provides the chardevs serial
     and hvc. @accels are the values of -accel in order of preference,
-    @parameters go to the kernel's command line."""
+    @parameters go to the kernel's command line. Without @pv it has no PV
+    devices, which cannot be migrated."""
     words = []
     for accel in accels:
         words += ['-accel', accel]
     words += ['-machine', machine, '-m', str(memory), '-smp', str(cpus), *BASE,
-              '-serial', 'chardev:serial',
-              '-device', 'xen-console,chardev=hvc',
-              *_disk(disk, 'xvda'), *_disk(written, 'xvdb'),
-              '-netdev', 'user,id=net',
-              '-device', 'xen-net-device,netdev=net',
-              '-kernel', boot.kernel, '-initrd', boot.initrd,
+              '-serial', 'chardev:serial']
+    if pv:
+        words += ['-device', 'xen-console,chardev=hvc',
+                  *_disk(disk, 'xvda'), *_disk(written, 'xvdb'),
+                  '-netdev', 'user,id=net',
+                  '-device', 'xen-net-device,netdev=net']
+    words += ['-kernel', boot.kernel, '-initrd', boot.initrd,
               '-append', ' '.join(['console=ttyS0', 'panic=-1', *parameters])]
     return words
 
@@ -78,13 +80,14 @@ def init_parameters(stimulus, url, steps, sleeps, then=()):
 
 
 def guest_vm(qemu, folder, boot, accels, cpus, stimulus, parameters,
-             machine='pc', extra=()):
+             machine='pc', extra=(), pv=True):
     """A Vm, not yet started, with such a guest; @extra are further arguments
     of QEMU. The guest's console is answered."""
     running = vm.Vm(qemu, folder)
     hvc = running.add_channel('hvc')
     running.add(*guest_arguments(boot, accels, cpus, stimulus.disk,
-                                 stimulus.written, parameters, machine),
+                                 stimulus.written, parameters, machine,
+                                 pv=pv),
                 *extra)
 
     def heard(line):

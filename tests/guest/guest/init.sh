@@ -162,11 +162,12 @@ step_mark() { read -r _ < /sys/hypervisor/version/extra; }
 
 step_channels() {
     wait_for /dev/xen/evtchn || return
-    many-channels "$XE_CHANNELS" >/tmp/channels 2>&1 ||
-        say "error=many-channels ended with status $?"
-    while read -r line; do
+    {
+        many-channels "$XE_CHANNELS" 2>&1 ||
+            echo "error=many-channels ended with status $?"
+    } | while read -r line; do
         say "$line"
-    done </tmp/channels
+    done
 }
 
 step_rate() {
