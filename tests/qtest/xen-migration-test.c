@@ -88,13 +88,19 @@ static void make_traffic(XenVm *vm, unsigned vcpu, const Ports *p)
 
 static void expect_traffic(XenVm *vm, unsigned vcpu, const Ports *p)
 {
+    uint32_t seen[2];
+
     g_assert_true(xen_is_pending(vm, p->pending));
     g_assert_true(xen_is_pending(vm, p->masked));
     g_assert_true(xen_is_masked(vm, p->masked));
     g_assert_true(xen_upcall_pending(vm, vcpu));
     /* The upcall was raised before; it is in the LAPIC's state. */
     g_assert_true(xen_take_vector(vm, vcpu, VECTOR));
-    xen_expect_event(vm, vcpu, p->pending);
+    /* In FIFO the queue's tail has moved, too: what is sent now follows it. */
+    g_assert_cmpint(xen_send(vm, p->idle), ==, 0);
+    g_assert_cmpuint(xen_handle(vm, vcpu, seen, 2), ==, 2);
+    g_assert_cmpuint(seen[0], ==, p->pending);
+    g_assert_cmpuint(seen[1], ==, p->idle);
     xen_expect_event(vm, vcpu, 0);
 
     xen_unmask(vm, p->masked);
