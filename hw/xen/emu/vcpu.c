@@ -130,6 +130,10 @@ static void accel_set_runstate(CPUState *cs, run_on_cpu_data data)
     trace_xen_vcpu_accel(cs->cpu_index, "runstate", data.host_ulong, ret);
 }
 
+/*
+ * What the accelerator delivered since the guest asked for the vector, and before
+ * it knew of it, raised no interrupt.
+ */
 static void accel_set_upcall_vector(CPUState *cs, run_on_cpu_data data)
 {
     XenVcpu *v = xen_vcpu_get(cs->cpu_index);
@@ -150,6 +154,10 @@ static void accel_set_upcall_vector(CPUState *cs, run_on_cpu_data data)
         xen_upcall_own_vectors_changed();
     }
     trace_xen_vcpu_accel(cs->cpu_index, "upcall_vector", data.host_ulong, ret);
+    if (data.host_ulong &&
+        xen_evtchn_upcall_pending(xen_emu->evtchn, cs->cpu_index)) {
+        xen_upcall_raise(cs->cpu_index);
+    }
 }
 
 /*
