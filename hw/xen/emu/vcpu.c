@@ -213,6 +213,20 @@ static void tell_accel_vcpu_info(XenVcpu *v, uint64_t gpa)
     write_time_info(v);
 }
 
+/*
+ * The engine has moved before the accelerator has.  What that delivered in the
+ * meantime is pending, but noted in the old place only.
+ */
+static void note_events_again(CPUState *cs, run_on_cpu_data data)
+{
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+    if (v && vcpu_env(v)->xen_vcpu_info_gpa == data.host_ulong) {
+        xen_evtchn_set_vcpu_info(xen_emu->evtchn, cs->cpu_index,
+                                 data.host_ulong, true);
+    }
+}
+
 int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
 {
     CPUX86State *env = vcpu_env(v);
@@ -231,6 +245,9 @@ int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
     }
     env->xen_vcpu_info_gpa = gpa;
     tell_accel_vcpu_info(v, gpa);
+    if (xen_emu->accel->set_vcpu_info && gpa != XEN_GPA_NONE) {
+        run_in_vcpu(v->cs, note_events_again, gpa);
+    }
     return 0;
 }
 
