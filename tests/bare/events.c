@@ -166,6 +166,10 @@ static uint32_t opened(long ret, uint32_t port, unsigned cpu)
     port_handler[port] = NULL;
     port_owner[port] = cpu;
     port_is_open[port] = true;
+    /* As whoever had that number before left it. */
+    if (port_is_masked(port)) {
+        CHECK_EQ(port_unmask(port), 0);
+    }
     return port;
 }
 
@@ -197,6 +201,8 @@ void bind_loopback(uint32_t port[2])
     b.remote_port = a.port;
     ret = EVTCHN_OP(EVTCHNOP_bind_interdomain, &b);
     port[1] = opened(ret, b.local_port, 0);
+    EXPECT_SOON(!port_is_pending(port[1]));
+    port_count[port[1]] = 0;
 }
 
 long port_bind_vcpu(uint32_t port, unsigned cpu)
@@ -269,9 +275,6 @@ void events_close_all(void)
 {
     for (unsigned port = 1; port < NR_PORTS; port++) {
         if (port_is_open[port]) {
-            if (port_is_masked(port)) {
-                port_unmask(port);
-            }
             CHECK_EQ(port_close(port), 0);
             port_handler[port] = NULL;
         }

@@ -2,8 +2,8 @@
 /*
  * Event channels: how this guest is told, and takes its events
  *
- * The ABI is that of the command line.  Every event that arrives is counted; the
- * handler is the usual one, for both ABIs.
+ * The ABI is that of the command line.  Every event that arrives is counted;
+ * the handler is the usual one, for both ABIs.
  */
 #ifndef TESTS_BARE_EVENTS_H
 #define TESTS_BARE_EVENTS_H
@@ -45,8 +45,9 @@ void events_close_all(void);
 uint32_t bind_ipi(unsigned cpu);
 uint32_t bind_virq(unsigned virq, unsigned cpu);
 /*
- * Two ports of this guest, connected; both notify CPU 0.  Where interrupts are
- * on, the event that Xen raises at the second has been taken.
+ * Two ports of this guest, connected; both notify CPU 0, which must be this
+ * one, with interrupts on: the event that Xen raises at the second has been
+ * taken.
  */
 void bind_loopback(uint32_t port[2]);
 

@@ -5,8 +5,8 @@
 #include "stream.h"
 #include "tap.h"
 
-#define ROUNDS  1000
-#define MOVES   50
+#define ROUNDS  500
+#define MOVES   20
 
 static void send_to(void *port)
 {

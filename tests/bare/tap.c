@@ -167,7 +167,7 @@ void tap_bail_out(const char *format, ...)
     power_off();
 }
 
-/* @name is one of the words of @list, which commas separate and a blank ends. */
+/* @name is a word of @list, which commas separate and a blank ends. */
 static bool is_listed(const char *name, const char *list)
 {
     while (*list && *list != ' ') {

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Starting anew: EVTCHNOP_reset, and a soft reset as a kexec makes it
+ */
+#include "stream.h"
+#include "tap.h"
+
+#define MS      1000000ull
+#define ROUNDS  3
+
+static void arm_timer(uint64_t when)
+{
+    struct vcpu_set_singleshot_timer op = { .timeout_abs_ns = when };
+
+    CHECK_EQ(VCPU_OP(VCPUOP_set_singleshot_timer, this_cpu(), &op), 0);
+}
+
+/* Events of all kinds come, to all CPUs. */
+static void check_life(void)
+{
+    uint32_t timer = bind_virq(VIRQ_TIMER, 0), pair[2];
+
+    for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+        uint32_t port = bind_ipi(cpu);
+
+        CHECK_EQ(port_send(port), 0);
+        EXPECT_SOON(port_count[port] == 1);
+    }
+    bind_loopback(pair);
+    CHECK_EQ(port_send(pair[0]), 0);
+    EXPECT_SOON(port_count[pair[1]] == 1);
+    arm_timer(system_time() + MS);
+    EXPECT_SOON(port_count[timer] == 1);
+    events_close_all();
+}
+
+/* Some are pending, masked or linked when the end comes. */
+static void leave_traces(void)
+{
+    interrupts_off();
+    for (unsigned i = 0; i < 40; i++) {
+        uint32_t port = bind_ipi(i % nr_cpus);
+
+        if (i % 3 == 0) {
+            port_mask(port);
+        }
+        CHECK_EQ(port_send(port), 0);
+    }
+    interrupts_on();
+}
+
+static void clear_shared_bits(void)
+{
+    volatile uint8_t *p = (void *)&shared_info->evtchn_pending;
+
+    for (unsigned i = 0; i < sizeof(shared_info->evtchn_pending) +
+                             sizeof(shared_info->evtchn_mask); i++) {
+        p[i] = 0;
+    }
+    for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+        vcpu_info[cpu]->evtchn_pending_sel = 0;
+        vcpu_info[cpu]->evtchn_upcall_pending = 0;
+    }
+}
+
+TEST(evtchn, "evtchn-reset")
+{
+    struct evtchn_reset op = { .dom = DOMID_SELF };
+
+    for (unsigned i = 0; i < ROUNDS && !test_has_failed(); i++) {
+        struct evtchn_status status = { .dom = DOMID_SELF };
+
+        check_life();
+        leave_traces();
+        CHECK_EQ(EVTCHN_OP(EVTCHNOP_reset, &op), 0);
+        status.port = bind_ipi(0);
+        CHECK_EQ(EVTCHN_OP(EVTCHNOP_status, &status), 0);
+        CHECK_EQ(status.status, EVTCHNSTAT_ipi);
+        CHECK_EQ(EVTCHN_OP(EVTCHNOP_reset, &op), 0);
+        CHECK_EQ(port_send(status.port), -XEN_EINVAL);
+        clear_shared_bits();
+        events_forget_abi();
+        events_set_up();
+        check_life();
+    }
+}
+
+/* Ports are gone, also where another vCPU's timer is armed to raise one. */
+TEST(timer, "evtchn-reset-with-timer-armed")
+{
+    struct evtchn_reset op = { .dom = DOMID_SELF };
+    uint32_t timer = bind_virq(VIRQ_TIMER, 0), before;
+
+    arm_timer(system_time() + 2 * MS);
+    CHECK_EQ(EVTCHN_OP(EVTCHNOP_reset, &op), 0);
+    clear_shared_bits();
+    events_forget_abi();
+    events_set_up();
+    /* It may have come before the reset. */
+    before = port_count[timer];
+    for (uint64_t end = system_time() + 5 * MS; system_time() < end;) {
+        cpu_relax();
+    }
+    CHECK_EQ(port_count[timer], before);
+    timer = bind_virq(VIRQ_TIMER, 0);
+    CHECK_EQ(port_count[timer], 0);
+    arm_timer(system_time() + MS);
+    EXPECT_SOON(port_count[timer] == 1);
+}
+
+TEST(soft, "soft-reset")
+{
+    struct sched_shutdown op = { .reason = SHUTDOWN_soft_reset };
+
+    for (unsigned i = 0; i < ROUNDS && !test_has_failed(); i++) {
+        volatile struct shared_info *old = shared_info;
+
+        check_life();
+        leave_traces();
+        CHECK(old->wc_sec != 0);
+        CHECK_EQ(SCHED_OP(SCHEDOP_shutdown, &op), 0);
+        /* Our RAM is there again, and Xen's page is not. */
+        CHECK_EQ(old->wc_sec, 0);
+        events_forget();
+        CHECK_EQ(guest_map_shared_info(i % SHARED_INFO_PLACES), 0);
+        CHECK(shared_info->wc_sec != 0);
+        clear_shared_bits();
+        events_set_up();
+        check_life();
+    }
+}
+
+/* All the ways of being told are there again. */
+TEST(soft_upcall, "soft-reset-upcall")
+{
+    struct sched_shutdown op = { .reason = SHUTDOWN_soft_reset };
+    static const enum Upcall ways[] = {
+        UPCALL_VECTOR, UPCALL_GSI, UPCALL_VCPU,
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(ways) && !test_has_failed(); i++) {
+        uint8_t vector = upcall_vector(ways[i]);
+        uint32_t port, before;
+
+        CHECK_EQ(SCHED_OP(SCHEDOP_shutdown, &op), 0);
+        events_forget();
+        CHECK_EQ(guest_map_shared_info(0), 0);
+        clear_shared_bits();
+        events_set_up_abi();
+        CHECK_EQ(events_use(ways[i]), 0);
+        port = bind_ipi(0);
+        before = interrupts[0][vector];
+        CHECK_EQ(port_send(port), 0);
+        EXPECT_SOON(port_count[port] == 1);
+        CHECK(interrupts[0][vector] != before);
+    }
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Paravirtual spinlocks: who waits long polls a port of its own, and is kicked
+ *
+ * A ticket lock as Linux had it for Xen.  A kick that is lost leaves the lock
+ * stuck for ever.
+ */
+#include "events.h"
+#include "tap.h"
+
+#define ROUNDS      500
+#define MOST_ROUNDS (100 * ROUNDS)
+#define KICKS       50          /* at least so many, or more rounds */
+#define SPINS       5           /* before a CPU goes to sleep */
+#define WORK        200         /* with the lock held */
+
+struct Lock {
+    volatile uint32_t next, owner;
+};
+
+struct Waiting {
+    struct Lock *volatile lock;
+    volatile uint32_t want;
+    uint32_t port;              /* masked: only polled */
+    uint32_t polls;
+};
+
+static struct Lock lock;
+static struct Waiting waiting[MAX_CPUS];
+static uint32_t counter, rounds;
+static volatile uint32_t kicks, started;
+
+static long poll_port(uint32_t *port)
+{
+    struct sched_poll op = { .nr_ports = 1 };
+
+    set_xen_guest_handle(op.ports, port);
+    return SCHED_OP(SCHEDOP_poll, &op);
+}
+
+static void wait_slowly(struct Lock *l, uint32_t ticket)
+{
+    struct Waiting *w = &waiting[this_cpu()];
+
+    while (l->owner != ticket && !test_has_failed()) {
+        w->want = ticket;
+        w->lock = l;
+        port_clear_pending(w->port);
+        __sync_synchronize();
+        /* An owner that does not see that we wait has left already. */
+        if (l->owner != ticket) {
+            CHECK_EQ(poll_port(&w->port), 0);
+            w->polls++;
+        }
+        w->lock = NULL;
+    }
+}
+
+static void take(struct Lock *l)
+{
+    uint32_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_SEQ_CST);
+
+    for (unsigned i = 0; i < SPINS; i++) {
+        if (l->owner == ticket) {
+            return;
+        }
+        cpu_relax();
+    }
+    wait_slowly(l, ticket);
+}
+
+static void release(struct Lock *l)
+{
+    uint32_t next = __atomic_add_fetch(&l->owner, 1, __ATOMIC_SEQ_CST);
+
+    for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+        struct Waiting *w = &waiting[cpu];
+
+        if (w->lock == l && w->want == next) {
+            __atomic_fetch_add(&kicks, 1, __ATOMIC_RELAXED);
+            CHECK_EQ(port_send(w->port), 0);
+            return;
+        }
+    }
+}
+
+static void contend(void *with_interrupts_off)
+{
+    unsigned i;
+
+    __atomic_fetch_add(&started, 1, __ATOMIC_SEQ_CST);
+    WAIT_FOR(started == nr_cpus);
+    for (i = 0; i < ROUNDS || (kicks < KICKS && i < MOST_ROUNDS); i++) {
+        if (test_has_failed()) {
+            break;
+        }
+        if (with_interrupts_off) {
+            interrupts_off();
+        }
+        take(&lock);
+        /* Not atomic: only the lock makes it right. */
+        counter = counter + 1;
+        for (unsigned n = 0; n < WORK; n++) {
+            barrier();
+        }
+        release(&lock);
+        interrupts_on();
+    }
+    __atomic_fetch_add(&rounds, i, __ATOMIC_SEQ_CST);
+}
+
+static void check_lock(void *with_interrupts_off)
+{
+    /* KVM's kernel does not poll FIFO ports. */
+    bool polls_yield = *is_fifo && guest_is("accel", "kvm");
+    uint32_t polls = 0;
+
+    counter = kicks = started = rounds = 0;
+    for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+        waiting[cpu] = (struct Waiting) { .port = bind_ipi(cpu) };
+        port_mask(waiting[cpu].port);
+    }
+    cpu_call_all(contend, with_interrupts_off);
+    CHECK_EQ(counter, rounds);
+    for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+        polls += waiting[cpu].polls;
+    }
+    /* There was contention, and nobody span by polling. */
+    CHECK(kicks >= KICKS && polls > 0);
+    CHECK(polls <= 2 * kicks + 100 || polls_yield);
+}
+
+TEST(spinlock, "spinlock")
+{
+    check_lock(NULL);
+}
+
+TEST(spinlock_off, "spinlock-interrupts-off")
+{
+    check_lock(&lock);
+}
