@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Pages that events are written to are sent again by a live migration
+ *
+ * Events are written past QEMU's dirty tracking, at any moment.  So an event
+ * that comes after the guest's RAM has been sent once is only in the target if
+ * the pages that it touches are reported dirty.
+ */
+#include "qemu/osdep.h"
+#include "qobject/qdict.h"
+#include "libxen-state.h"
+
+#define RAM_SIZE    (20 << 20)      /* as XEN_STATE_SOURCE says */
+#define SLOW        65536           /* bytes a second */
+
+static QDict *status_of(XenVm *vm, char **status)
+{
+    QDict *info = qtest_qmp_assert_success_ref(vm->qts,
+                                               "{ 'execute': 'query-migrate' }");
+
+    *status = g_strdup(qdict_get_str(info, "status"));
+    g_assert_cmpstr(*status, !=, "failed");
+    return info;
+}
+
+static void wait_for_status(XenVm *vm, const char *wanted)
+{
+    g_autofree char *status = NULL;
+
+    do {
+        g_free(status);
+        g_usleep(1000);
+        qobject_unref(status_of(vm, &status));
+    } while (!g_str_equal(status, wanted));
+}
+
+/*
+ * The largest block, which is the RAM, is sent first.  Ends also where the
+ * machine was so slow that all is sent; the migration waits then.
+ */
+static void wait_for_ram_sent(XenVm *vm)
+{
+    for (;;) {
+        g_autofree char *status = NULL;
+        QDict *info = status_of(vm, &status);
+        QDict *ram = qdict_get_qdict(info, "ram");
+        bool sent = g_str_equal(status, "pre-switchover") ||
+            (g_str_equal(status, "active") && ram &&
+             qdict_get_int(ram, "transferred") > 0 &&
+             qdict_get_int(ram, "remaining") <=
+             qdict_get_int(ram, "total") - RAM_SIZE);
+
+        qobject_unref(info);
+        if (sent) {
+            return;
+        }
+        g_usleep(1000);
+    }
+}
+
+static void set_bandwidth(XenVm *vm, int64_t bytes)
+{
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate-set-parameters', "
+                             "'arguments': { 'max-bandwidth': %" PRId64 " } }",
+                             bytes);
+}
+
+static void late_event(bool long_mode, bool fifo)
+{
+    XenVm *vm = xen_vm_start(2, long_mode, XEN_STATE_SOURCE), *target;
+    g_autofree char *uri = NULL, *path = NULL;
+    uint32_t port;
+    int fd;
+
+    if (fifo) {
+        xen_use_fifo(vm, 1);
+    }
+    port = xen_bind_ipi(vm, 1);
+    xen_unmask(vm, port);
+
+    fd = g_file_open_tmp("xen-qtest-XXXXXX", &path, NULL);
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    uri = g_strdup_printf("file:%s", path);
+    set_bandwidth(vm, SLOW);
+    qtest_qmp_assert_success(vm->qts,
+        "{ 'execute': 'migrate-set-capabilities', 'arguments': { "
+        "'capabilities': [ { 'capability': 'pause-before-switchover', "
+        "'state': true } ] } }");
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate', "
+                             "'arguments': { 'uri': %s } }", uri);
+    wait_for_ram_sent(vm);
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    set_bandwidth(vm, 0);
+    wait_for_status(vm, "pre-switchover");
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate-continue', "
+                             "'arguments': { 'state': 'pre-switchover' } }");
+    wait_for_status(vm, "completed");
+
+    target = xen_vm_start_target(vm, NULL, XEN_STATE_TARGET);
+    xen_state_load(target, path);
+    qtest_qmp_eventwait(target->qts, "RESUME");
+    xen_expect_event(target, 1, port);
+
+    xen_vm_stop(vm);
+    xen_vm_stop(target);
+    unlink(path);
+}
+
+static void test_2level(const void *long_mode)
+{
+    late_event(GPOINTER_TO_INT(long_mode), false);
+}
+
+static void test_fifo(const void *long_mode)
+{
+    late_event(GPOINTER_TO_INT(long_mode), true);
+}
+
+int main(int argc, char **argv)
+{
+    static const XenTest tests[] = {
+        { "2level", test_2level },
+        { "fifo", test_fifo },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    xen_add_tests("dirty", tests, ARRAY_SIZE(tests));
+    return g_test_run();
+}
