@@ -18,7 +18,7 @@ export DESTDIR
 # The targets that need the emulator; each gets the build's packages first.
 .PHONY: all help deps setup source build demo shell check check-unit check-qtest \
 	check-guest check-nested check-upstream install clean distclean \
-	coverage patch-stat stress fuzz bench-evtchn bench-slots docs
+	coverage patch-stat stress fuzz bench-evtchn bench-slots bench-timer docs
 
 all: build
 
@@ -107,6 +107,10 @@ bench-evtchn: source ## nanoseconds per send, unmask and allocation
 bench-slots: source ## memory-slot lookup and iteration
 	@$(ninja) tests/bench/bench-slots
 	@tests/bench/run slots
+
+bench-timer: deps-guest deps-bench build ## how late a guest's sleeps end, and upstream's
+	@upstream=$$(scripts/build-upstream) && \
+		tests/guest/run bench-timer --upstream $$upstream
 
 docs: deps-docs ## the documentation as HTML, in build/docs
 	@sphinx-build -q -b html docs $(build)/docs

@@ -50,15 +50,15 @@ def parts(qemu):
             + [_firmware(qemu, name) for name in FIRMWARE])
 
 
-def add(archive, qemu):
-    """Puts @qemu at PROGRAM, without debug information where strip is to be
+def add(archive, qemu, program=PROGRAM):
+    """Puts @qemu at @program, without debug information where strip is to be
     had, with libraries at the paths that they have on the host."""
     with TemporaryDirectory() as scratch:
         small = os.path.join(scratch, 'qemu')
         if not shutil.which('strip') or run(
                 ['strip', '-o', small, qemu]).returncode:
             small = qemu
-        archive.copy(PROGRAM, small, 0o755)
+        archive.copy(program, small, 0o755)
     for library in _libraries(qemu):
         archive.copy(library, library, 0o755)
     for name in FIRMWARE:

@@ -34,7 +34,7 @@ GUEST_SCRIPTS = os.path.join(paths.HERE, 'guest')
 # Programs of ours, and the modules that each needs.
 PROGRAMS = os.path.join(paths.HERE, 'programs')
 PROGRAM_MODULES = {'many-channels': ('xen-evtchn',), 'kexec-now': (),
-                   'event-rate': ('xen-evtchn',)}
+                   'event-rate': ('xen-evtchn',), 'lateness': ()}
 # Those that need the guest's own kernel as a file.
 NEEDS_KERNEL = ('kexec-now',)
 

@@ -80,6 +80,19 @@ class InnerRun:
         return None
 
 
+def add_member(tar, name, data):
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    member.mode = 0o644
+    tar.addfile(member, io.BytesIO(data))
+
+
+def add_texts(tar, folder, texts):
+    """Files of a line each."""
+    for name, text in texts.items():
+        add_member(tar, '%s/%s' % (folder, name), text.encode() + b'\n')
+
+
 class Plan:
     """A guest that L1 is to run, as files of the tar archive that it gets."""
 
@@ -108,13 +121,8 @@ class Plan:
                  'answer': self.stimulus.answer, 'limit': str(GUEST_LIMIT)}
         if self.row.monitor:
             texts['monitor'] = self.row.monitor
-        files = {name: text.encode() + b'\n' for name, text in texts.items()}
-        files['fetched'] = self.stimulus.fetched
-        for name, data in files.items():
-            member = tarfile.TarInfo('%s/%s' % (self.row.name, name))
-            member.size = len(data)
-            member.mode = 0o644
-            tar.addfile(member, io.BytesIO(data))
+        add_texts(tar, self.row.name, texts)
+        add_member(tar, '%s/fetched' % self.row.name, self.stimulus.fetched)
         for path in (self.stimulus.disk, self.stimulus.written):
             tar.add(path, '%s/%s' % (self.row.name, os.path.basename(path)))
 

@@ -161,6 +161,10 @@ class Vm:
             words.append(shlex.quote(word))
         return ' '.join(words)
 
+    def send_signal(self, number):
+        """To QEMU, while it runs."""
+        self._process.send_signal(number)
+
     def run(self, timeout):
         """Runs until QEMU has ended; kills it after @timeout seconds."""
         with open(os.path.join(self.log_folder, 'command'), 'w') as f:

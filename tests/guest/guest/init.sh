@@ -11,6 +11,7 @@
 #   XE_CHANNELS how many event channels step_channels binds
 #   XE_EVENTS   how many events step_rate sends
 #   XE_THEN     the steps of the kernel that step_kexec starts
+#   XE_LATENESS what step_lateness measures, in each of XE_TURNS
 
 /bin/busybox --install -s /bin 2>/dev/null
 export PATH=/bin
@@ -196,6 +197,22 @@ step_hotadd() {
     wait_for $cpu || return
     echo 1 >$cpu/online || say "error=the new vCPU does not come online"
     CPUS=$(nproc)
+}
+
+# Measures by turns with QEMU at rest and kept busy; the host hears of each turn
+# and has two seconds.  XE_LATENESS: the program's arguments, with commas.
+step_lateness() {
+    for turn in ${XE_TURNS//,/ }; do
+        say "turn=$turn"
+        sleep 2
+        IFS=,
+        lateness $XE_LATENESS >/tmp/lateness 2>&1 ||
+            say "error=lateness: $(tail -n 1 /tmp/lateness)"
+        unset IFS
+        while read -r line; do
+            say "$turn-$line"
+        done </tmp/lateness
+    done
 }
 
 step_interrupts() {
