@@ -244,7 +244,7 @@ static void test_poll(const void *opaque)
                            len), ==, 0);
     qtest_memwrite(vm->qts, ports, &closed, sizeof(closed));
     g_assert_cmpint(xen_op(vm, 0, __HYPERVISOR_sched_op, SCHEDOP_poll, op,
-                           len), ==, 0);
+                           len), ==, -EINVAL);
     qtest_memwrite(vm->qts, ports, &bad, sizeof(bad));
     g_assert_cmpint(xen_op(vm, 0, __HYPERVISOR_sched_op, SCHEDOP_poll, op,
                            len), ==, -EINVAL);

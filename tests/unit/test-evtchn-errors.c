@@ -309,7 +309,9 @@ static const Case cases[] = {
 
     /* poll: two ports */
     { "open", op_poll, PORT(ipi), PORT(unbound), BOTH(0) },
-    { "closed, port 0", op_poll, 60, 0, BOTH(0) },
+    { "closed", op_poll, 60, PORT(ipi), BOTH(-EINVAL) },
+    { "port 0", op_poll, PORT(ipi), 0, BOTH(-EINVAL) },
+    { "pending, closed", op_poll, PORT(loop_b), 60, BOTH(1) },
     { "never open", op_poll, PORT(ipi), 3000, BOTH(-EINVAL) },
     { "out of range", op_poll, UINT32_MAX, PORT(ipi), BOTH(-EINVAL) },
     { "pending, out of range", op_poll, PORT(loop_b), UINT32_MAX, BOTH(1) },

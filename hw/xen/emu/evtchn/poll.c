@@ -22,17 +22,18 @@ static void evtchn_count_poller(XenEvtchn *e, uint32_t port, int n)
     evtchn_unlock_port(&held);
 }
 
-/*
- * Counts itself in and says whether @port is pending.  A closed one never is,
- * but may be opened while the vCPU waits.
- */
-static bool evtchn_poll_port(XenEvtchn *e, uint32_t port)
+/* 1 or 0: counted in, and @port is pending or not; -EINVAL: it is closed. */
+static int evtchn_poll_port(XenEvtchn *e, uint32_t port)
 {
     XenEvtchnPort *p = evtchn_make_port(e, port);
     XenEvtchnPage *stale = NULL;
     XenEvtchnHeld held;
-    uint32_t word = 0;
+    uint32_t word;
 
+    /* The config mutex keeps it open. */
+    if (evtchn_state(p).type == EVTCHNSTAT_closed) {
+        return -EINVAL;
+    }
     e->abi->peek(e, port, &stale);
     if (stale) {
         evtchn_page_refresh(e, stale);
@@ -41,14 +42,12 @@ static bool evtchn_poll_port(XenEvtchn *e, uint32_t port)
         g_assert_not_reached();
     }
     p->pollers++;
-    if (evtchn_state(p).type != EVTCHNSTAT_closed) {
-        word = e->abi->peek(e, port, &stale);
-        if (p->parked & EVTCHN_PARKED_EVENT) {
-            word |= EVTCHN_PENDING;
-        }
+    word = e->abi->peek(e, port, &stale);
+    if (p->parked & EVTCHN_PARKED_EVENT) {
+        word |= EVTCHN_PENDING;
     }
     evtchn_unlock_port(&held);
-    return word & EVTCHN_PENDING;
+    return !!(word & EVTCHN_PENDING);
 }
 
 static void evtchn_set_polling(XenEvtchn *e, unsigned vcpu, bool on)
@@ -102,12 +101,9 @@ int xen_evtchn_poll_begin(XenEvtchn *e, unsigned vcpu, const uint32_t *ports,
 
     /* As in Xen, nobody looks at what stands behind a pending port. */
     for (unsigned i = 0; i < nr && ret == 0; i++) {
-        if (evtchn_port_is_valid(e, ports[i])) {
-            counted++;
-            ret = evtchn_poll_port(e, ports[i]);
-        } else {
-            ret = -EINVAL;
-        }
+        ret = evtchn_port_is_valid(e, ports[i]) ?
+              evtchn_poll_port(e, ports[i]) : -EINVAL;
+        counted += ret >= 0;
     }
     if (ret) {
         evtchn_poll_forget(e, vcpu, counted);

@@ -16,7 +16,7 @@
  * same case.  A failed operation has changed nothing.  As in Xen, a port is
  * "valid" when it is in the ABI's range and below the end of the bucket with
  * the highest port that was ever open; a valid port that is closed (0 is one)
- * can be asked for its status, be unmasked and be polled.
+ * can be asked for its status and be unmasked.
  *
  * Fast and slow
  * -------------
@@ -320,9 +320,9 @@ uint32_t xen_evtchn_backend_guest_port(const XenEvtchnBackend *be);
  * begin looks at @ports in their order.  It returns 1 when one is pending (do
  * not sleep; end need not be called, but may), 0 when the vCPU is now
  * registered as a poller of exactly these ports, -EINVAL: too many ports, or
- * one that is not valid before the first that is pending.  A valid port that
- * is closed can be polled; it is not pending.  Called by the vCPU's own
- * thread.  No event that becomes pending after begin is missed,
+ * one that is not open before the first that is pending.  One that is closed
+ * later may be opened again meanwhile, and then counts.  Called by the vCPU's
+ * own thread.  No event that becomes pending after begin is missed,
  * masked ones included.  Whether an upcall would interrupt the sleep is the
  * caller's to say, as for HLT: a guest that polls with interrupts off must
  * not be woken by one.
