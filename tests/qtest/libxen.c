@@ -28,6 +28,28 @@ void xen_add_tests(const char *suite, const XenTest *tests, size_t nr)
     }
 }
 
+const XenVariant xen_variants[4] = {
+    { "2level/64", true, false },
+    { "2level/32", false, false },
+    { "fifo/64", true, true },
+    { "fifo/32", false, true },
+};
+
+void xen_add_variant_tests(const char *suite, const XenVariantTest *tests,
+                           size_t nr)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(xen_variants) * nr; i++) {
+        const XenVariant *v = &xen_variants[i / nr];
+        const XenVariantTest *test = &tests[i % nr];
+        g_autofree char *path = g_strdup_printf("xen/%s/%s/%s", suite, v->name,
+                                                test->name);
+
+        if (!test->once || !v->fifo) {
+            qtest_add_data_func(path, v, test->run);
+        }
+    }
+}
+
 XenVm *xen_vm_start_bare(unsigned nr_vcpus, bool long_mode, const char *accel,
                          const char *options)
 {

@@ -54,6 +54,24 @@ typedef struct XenTest {
 /* Adds the @nr of @tests as "xen/@suite/64/name" and ".../32/name". */
 void xen_add_tests(const char *suite, const XenTest *tests, size_t nr);
 
+/* Both layouts in both ABIs. */
+typedef struct XenVariant {
+    const char *name;
+    bool long_mode, fifo;
+} XenVariant;
+
+extern const XenVariant xen_variants[4];
+
+typedef struct XenVariantTest {
+    const char *name;
+    void (*run)(const void *variant);       /* const XenVariant * */
+    bool once;                              /* the ABI makes no difference */
+} XenVariantTest;
+
+/* Adds the @nr of @tests as "xen/@suite/2level/64/name" and so on. */
+void xen_add_variant_tests(const char *suite, const XenVariantTest *tests,
+                           size_t nr);
+
 /*
  * A VM that has latched its layout, with shared_info mapped and each vCPU's
  * vcpu_info registered; upcalls by nothing yet.  @options: more of QEMU's, or

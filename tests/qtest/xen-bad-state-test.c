@@ -17,18 +17,6 @@
 #define ARRAY_PAGES 2
 #define VECTOR      0xf3
 
-typedef struct Variant {
-    const char *name;
-    bool long_mode, fifo;
-} Variant;
-
-static const Variant variants[] = {
-    { "2level/64", true, false },
-    { "2level/32", false, false },
-    { "fifo/64", true, true },
-    { "fifo/32", false, true },
-};
-
 /* The sections that are ours, and one of QEMU's with ours in it. */
 static const struct {
     const char *name, *prefix;
@@ -55,7 +43,7 @@ static uint32_t bind_pirq(XenVm *vm)
  * Port 1 is xenstore's; then come ports of each type.  2 and 3 are pending, and
  * 4 is too, but masked; with FIFO the first two are linked.
  */
-static XenVm *start_source(const Variant *v)
+static XenVm *start_source(const XenVariant *v)
 {
     XenVm *vm = xen_vm_start(NR_VCPUS, v->long_mode, XEN_STATE_SOURCE);
     struct vcpu_set_singleshot_timer timer = { .timeout_abs_ns = 5000000 };
@@ -275,7 +263,7 @@ static void expect_refused(XenSnapshot *s, const Wrong *w)
 
 static void test_wrong(const void *opaque)
 {
-    const Variant *v = opaque;
+    const XenVariant *v = opaque;
     XenVm *vm = start_source(v);
     XenSnapshot *s = xen_snapshot_new(vm);
 
@@ -355,8 +343,8 @@ int main(int argc, char **argv)
 
     g_test_init(&argc, &argv, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(tests); i++) {
-        for (size_t j = 0; j < ARRAY_SIZE(variants); j++) {
-            const Variant *v = &variants[j];
+        for (size_t j = 0; j < ARRAY_SIZE(xen_variants); j++) {
+            const XenVariant *v = &xen_variants[j];
             g_autofree char *name = g_strdup_printf("xen/bad-state/%s/%s",
                                                     v->name, tests[i].name);
 

@@ -14,19 +14,7 @@
 
 #define VECTOR      0xf3
 
-typedef struct Variant {
-    const char *name;
-    bool long_mode, fifo;
-} Variant;
-
-static const Variant variants[] = {
-    { "2level/64", true, false },
-    { "2level/32", false, false },
-    { "fifo/64", true, true },
-    { "fifo/32", false, true },
-};
-
-static XenVm *start(const Variant *v)
+static XenVm *start(const XenVariant *v)
 {
     XenVm *vm = xen_vm_start(2, v->long_mode, NULL);
 
@@ -207,7 +195,7 @@ static void test_reset(const void *opaque)
 /* All ports there are, then none; the highest one works. */
 static void test_all_ports(const void *opaque)
 {
-    const Variant *v = opaque;
+    const XenVariant *v = opaque;
     XenVm *vm = start(v);
     /* FIFO: those that the test's event array has words for */
     uint32_t max = v->fifo ? 4096 : v->long_mode ? 4096 : 1024;
@@ -317,10 +305,7 @@ static void test_counts(const void *opaque)
     xen_vm_stop(vm);
 }
 
-static const struct {
-    const char *name;
-    void (*run)(const void *variant);
-} tests[] = {
+static const XenVariantTest tests[] = {
     { "ipi", test_ipi },
     { "one-upcall", test_one_upcall },
     { "mask", test_mask },
@@ -337,14 +322,6 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 
-    for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
-        for (size_t j = 0; j < ARRAY_SIZE(tests); j++) {
-            g_autofree char *path = g_strdup_printf("xen/evtchn/%s/%s",
-                                                    variants[i].name,
-                                                    tests[j].name);
-
-            qtest_add_data_func(path, &variants[i], tests[j].run);
-        }
-    }
+    xen_add_variant_tests("evtchn", tests, ARRAY_SIZE(tests));
     return g_test_run();
 }

@@ -19,18 +19,6 @@
 /* More look-ups than any test here needs. */
 #define MAX_FAULTS  200
 
-typedef struct Variant {
-    const char *name;
-    bool long_mode, fifo;
-} Variant;
-
-static const Variant variants[] = {
-    { "2level/64", true, false },
-    { "2level/32", false, false },
-    { "fifo/64", true, true },
-    { "fifo/32", false, true },
-};
-
 static void arm(XenVm *vm, unsigned what, unsigned after, unsigned times)
 {
     xen_command(vm, "xen_fault 0 %u %u %u", what, after, times);
@@ -42,7 +30,7 @@ static bool happened(XenVm *vm, unsigned what)
     return xen_command(vm, "xen_fault 0 %u 0 0", what) == 0;
 }
 
-static XenVm *start(const Variant *v)
+static XenVm *start(const XenVariant *v)
 {
     XenVm *vm = xen_vm_start(2, v->long_mode, NULL);
 
@@ -114,7 +102,7 @@ static void test_arguments(const void *opaque)
 /* Places that the guest names: refused, and the second try works. */
 static void test_registering(const void *opaque)
 {
-    const Variant *v = opaque;
+    const XenVariant *v = opaque;
     XenVm *vm = xen_vm_start_bare(2, v->long_mode, NULL, NULL);
     struct {
         uint64_t gva;
@@ -170,7 +158,7 @@ static void show_page(XenVm *vm, bool show)
  * vCPU 1's vcpu_info, or what FIFO events of it are written to, is in a page
  * whose mapping changed; and looking it up again fails a few times.
  */
-static XenVm *start_hideable(const Variant *v)
+static XenVm *start_hideable(const XenVariant *v)
 {
     XenVm *vm = xen_vm_start_bare(2, v->long_mode, NULL, NULL);
 
@@ -198,7 +186,7 @@ static XenVm *start_hideable(const Variant *v)
 
 static void test_stale(const void *opaque)
 {
-    const Variant *v = opaque;
+    const XenVariant *v = opaque;
     XenVm *vm = start_hideable(v);
     uint32_t port = xen_bind_ipi(vm, 1);
     unsigned after = 0;
@@ -225,7 +213,7 @@ static void test_stale(const void *opaque)
 /* The same while the page stays away for a while, and more is sent. */
 static void test_away(const void *opaque)
 {
-    const Variant *v = opaque;
+    const XenVariant *v = opaque;
     XenVm *vm = start_hideable(v);
     uint32_t port[3], seen[3];
 
@@ -251,10 +239,7 @@ static void test_away(const void *opaque)
     xen_vm_stop(vm);
 }
 
-static const struct {
-    const char *name;
-    void (*run)(const void *variant);
-} tests[] = {
+static const XenVariantTest tests[] = {
     { "arguments", test_arguments },
     { "registering", test_registering },
     { "stale", test_stale },
@@ -264,14 +249,6 @@ static const struct {
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
-        for (size_t j = 0; j < ARRAY_SIZE(tests); j++) {
-            g_autofree char *path = g_strdup_printf("xen/fault/%s/%s",
-                                                    variants[i].name,
-                                                    tests[j].name);
-
-            qtest_add_data_func(path, &variants[i], tests[j].run);
-        }
-    }
+    xen_add_variant_tests("fault", tests, ARRAY_SIZE(tests));
     return g_test_run();
 }

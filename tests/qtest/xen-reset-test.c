@@ -28,18 +28,6 @@
 /* More often than a grant can be mapped at the same time. */
 #define MANY_RESETS         300
 
-typedef struct Variant {
-    const char *name;
-    bool long_mode, fifo;
-} Variant;
-
-static const Variant variants[] = {
-    { "2level/64", true, false },
-    { "2level/32", false, false },
-    { "fifo/64", true, true },
-    { "fifo/32", false, true },
-};
-
 /* Where the guest had what. */
 typedef struct Places {
     uint64_t shared_info, grant_frame, runstate, time;
@@ -110,7 +98,7 @@ static void set_up_domain(XenVm *vm, Places *p)
 }
 
 /* Ports of all kinds, with events that wait, and timers. */
-static void set_up_events(XenVm *vm, const Variant *v, Places *p)
+static void set_up_events(XenVm *vm, const XenVariant *v, Places *p)
 {
     struct physdev_get_free_pirq free_pirq = { .type = MAP_PIRQ_TYPE_MSI };
     struct evtchn_bind_pirq bind = { .pirq = 0 };
@@ -241,7 +229,7 @@ static void reset_domain(XenVm *vm)
 }
 
 /* The domain as a whole, twice. */
-static void check_reset(const Variant *v, void (*reset)(XenVm *vm),
+static void check_reset(const XenVariant *v, void (*reset)(XenVm *vm),
                         bool stops_watchdog)
 {
     XenVm *vm = xen_vm_start_bare(NR_VCPUS, v->long_mode, NULL, OPTIONS);
@@ -283,7 +271,7 @@ static void test_domain(const void *opaque)
 /* EVTCHNOP_reset: ports and ABI only. */
 static void test_events(const void *opaque)
 {
-    const Variant *v = opaque;
+    const XenVariant *v = opaque;
     XenVm *vm = xen_vm_start_bare(NR_VCPUS, v->long_mode, NULL, OPTIONS);
     XenEdu *edu = xen_edu_new(vm);
     struct evtchn_reset op = { .dom = DOMID_SELF };
@@ -350,7 +338,7 @@ static void test_events(const void *opaque)
 /* A guest may do this for ever. */
 static void test_many(const void *opaque)
 {
-    const Variant *v = opaque;
+    const XenVariant *v = opaque;
     XenVm *vm = xen_vm_start_bare(NR_VCPUS, v->long_mode, NULL,
                                   "-nodefaults -chardev null,id=c "
                                   "-device xen-console,chardev=c");
@@ -374,11 +362,7 @@ static void test_many(const void *opaque)
     xen_vm_stop(vm);
 }
 
-static const struct {
-    const char *name;
-    void (*run)(const void *variant);
-    bool once;                  /* the ABI makes no difference */
-} tests[] = {
+static const XenVariantTest tests[] = {
     { "system", test_system },
     { "domain", test_domain },
     { "events", test_events },
@@ -388,16 +372,6 @@ static const struct {
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
-        for (size_t j = 0; j < ARRAY_SIZE(tests); j++) {
-            g_autofree char *path = g_strdup_printf("xen/reset/%s/%s",
-                                                    variants[i].name,
-                                                    tests[j].name);
-
-            if (!tests[j].once || !variants[i].fifo) {
-                qtest_add_data_func(path, &variants[i], tests[j].run);
-            }
-        }
-    }
+    xen_add_variant_tests("reset", tests, ARRAY_SIZE(tests));
     return g_test_run();
 }
