@@ -94,7 +94,7 @@ def sleep(run):
     if len(took) != run.cpus:
         yield '%d of %d vCPUs finished their sleeps' % (len(took), run.cpus)
     for value in took:
-        if not least <= int(value) < 200 * least:
+        if not least <= int(value) < 20 * least:
             yield ('%d sleeps of 10 ms took %.0f ms'
                    % (run.sleeps, int(value) / 1e6))
     interrupts = run.number('sleep-timer-irqs')
