@@ -87,7 +87,7 @@ static int set_tss(uint64_t value)
     return 0;
 }
 
-static int set_param(XenHypercall *hc, const xen_hvm_param_t *p)
+static int set_param(XenHypercall *hc, xen_hvm_param_t *p)
 {
     int ret;
 
@@ -126,7 +126,7 @@ static int set_param(XenHypercall *hc, const xen_hvm_param_t *p)
     return 0;
 }
 
-static int get_param(xen_hvm_param_t *p)
+static int get_param(XenHypercall *hc, xen_hvm_param_t *p)
 {
     switch (p->index) {
     case HVM_PARAM_CALLBACK_IRQ:
@@ -163,36 +163,37 @@ static int get_param(xen_hvm_param_t *p)
     }
 }
 
-int xen_hvm_set_param(XenHypercall *hc, uint64_t gva)
+/* Runs @op on the guest's argument, unless that names no parameter. */
+static int on_param(XenHypercall *hc, uint64_t gva, xen_hvm_param_t *p,
+                    int (*op)(XenHypercall *hc, xen_hvm_param_t *p))
 {
-    xen_hvm_param_t p;
     int ret;
 
-    if (XEN_GET(hc, &p, gva)) {
+    if (XEN_GET(hc, p, gva)) {
         return -EFAULT;
     }
-    ret = check_index(&p);
-    if (!ret) {
-        BQL_LOCK_GUARD();
-        ret = set_param(hc, &p);
+    ret = check_index(p);
+    if (ret) {
+        return ret;
     }
+    BQL_LOCK_GUARD();
+    return op(hc, p);
+}
+
+int xen_hvm_set_param(XenHypercall *hc, uint64_t gva)
+{
+    xen_hvm_param_t p = {};
+    int ret = on_param(hc, gva, &p, set_param);
+
     trace_xen_hvm_set_param(p.index, p.value, ret);
     return ret;
 }
 
 int xen_hvm_get_param(XenHypercall *hc, uint64_t gva)
 {
-    xen_hvm_param_t p;
-    int ret;
+    xen_hvm_param_t p = {};
+    int ret = on_param(hc, gva, &p, get_param);
 
-    if (XEN_GET(hc, &p, gva)) {
-        return -EFAULT;
-    }
-    ret = check_index(&p);
-    if (!ret) {
-        BQL_LOCK_GUARD();
-        ret = get_param(&p);
-    }
     trace_xen_hvm_get_param(p.index, p.value, ret);
     if (!ret && XEN_PUT(hc, gva, &p)) {
         ret = -EFAULT;

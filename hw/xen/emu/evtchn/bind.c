@@ -33,10 +33,32 @@ static void evtchn_notify_port(XenEvtchn *e, uint32_t port,
                     f, batch);
 }
 
+/*
+ * Opens a port of a new channel.  @slot is where the only port of its kind is
+ * kept, or NULL; @port is written if all goes well.
+ */
+static int evtchn_bind_new(XenEvtchn *e, XenEvtchnState state, uint32_t vcpu,
+                           uint32_t *slot, evtchn_port_t *port)
+{
+    uint32_t new;
+    int ret;
+
+    evtchn_lock_config(e);
+    ret = slot && *slot ? -EEXIST : evtchn_alloc_port(e, state, vcpu, &new);
+    if (ret == 0) {
+        if (slot) {
+            __atomic_store_n(slot, new, __ATOMIC_RELEASE);
+        }
+        evtchn_report_port(e, new, evtchn_port(e, new), state.type);
+        *port = new;
+    }
+    evtchn_unlock_config(e);
+    return ret;
+}
+
 int xen_evtchn_alloc_unbound(XenEvtchn *e, struct evtchn_alloc_unbound *op)
 {
     XenEvtchnState state = { .type = EVTCHNSTAT_unbound };
-    uint32_t port;
     int ret = evtchn_check_target(e, op->dom);
 
     if (ret < 0) {
@@ -48,15 +70,7 @@ int xen_evtchn_alloc_unbound(XenEvtchn *e, struct evtchn_alloc_unbound *op)
     } else if (!evtchn_is_self(e, op->remote_dom)) {
         state.val = op->remote_dom;
     }
-
-    evtchn_lock_config(e);
-    ret = evtchn_alloc_port(e, state, 0, &port);
-    if (ret == 0) {
-        evtchn_report_port(e, port, evtchn_port(e, port), state.type);
-        op->port = port;
-    }
-    evtchn_unlock_config(e);
-    return ret;
+    return evtchn_bind_new(e, state, 0, NULL, &op->port);
 }
 
 /* Both ends change before a sender can see that they belong together. */
@@ -145,8 +159,6 @@ int xen_evtchn_bind_interdomain(XenEvtchn *e,
 int xen_evtchn_bind_virq(XenEvtchn *e, struct evtchn_bind_virq *op)
 {
     XenEvtchnState state = { .type = EVTCHNSTAT_virq, .val = op->virq };
-    uint32_t *slot, port;
-    int ret;
 
     if (op->virq >= XEN_EVTCHN_NR_VIRQS) {
         return -EINVAL;
@@ -157,59 +169,28 @@ int xen_evtchn_bind_virq(XenEvtchn *e, struct evtchn_bind_virq *op)
     if (!evtchn_vcpu_exists(e, op->vcpu)) {
         return -ENOENT;
     }
-
-    evtchn_lock_config(e);
-    slot = &e->vcpus[op->vcpu].virq_port[op->virq];
-    ret = *slot ? -EEXIST : evtchn_alloc_port(e, state, op->vcpu, &port);
-    if (ret == 0) {
-        __atomic_store_n(slot, port, __ATOMIC_RELEASE);
-        evtchn_report_port(e, port, evtchn_port(e, port), state.type);
-        op->port = port;
-    }
-    evtchn_unlock_config(e);
-    return ret;
+    return evtchn_bind_new(e, state, op->vcpu,
+                           &e->vcpus[op->vcpu].virq_port[op->virq], &op->port);
 }
 
 int xen_evtchn_bind_pirq(XenEvtchn *e, struct evtchn_bind_pirq *op)
 {
     XenEvtchnState state = { .type = EVTCHNSTAT_pirq, .val = op->pirq };
-    uint32_t *slot, port;
-    int ret;
 
     if (op->pirq >= e->max_pirqs) {
         return -EINVAL;
     }
-
-    evtchn_lock_config(e);
-    slot = &e->pirq_port[op->pirq];
-    ret = *slot ? -EEXIST : evtchn_alloc_port(e, state, 0, &port);
-    if (ret == 0) {
-        __atomic_store_n(slot, port, __ATOMIC_RELEASE);
-        evtchn_report_port(e, port, evtchn_port(e, port), state.type);
-        op->port = port;
-    }
-    evtchn_unlock_config(e);
-    return ret;
+    return evtchn_bind_new(e, state, 0, &e->pirq_port[op->pirq], &op->port);
 }
 
 int xen_evtchn_bind_ipi(XenEvtchn *e, struct evtchn_bind_ipi *op)
 {
     XenEvtchnState state = { .type = EVTCHNSTAT_ipi };
-    uint32_t port;
-    int ret;
 
     if (!evtchn_vcpu_exists(e, op->vcpu)) {
         return -ENOENT;
     }
-
-    evtchn_lock_config(e);
-    ret = evtchn_alloc_port(e, state, op->vcpu, &port);
-    if (ret == 0) {
-        evtchn_report_port(e, port, evtchn_port(e, port), state.type);
-        op->port = port;
-    }
-    evtchn_unlock_config(e);
-    return ret;
+    return evtchn_bind_new(e, state, op->vcpu, NULL, &op->port);
 }
 
 static bool evtchn_may_choose_vcpu(XenEvtchnState s)
