@@ -14,6 +14,8 @@
 /* Past everything that firmware touches. */
 #define FIRST_PAGE      (16u << 20)
 #define NR_HCALL_ARGS   6
+/* The i440FX's register for 0xd0000 to 0xd7fff, two bits for each half. */
+#define PAM_REG         0x5c
 
 void xen_add_tests(const char *suite, const XenTest *tests, size_t nr)
 {
@@ -117,6 +119,12 @@ uint64_t xen_vm_page(XenVm *vm)
     vm->next_page += XEN_PAGE_SIZE;
     qtest_memset(vm->qts, gpa, 0, XEN_PAGE_SIZE);
     return gpa;
+}
+
+void xen_vm_show_page(XenVm *vm, bool show)
+{
+    qtest_outl(vm->qts, 0xcf8, 0x80000000 | PAM_REG);
+    qtest_outb(vm->qts, 0xcfc, show ? 3 : 0);
 }
 
 uint64_t xen_command(XenVm *vm, const char *format, ...)

@@ -95,6 +95,9 @@ void xen_vm_stop(XenVm *vm);
 
 /* Address of a page that nobody uses yet, zeroed. */
 uint64_t xen_vm_page(XenVm *vm);
+/* A page that the chip set shows as RAM or hides behind the option ROMs. */
+#define XEN_VM_HIDEABLE 0xd0000
+void xen_vm_show_page(XenVm *vm, bool show);
 
 /* Hypercall @nr with up to six arguments; the rest is 0. */
 int64_t xen_call(XenVm *vm, unsigned vcpu, unsigned nr,

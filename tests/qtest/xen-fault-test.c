@@ -144,16 +144,6 @@ static void test_registering(const void *opaque)
 
 /* ------------------------------------------------------------ stale pages */
 
-/* A page that the chip set shows as RAM or hides behind the option ROMs. */
-#define HIDEABLE    0xd0000
-#define PAM_REG     0x5c
-
-static void show_page(XenVm *vm, bool show)
-{
-    qtest_outl(vm->qts, 0xcf8, 0x80000000 | PAM_REG);
-    qtest_outb(vm->qts, 0xcfc, show ? 3 : 0);
-}
-
 /*
  * vCPU 1's vcpu_info, or what FIFO events of it are written to, is in a page
  * whose mapping changed; and looking it up again fails a few times.
@@ -167,10 +157,10 @@ static XenVm *start_hideable(const XenVariant *v)
     vm->shared_info = xen_vm_page(vm);
     g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_shared_info, 0,
                                        vm->shared_info), ==, 0);
-    show_page(vm, true);
-    qtest_memset(vm->qts, HIDEABLE, 0, XEN_PAGE_SIZE);
+    xen_vm_show_page(vm, true);
+    qtest_memset(vm->qts, XEN_VM_HIDEABLE, 0, XEN_PAGE_SIZE);
     vm->vcpu_info[0] = xen_vm_page(vm);
-    vm->vcpu_info[1] = HIDEABLE;
+    vm->vcpu_info[1] = XEN_VM_HIDEABLE;
     for (unsigned i = 0; i < 2; i++) {
         g_assert_cmpint(xen_register_vcpu_info(vm, i, vm->vcpu_info[i]), ==,
                         0);
@@ -178,7 +168,7 @@ static XenVm *start_hideable(const XenVariant *v)
     }
     if (v->fifo) {
         g_assert_cmpint(xen_init_control(vm, 0, xen_vm_page(vm), 0), ==, 0);
-        g_assert_cmpint(xen_init_control(vm, 1, HIDEABLE, 256), ==, 0);
+        g_assert_cmpint(xen_init_control(vm, 1, XEN_VM_HIDEABLE, 256), ==, 0);
         g_assert_cmpint(xen_expand_array(vm, xen_vm_page(vm)), ==, 0);
     }
     return vm;
@@ -195,14 +185,14 @@ static void test_stale(const void *opaque)
     xen_unmask(vm, port);
     for (; more; after++) {
         g_assert_cmpuint(after, <, MAX_FAULTS);
-        show_page(vm, false);
-        show_page(vm, true);
+        xen_vm_show_page(vm, false);
+        xen_vm_show_page(vm, true);
         arm(vm, FAULT_PIN, after, 1);
         g_assert_cmpint(xen_send(vm, port), ==, 0);
         more = happened(vm, FAULT_PIN);
         /* The guest's memory changes in some way: what waits is done now. */
-        show_page(vm, false);
-        show_page(vm, true);
+        xen_vm_show_page(vm, false);
+        xen_vm_show_page(vm, true);
         xen_expect_event(vm, 1, port);
         xen_expect_event(vm, 1, 0);
     }
@@ -221,17 +211,17 @@ static void test_away(const void *opaque)
         port[i] = xen_bind_ipi(vm, 1);
         xen_unmask(vm, port[i]);
     }
-    show_page(vm, false);
+    xen_vm_show_page(vm, false);
     for (unsigned i = 0; i < 3; i++) {
         g_assert_cmpint(xen_send(vm, port[i]), ==, 0);
     }
     /* It comes back, but nobody finds it the first two times. */
     arm(vm, FAULT_PIN, 0, 2);
-    show_page(vm, true);
+    xen_vm_show_page(vm, true);
     g_assert_cmpint(xen_send(vm, port[0]), ==, 0);
     g_assert_true(happened(vm, FAULT_PIN));
-    show_page(vm, false);
-    show_page(vm, true);
+    xen_vm_show_page(vm, false);
+    xen_vm_show_page(vm, true);
     g_assert_cmpuint(xen_handle(vm, 1, seen, 3), ==, 3);
     for (unsigned i = 0; i < 3; i++) {
         g_assert_cmpuint(seen[i], ==, port[i]);

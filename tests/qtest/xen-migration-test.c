@@ -348,16 +348,6 @@ static void test_parked(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* A page that the chip set shows as RAM or hides behind the option ROMs. */
-#define HIDEABLE    0xd0000
-#define PAM_REG     0x5c
-
-static void show_page(XenVm *vm, bool show)
-{
-    qtest_outl(vm->qts, 0xcf8, 0x80000000 | PAM_REG);
-    qtest_outb(vm->qts, 0xcfc, show ? 3 : 0);
-}
-
 /* The page that a port's word is on is away when it is unmasked. */
 static void test_unmask_hidden(const void *opaque)
 {
@@ -367,19 +357,19 @@ static void test_unmask_hidden(const void *opaque)
 
     g_assert_cmpint(xen_set_upcall_vector(vm, 0, VECTOR), ==, 0);
     xen_use_fifo(vm, 0);
-    show_page(vm, true);
-    qtest_memset(vm->qts, HIDEABLE, 0, XEN_PAGE_SIZE);
-    g_assert_cmpint(xen_expand_array(vm, HIDEABLE), ==, 0);
+    xen_vm_show_page(vm, true);
+    qtest_memset(vm->qts, XEN_VM_HIDEABLE, 0, XEN_PAGE_SIZE);
+    g_assert_cmpint(xen_expand_array(vm, XEN_VM_HIDEABLE), ==, 0);
     for (unsigned i = 0; i < 2; i++) {
         port[i] = xen_bind_ipi(vm, 0);
         xen_mask(vm, port[i]);
         g_assert_cmpint(xen_send(vm, port[i]), ==, 0);
     }
-    show_page(vm, false);
+    xen_vm_show_page(vm, false);
     xen_unmask(vm, port[0]);
     vm = xen_state_move(vm, NULL, 0);
     xen_expect_event(vm, 0, 0);
-    show_page(vm, true);
+    xen_vm_show_page(vm, true);
     xen_expect_event(vm, 0, port[0]);
     g_assert_true(xen_is_masked(vm, port[1]));
     g_assert_true(xen_is_pending(vm, port[1]));

@@ -20,14 +20,6 @@
 #define CALLBACK_VECTOR     (UINT64_C(2) << 56 | VECTOR)
 #define CHECK               ",x-xen-bql-check=on"
 
-typedef struct Variant {
-    bool long_mode, fifo;
-} Variant;
-
-static const Variant variants[] = {
-    { false, false }, { true, false }, { false, true }, { true, true },
-};
-
 typedef struct Guest {
     XenVm *vm;
     uint32_t port, second;      /* to vCPU 1, not masked */
@@ -39,7 +31,7 @@ static void set_callback(XenVm *vm, uint64_t param)
     g_assert_cmpint(xen_set_param(vm, HVM_PARAM_CALLBACK_IRQ, param), ==, 0);
 }
 
-static Guest start(const Variant *v)
+static Guest start(const XenVariant *v)
 {
     Guest g = { .vm = xen_vm_start_bare(2, v->long_mode, XEN_VM_ACCEL CHECK,
                                         "-nodefaults") };
@@ -215,7 +207,7 @@ static void test_own_vector(Guest *g)
 }
 
 /* As vcpu_info can be registered once, on a VM of its own. */
-static void place_vcpu_info(const Variant *v, bool pending)
+static void place_vcpu_info(const XenVariant *v, bool pending)
 {
     Guest g = { .vm = xen_vm_start_bare(2, v->long_mode, XEN_VM_ACCEL CHECK,
                                         "-nodefaults") };
@@ -336,7 +328,7 @@ static const struct {
 };
 
 typedef struct Case {
-    const Variant *variant;
+    const XenVariant *variant;
     void (*run)(Guest *g);
 } Case;
 
@@ -349,28 +341,24 @@ static void run_case(const void *opaque)
     xen_vm_stop(g.vm);
 }
 
-static void add(const Variant *v, const char *name, const void *data,
-                void (*run)(const void *data))
-{
-    g_autofree char *path = g_strdup_printf("xen/told/%s/%d/%s",
-                                            v->fifo ? "fifo" : "2level",
-                                            v->long_mode ? 64 : 32, name);
-
-    qtest_add_data_func(path, data, run);
-}
-
 int main(int argc, char **argv)
 {
-    static Case cases[ARRAY_SIZE(variants)][ARRAY_SIZE(tests)];
+    static const XenVariantTest own_vm[] = {
+        { "vcpu-info", test_vcpu_info }, { "load", test_load },
+    };
+    static Case cases[ARRAY_SIZE(xen_variants)][ARRAY_SIZE(tests)];
 
     g_test_init(&argc, &argv, NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(xen_variants); i++) {
         for (size_t j = 0; j < ARRAY_SIZE(tests); j++) {
-            cases[i][j] = (Case) { &variants[i], tests[j].run };
-            add(&variants[i], tests[j].name, &cases[i][j], run_case);
+            g_autofree char *path = g_strdup_printf("xen/told/%s/%s",
+                                                    xen_variants[i].name,
+                                                    tests[j].name);
+
+            cases[i][j] = (Case) { &xen_variants[i], tests[j].run };
+            qtest_add_data_func(path, &cases[i][j], run_case);
         }
-        add(&variants[i], "vcpu-info", &variants[i], test_vcpu_info);
-        add(&variants[i], "load", &variants[i], test_load);
     }
+    xen_add_variant_tests("told", own_vm, ARRAY_SIZE(own_vm));
     return g_test_run();
 }
