@@ -551,3 +551,15 @@ unsigned evtchn_guest_handle(EvtchnGuest *g, unsigned vcpu,
     }
     return n;
 }
+
+void evtchn_guest_add_tests(const char *suite, const char *const variant[2],
+                            const EvtchnTest *tests, size_t nr)
+{
+    for (size_t i = 0; i < 2 * nr; i++) {
+        g_autofree char *path = g_strdup_printf("%s/%s/%s", suite,
+                                                variant[i % 2],
+                                                tests[i / 2].name);
+
+        g_test_add_data_func(path, GINT_TO_POINTER(i % 2), tests[i / 2].fn);
+    }
+}

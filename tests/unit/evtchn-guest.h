@@ -122,4 +122,13 @@ XenEvtchnStats evtchn_guest_stats(EvtchnGuest *g, unsigned vcpu);
 unsigned evtchn_guest_handle(EvtchnGuest *g, unsigned vcpu,
                              EvtchnHandler *handler, void *opaque);
 
+typedef struct EvtchnTest {
+    const char *name;
+    GTestDataFunc fn;           /* gets 0 or 1 by GINT_TO_POINTER() */
+} EvtchnTest;
+
+/* Adds the @nr of @tests as @suite/variant[0]/name and @suite/variant[1]/name. */
+void evtchn_guest_add_tests(const char *suite, const char *const variant[2],
+                            const EvtchnTest *tests, size_t nr);
+
 #endif

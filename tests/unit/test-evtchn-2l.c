@@ -296,10 +296,8 @@ static void test_upcall_only_when_news(gconstpointer data)
 
 int main(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        GTestDataFunc fn;
-    } tests[] = {
+    static const char *const variants[] = { "32", "64" };
+    static const EvtchnTest tests[] = {
         { "ipi", test_ipi },
         { "every-port", test_every_port },
         { "mask", test_mask },
@@ -314,14 +312,6 @@ int main(int argc, char **argv)
     };
 
     g_test_init(&argc, &argv, NULL);
-    for (unsigned i = 0; i < G_N_ELEMENTS(tests); i++) {
-        for (int wide = 0; wide < 2; wide++) {
-            g_autofree char *path = g_strdup_printf("/evtchn/2l/%d/%s",
-                                                    wide ? 64 : 32,
-                                                    tests[i].name);
-
-            g_test_add_data_func(path, GINT_TO_POINTER(wide), tests[i].fn);
-        }
-    }
+    evtchn_guest_add_tests("/evtchn/2l", variants, tests, G_N_ELEMENTS(tests));
     return g_test_run();
 }

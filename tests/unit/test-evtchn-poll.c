@@ -242,10 +242,8 @@ static void test_race(gconstpointer data)
 
 int main(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        GTestDataFunc fn;
-    } tests[] = {
+    static const char *const variants[] = { "2l", "fifo" };
+    static const EvtchnTest tests[] = {
         { "woken-by-exactly-that", test_woken_by_exactly_that },
         { "pending-already", test_pending_already },
         { "shared-port", test_shared_port },
@@ -257,14 +255,6 @@ int main(int argc, char **argv)
     };
 
     g_test_init(&argc, &argv, NULL);
-    for (unsigned i = 0; i < G_N_ELEMENTS(tests); i++) {
-        for (int fifo = 0; fifo < 2; fifo++) {
-            g_autofree char *path = g_strdup_printf("/evtchn/poll/%s/%s",
-                                                    fifo ? "fifo" : "2l",
-                                                    tests[i].name);
-
-            g_test_add_data_func(path, GINT_TO_POINTER(fifo), tests[i].fn);
-        }
-    }
+    evtchn_guest_add_tests("/evtchn/poll", variants, tests, G_N_ELEMENTS(tests));
     return g_test_run();
 }
