@@ -146,7 +146,8 @@ def guest(name, program=None):
     guests only); raises material.MissingMaterial."""
     row = GUESTS[name]
     wanted = GUEST_MODULES + PROGRAM_MODULES.get(program, ())
-    sources = [program_source(program)] if program else []
+    sources = ([program_source(program), os.path.join(PROGRAMS, 'evtchn.h')]
+               if program else [])
     with _lock:
         deb = material.package(row.suite, row.arch,
                                'linux-image-' + row.flavour)

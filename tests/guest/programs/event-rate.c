@@ -14,28 +14,11 @@
  * and, when something fails, error=...; the exit status is then 1.
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
-
-/* The kernel's interface: its include/uapi/xen/evtchn.h. */
-#define EVTCHN_IOCTL(nr, words) \
-    _IOC(_IOC_NONE, 'E', nr, (words) * sizeof(uint32_t))
-#define BIND_INTERDOMAIN    EVTCHN_IOCTL(1, 2)  /* remote domain, its port */
-#define BIND_UNBOUND_PORT   EVTCHN_IOCTL(2, 1)  /* remote domain */
-#define NOTIFY              EVTCHN_IOCTL(4, 1)  /* own port */
-
-#define DOMID_SELF      0x7ff0
-#define PATIENCE_MS     20000   /* a busy host may stop vCPUs for seconds */
+#include "evtchn.h"
 
 typedef struct End {
     int fd;
@@ -45,34 +28,9 @@ typedef struct End {
 static End ends[2];
 static unsigned events;
 
-static void die(const char *what)
-{
-    printf("error=event-rate: %s: %s\n", what, strerror(errno));
-    fflush(stdout);
-    _exit(1);
-}
-
-static void bind_end(End *end, unsigned long how, uint32_t remote)
-{
-    uint32_t arg[2] = { DOMID_SELF, remote };
-    int port;
-
-    end->fd = open("/dev/xen/evtchn", O_RDWR | O_CLOEXEC);
-    if (end->fd < 0) {
-        die("/dev/xen/evtchn");
-    }
-    port = ioctl(end->fd, how, arg);
-    if (port <= 0) {
-        die("bind");
-    }
-    end->port = port;
-}
-
 static void notify(const End *end)
 {
-    if (ioctl(end->fd, NOTIFY, &end->port) != 0) {
-        die("notify");
-    }
+    evtchn_notify(end->fd, end->port);
 }
 
 /* Waits for the event, and takes the next one from here on. */
@@ -86,17 +44,6 @@ static void take(const End *end)
         port != end->port ||
         write(end->fd, &port, sizeof(port)) != sizeof(port)) {
         die("an event");
-    }
-}
-
-static void run_on(unsigned cpu)
-{
-    cpu_set_t set;
-
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    if (sched_setaffinity(0, sizeof(set), &set) != 0) {
-        die("sched_setaffinity");
     }
 }
 
@@ -137,8 +84,10 @@ int main(int argc, char **argv)
         return 2;
     }
     run_on(0);
-    bind_end(&ends[0], BIND_UNBOUND_PORT, 0);
-    bind_end(&ends[1], BIND_INTERDOMAIN, ends[0].port);
+    ends[0].fd = evtchn_open();
+    ends[0].port = evtchn_bind_unbound(ends[0].fd);
+    ends[1].fd = evtchn_open();
+    ends[1].port = evtchn_bind_loopback(ends[1].fd, ends[0].port);
     take(&ends[1]);         /* binding raised it */
 
     start = now_ns();

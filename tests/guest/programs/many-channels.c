@@ -30,31 +30,13 @@
  * and, when something fails, error=...; the exit status is then 1.
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
+#include "evtchn.h"
 
-/* The kernel's interface: its include/uapi/xen/evtchn.h. */
-#define EVTCHN_IOCTL(nr, words) \
-    _IOC(_IOC_NONE, 'E', nr, (words) * sizeof(uint32_t))
-#define BIND_INTERDOMAIN    EVTCHN_IOCTL(1, 2)  /* remote domain, its port */
-#define BIND_UNBOUND_PORT   EVTCHN_IOCTL(2, 1)  /* remote domain */
-#define NOTIFY              EVTCHN_IOCTL(4, 1)  /* own port */
-
-#define DOMID_SELF      0x7ff0
-#define MAX_PORTS       131072
 #define MAX_CPUS        64
 #define PORTS_A_READ    1024
-/* A busy host may stop vCPUs for seconds. */
-#define PATIENCE_MS     20000
 #define QUIET_MS        300
 
 typedef struct Share {
@@ -71,38 +53,18 @@ static pthread_barrier_t barrier;
 /* By port; each is written by the one thread that has it. */
 static uint8_t seen[MAX_PORTS];
 
-static void die(const char *what)
-{
-    printf("error=many-channels: %s: %s\n", what, strerror(errno));
-    fflush(stdout);
-    _exit(1);
-}
-
-static uint32_t bind_port(const Share *s, unsigned long how, uint32_t remote)
-{
-    uint32_t arg[2] = { DOMID_SELF, remote };
-    int port = ioctl(s->fd, how, arg);
-
-    if (port <= 0 || port >= MAX_PORTS) {
-        die(how == BIND_INTERDOMAIN ? "bind interdomain" : "bind unbound");
-    }
-    return port;
-}
-
 static void bind_share(Share *s)
 {
     for (unsigned i = 0; i < s->nr; i += 2) {
-        s->port[i] = bind_port(s, BIND_UNBOUND_PORT, 0);
-        s->port[i + 1] = bind_port(s, BIND_INTERDOMAIN, s->port[i]);
+        s->port[i] = evtchn_bind_unbound(s->fd);
+        s->port[i + 1] = evtchn_bind_loopback(s->fd, s->port[i]);
     }
 }
 
 static void send_share(const Share *s)
 {
     for (unsigned i = 0; i < s->nr; i++) {
-        if (ioctl(s->fd, NOTIFY, &s->port[i]) != 0) {
-            die("notify");
-        }
+        evtchn_notify(s->fd, s->port[i]);
     }
 }
 
@@ -177,13 +139,8 @@ static void judge(const char *name, unsigned first, unsigned second)
 static void *run_share(void *opaque)
 {
     Share *s = opaque;
-    cpu_set_t cpus;
 
-    CPU_ZERO(&cpus);
-    CPU_SET(s->cpu, &cpus);
-    if (sched_setaffinity(0, sizeof(cpus), &cpus) != 0) {
-        die("sched_setaffinity");
-    }
+    run_on(s->cpu);
     bind_share(s);
     read_share(s, s->nr / 2);
     judge("bind", 0, 1);
@@ -266,10 +223,10 @@ int main(int argc, char **argv)
         s->cpu = cpu;
         s->nr = channels / nr_cpus / 2 * 2;
         s->port = calloc(s->nr, sizeof(*s->port));
-        s->fd = open("/dev/xen/evtchn", O_RDWR);
-        if (!s->port || s->fd < 0) {
-            die("/dev/xen/evtchn");
+        if (!s->port) {
+            die("calloc");
         }
+        s->fd = evtchn_open();
         bound += s->nr;
     }
     for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
