@@ -135,6 +135,19 @@ gdt_pointer:
         .globl  window_table
 window_table:
         .fill   4096
+
+        .macro  large_pages entry:req, count:req, shift:req
+        .set    n, 0
+        .rept   \count
+        .if     n == WINDOW >> \shift
+        \entry  window_table + PRESENT_ALL
+        .else
+        \entry  (n << \shift) + PAGE_LARGE + PRESENT_ALL
+        .endif
+        .set    n, n + 1
+        .endr
+        .endm
+
 #ifdef __x86_64__
 page_map_top:
         .quad   page_map_upper + PRESENT_ALL
@@ -146,26 +159,10 @@ page_map_upper:
         .quad   page_map_large + 0x3000 + PRESENT_ALL
         .fill   508, 8, 0
 page_map_large:
-        .set    n, 0
-        .rept   2048
-        .if     n == WINDOW >> 21
-        .quad   window_table + PRESENT_ALL
-        .else
-        .quad   (n << 21) + PAGE_LARGE + PRESENT_ALL
-        .endif
-        .set    n, n + 1
-        .endr
+        large_pages .quad, 2048, 21
 #else
 page_map_top:
-        .set    n, 0
-        .rept   1024
-        .if     n == WINDOW >> 22
-        .long   window_table + PRESENT_ALL
-        .else
-        .long   (n << 22) + PAGE_LARGE + PRESENT_ALL
-        .endif
-        .set    n, n + 1
-        .endr
+        large_pages .long, 1024, 22
 #endif
 
         .bss

@@ -36,44 +36,45 @@ trap_entries:
         .endr
 
 #ifdef __x86_64__
+#define REG(name)       %r##name
+#define IRET            iretq
+#define CALLEE_SAVED    rbx, rbp, r12, r13, r14, r15
+#define CALLEE_RESTORED r15, r14, r13, r12, rbp, rbx
+/* As struct TrapFrame has them, from its end. */
+#define TRAP_SAVED      rax, rcx, rdx, rbx, rbp, rsi, rdi, \
+                        r8, r9, r10, r11, r12, r13, r14, r15
+#define TRAP_RESTORED   r15, r14, r13, r12, r11, r10, r9, r8, \
+                        rdi, rsi, rbp, rbx, rdx, rcx, rax
+#else
+#define REG(name)       %e##name
+#define IRET            iretl
+#define CALLEE_SAVED    ebx, esi, edi, ebp
+#define CALLEE_RESTORED ebp, edi, esi, ebx
+#endif
+
+        .macro  push_all registers:vararg
+        .irp    register, \registers
+        push    %\register
+        .endr
+        .endm
+
+        .macro  pop_all registers:vararg
+        .irp    register, \registers
+        pop     %\register
+        .endr
+        .endm
+
+#ifdef __x86_64__
 
 trap_common:
-        pushq   %rax
-        pushq   %rcx
-        pushq   %rdx
-        pushq   %rbx
-        pushq   %rbp
-        pushq   %rsi
-        pushq   %rdi
-        pushq   %r8
-        pushq   %r9
-        pushq   %r10
-        pushq   %r11
-        pushq   %r12
-        pushq   %r13
-        pushq   %r14
-        pushq   %r15
+        push_all TRAP_SAVED
         cld
         movq    %rsp, %rdi
         movq    %rsp, %rbx
         andq    $-16, %rsp
         call    trap
         movq    %rbx, %rsp
-        popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %r11
-        popq    %r10
-        popq    %r9
-        popq    %r8
-        popq    %rdi
-        popq    %rsi
-        popq    %rbp
-        popq    %rbx
-        popq    %rdx
-        popq    %rcx
-        popq    %rax
+        pop_all TRAP_RESTORED
         addq    $16, %rsp
         iretq
 
@@ -89,58 +90,6 @@ do_hypercall:
         movq    %r9, %r8
         addq    $hypercall_page, %rax
         jmp     *%rax
-
-/* void run_in(struct Run *) */
-        .globl  run_in
-run_in:
-        pushq   %rbx
-        pushq   %rbp
-        pushq   %r12
-        pushq   %r13
-        pushq   %r14
-        pushq   %r15
-        movq    %rsp, run_stack
-        movq    %rdi, run_state
-        pushq   0x58(%rdi)
-        pushq   0x60(%rdi)
-        pushq   $2                      /* EFLAGS: interrupts off */
-        pushq   0x50(%rdi)
-        pushq   0x68(%rdi)
-        movq    0x00(%rdi), %rax
-        movq    0x08(%rdi), %rbx
-        movq    0x10(%rdi), %rcx
-        movq    0x18(%rdi), %rdx
-        movq    0x20(%rdi), %rsi
-        movq    0x30(%rdi), %rbp
-        movq    0x38(%rdi), %r8
-        movq    0x40(%rdi), %r9
-        movq    0x48(%rdi), %r10
-        movq    0x28(%rdi), %rdi
-        iretq
-
-run_return:
-        pushq   %rdi
-        movq    run_state, %rdi
-        movq    %rax, 0x00(%rdi)
-        movq    %rbx, 0x08(%rdi)
-        movq    %rcx, 0x10(%rdi)
-        movq    %rdx, 0x18(%rdi)
-        movq    %rsi, 0x20(%rdi)
-        movq    %rbp, 0x30(%rdi)
-        movq    %r8, 0x38(%rdi)
-        movq    %r9, 0x40(%rdi)
-        movq    %r10, 0x48(%rdi)
-        popq    0x28(%rdi)
-        .globl  run_abort
-run_abort:
-        movq    run_stack, %rsp
-        popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %rbp
-        popq    %rbx
-        ret
 
 #else
 
@@ -159,68 +108,73 @@ trap_common:
 
         .globl  do_hypercall
 do_hypercall:
-        pushl   %ebx
-        pushl   %esi
-        pushl   %edi
-        movl    16(%esp), %eax
+        push_all CALLEE_SAVED
+        movl    20(%esp), %eax
         shll    $5, %eax
         addl    $hypercall_page, %eax
-        movl    20(%esp), %ebx
-        movl    24(%esp), %ecx
-        movl    28(%esp), %edx
-        movl    32(%esp), %esi
-        movl    36(%esp), %edi
+        movl    24(%esp), %ebx
+        movl    28(%esp), %ecx
+        movl    32(%esp), %edx
+        movl    36(%esp), %esi
+        movl    40(%esp), %edi
         call    *%eax
-        popl    %edi
-        popl    %esi
-        popl    %ebx
-        ret
-
-        .globl  run_in
-run_in:
-        pushl   %ebx
-        pushl   %esi
-        pushl   %edi
-        pushl   %ebp
-        movl    %esp, run_stack
-        movl    20(%esp), %edi
-        movl    %edi, run_state
-        testl   $3, 0x50(%edi)
-        jz      1f
-        pushl   0x58(%edi)              /* only where the ring changes */
-        pushl   0x60(%edi)
-1:      pushl   $2
-        pushl   0x50(%edi)
-        pushl   0x68(%edi)
-        movl    0x00(%edi), %eax
-        movl    0x08(%edi), %ebx
-        movl    0x10(%edi), %ecx
-        movl    0x18(%edi), %edx
-        movl    0x20(%edi), %esi
-        movl    0x30(%edi), %ebp
-        movl    0x28(%edi), %edi
-        iretl
-
-run_return:
-        pushl   %edi
-        movl    run_state, %edi
-        movl    %eax, 0x00(%edi)
-        movl    %ebx, 0x08(%edi)
-        movl    %ecx, 0x10(%edi)
-        movl    %edx, 0x18(%edi)
-        movl    %esi, 0x20(%edi)
-        movl    %ebp, 0x30(%edi)
-        popl    0x28(%edi)
-        .globl  run_abort
-run_abort:
-        movl    run_stack, %esp
-        popl    %ebp
-        popl    %edi
-        popl    %esi
-        popl    %ebx
+        pop_all CALLEE_RESTORED
         ret
 
 #endif
+
+/* void run_in(struct Run *) */
+        .globl  run_in
+run_in:
+        push_all CALLEE_SAVED
+        mov     REG(sp), run_stack
+#ifndef __x86_64__
+        movl    20(%esp), %edi
+#endif
+        mov     REG(di), run_state
+#ifndef __x86_64__
+        testl   $3, 0x50(%edi)          /* ss:sp only where the ring changes */
+        jz      1f
+#endif
+        push    0x58(REG(di))
+        push    0x60(REG(di))
+1:      push    $2                      /* EFLAGS: interrupts off */
+        push    0x50(REG(di))
+        push    0x68(REG(di))
+        mov     0x00(REG(di)), REG(ax)
+        mov     0x08(REG(di)), REG(bx)
+        mov     0x10(REG(di)), REG(cx)
+        mov     0x18(REG(di)), REG(dx)
+        mov     0x20(REG(di)), REG(si)
+        mov     0x30(REG(di)), REG(bp)
+#ifdef __x86_64__
+        mov     0x38(%rdi), %r8
+        mov     0x40(%rdi), %r9
+        mov     0x48(%rdi), %r10
+#endif
+        mov     0x28(REG(di)), REG(di)
+        IRET
+
+run_return:
+        push    REG(di)
+        mov     run_state, REG(di)
+        mov     REG(ax), 0x00(REG(di))
+        mov     REG(bx), 0x08(REG(di))
+        mov     REG(cx), 0x10(REG(di))
+        mov     REG(dx), 0x18(REG(di))
+        mov     REG(si), 0x20(REG(di))
+        mov     REG(bp), 0x30(REG(di))
+#ifdef __x86_64__
+        mov     %r8, 0x38(%rdi)
+        mov     %r9, 0x40(%rdi)
+        mov     %r10, 0x48(%rdi)
+#endif
+        pop     0x28(REG(di))
+        .globl  run_abort
+run_abort:
+        mov     run_stack, REG(sp)
+        pop_all CALLEE_RESTORED
+        ret
 
 /* What run_in() runs; the same bytes in 32- and 64-bit code. */
         .globl  snippet_vmcall, snippet_vmmcall, snippet_call_rax
