@@ -6,6 +6,7 @@
  * Nothing runs beside it, so plain reads and writes do for its atomic ones.
  */
 #include "qemu/osdep.h"
+#include "qemu/bswap.h"
 #include "qemu/host-utils.h"
 #include "libxen.h"
 
@@ -22,6 +23,48 @@
 #define FIFO_PENDING        (1u << EVTCHN_FIFO_PENDING)
 #define FIFO_MASKED         (1u << EVTCHN_FIFO_MASKED)
 #define FIFO_LINKED         (1u << EVTCHN_FIFO_LINKED)
+
+/* The words of a multicall's entry, each a long. */
+enum { ENTRY_OP, ENTRY_RESULT, ENTRY_ARG0, ENTRY_ARG1, ENTRY_WORDS = 8 };
+/* How many entries a page holds, in both layouts. */
+#define BATCH               64u
+
+static void multicall_evtchn_ops(XenVm *vm, evtchn_op_t *op, int64_t *ret,
+                                 size_t nr)
+{
+    size_t word = vm->long_mode ? 8 : 4;
+    g_autofree uint8_t *list = g_malloc0(nr * ENTRY_WORDS * word);
+    uint64_t args = vm->batch + XEN_PAGE_SIZE;
+
+    for (size_t i = 0; i < nr; i++) {
+        uint8_t *entry = list + i * ENTRY_WORDS * word;
+
+        stn_le_p(entry + ENTRY_OP * word, word,
+                 __HYPERVISOR_event_channel_op);
+        stn_le_p(entry + ENTRY_ARG0 * word, word, op[i].cmd);
+        stn_le_p(entry + ENTRY_ARG1 * word, word,
+                 args + i * sizeof(*op) + offsetof(evtchn_op_t, u));
+    }
+    qtest_bufwrite(vm->qts, vm->batch, list, nr * ENTRY_WORDS * word);
+    qtest_bufwrite(vm->qts, args, op, nr * sizeof(*op));
+    g_assert_cmpint(XEN_CALL(vm, 0, __HYPERVISOR_multicall, vm->batch, nr),
+                    ==, 0);
+    qtest_bufread(vm->qts, vm->batch, list, nr * ENTRY_WORDS * word);
+    qtest_bufread(vm->qts, args, op, nr * sizeof(*op));
+    for (size_t i = 0; i < nr; i++) {
+        const uint8_t *result = list + (i * ENTRY_WORDS + ENTRY_RESULT) * word;
+
+        ret[i] = vm->long_mode ? ldq_le_p(result) : (int32_t)ldl_le_p(result);
+    }
+}
+
+void xen_evtchn_ops(XenVm *vm, evtchn_op_t *op, int64_t *ret, size_t nr)
+{
+    QEMU_BUILD_BUG_ON(BATCH * sizeof(*op) > XEN_PAGE_SIZE);
+    for (size_t done = 0; done < nr; done += BATCH) {
+        multicall_evtchn_ops(vm, op + done, ret + done, MIN(nr - done, BATCH));
+    }
+}
 
 static void note_vcpu(XenVm *vm, uint32_t port, unsigned vcpu)
 {

@@ -91,9 +91,14 @@ static bool job_is_over(QTestState *qts)
 static void create_image(QTestState *qts, const char *what, QDict *options,
                          QDict *node)
 {
+    QDict *cache = qdict_new();
+
+    /* Nobody has it after the test, and a disk takes its time. */
+    qdict_put_bool(cache, "no-flush", true);
     qdict_put_str(options, "driver", what);
     qdict_put_str(node, "driver", what);
     qdict_put_str(node, "node-name", what);
+    qdict_put(node, "cache", cache);
     qtest_qmp_assert_success(qts, "{ 'execute': 'blockdev-create', "
                              "'arguments': { 'job-id': 'create', "
                              "'options': %p } }", options);

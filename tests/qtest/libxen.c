@@ -3,6 +3,8 @@
  * Being a Xen guest from a qtest: the VM and its hypercalls
  */
 #include "qemu/osdep.h"
+#include <poll.h>
+#include <sys/syscall.h>
 #include "qemu/bswap.h"
 #include "libxen.h"
 
@@ -16,6 +18,8 @@
 #define NR_HCALL_ARGS   6
 /* The i440FX's register for 0xd0000 to 0xd7fff, two bits for each half. */
 #define PAM_REG         0x5c
+/* libqtest's patience with a QEMU that does not end comes after it. */
+#define EXIT_TIMEOUT_MS (30 * 1000)
 
 void xen_add_tests(const char *suite, const XenTest *tests, size_t nr)
 {
@@ -66,6 +70,8 @@ XenVm *xen_vm_start_bare(unsigned nr_vcpus, bool long_mode, const char *accel,
     vm->qts = qtest_initf("%s -smp %u %s", accel ?: XEN_VM_ACCEL, nr_vcpus,
                           options ?: "");
     vm->scratch = xen_vm_page(vm);
+    vm->batch = xen_vm_page(vm);
+    xen_vm_page(vm);
     return vm;
 }
 
@@ -107,9 +113,37 @@ XenVm *xen_vm_start(unsigned nr_vcpus, bool long_mode, const char *options)
 
 void xen_vm_stop(XenVm *vm)
 {
-    qtest_quit(vm->qts);
+    xen_qtest_quit(vm->qts);
     g_array_free(vm->array, true);
     g_free(vm);
+}
+
+/* Sleeps until QEMU has ended; libqtest has to find out how. */
+static void await_exit(QTestState *qts)
+{
+    int fd = syscall(SYS_pidfd_open, qtest_pid(qts), 0);
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    if (fd >= 0) {
+        poll(&p, 1, EXIT_TIMEOUT_MS);
+        close(fd);
+    }
+}
+
+void xen_qtest_wait(QTestState *qts)
+{
+    await_exit(qts);
+    qtest_wait_qemu(qts);
+}
+
+void xen_qtest_quit(QTestState *qts)
+{
+    /* -1 after xen_qtest_wait(). */
+    if (qtest_pid(qts) > 0) {
+        kill(qtest_pid(qts), SIGTERM);
+        await_exit(qts);
+    }
+    qtest_quit(qts);
 }
 
 uint64_t xen_vm_page(XenVm *vm)
@@ -117,7 +151,6 @@ uint64_t xen_vm_page(XenVm *vm)
     uint64_t gpa = vm->next_page;
 
     vm->next_page += XEN_PAGE_SIZE;
-    qtest_memset(vm->qts, gpa, 0, XEN_PAGE_SIZE);
     return gpa;
 }
 

@@ -35,6 +35,7 @@ typedef struct XenVm {
     bool long_mode;
     uint64_t next_page;         /* what xen_vm_page() gives next */
     uint64_t scratch;           /* a page for arguments */
+    uint64_t batch;             /* two for xen_evtchn_ops() */
     uint64_t shared_info;
     uint64_t vcpu_info[XEN_VM_MAX_VCPUS];
     /* 2-level: whose handler takes a port's events, as a guest's kernel knows */
@@ -93,7 +94,14 @@ XenVm *xen_vm_start_target(const XenVm *old, const char *accel,
 void xen_vm_set_up(XenVm *vm);
 void xen_vm_stop(XenVm *vm);
 
-/* Address of a page that nobody uses yet, zeroed. */
+/*
+ * As qtest_wait_qemu() and qtest_quit(), which look every 100 ms only whether
+ * QEMU has ended: with a QEMU for each test that is most of the time.
+ */
+void xen_qtest_wait(QTestState *qts);
+void xen_qtest_quit(QTestState *qts);
+
+/* Address of a page that nobody uses yet: all zeroes, for no firmware runs. */
 uint64_t xen_vm_page(XenVm *vm);
 /* A page that the chip set shows as RAM or hides behind the option ROMs. */
 #define XEN_VM_HIDEABLE 0xd0000
@@ -167,6 +175,13 @@ int64_t xen_send(XenVm *vm, uint32_t port);
 int64_t xen_set_priority(XenVm *vm, uint32_t port, unsigned priority);
 /* EVTCHNSTAT_*, or an error. */
 int xen_port_status(XenVm *vm, uint32_t port);
+/*
+ * vCPU 0's operations op[0] to op[@nr - 1] by HYPERVISOR_multicall: a few
+ * commands of the protocol for all rather than for each, which is what a long
+ * list of them takes its time for.  Their results are in @ret, what they gave
+ * in @op.
+ */
+void xen_evtchn_ops(XenVm *vm, evtchn_op_t *op, int64_t *ret, size_t nr);
 
 /* FIFO with control blocks for all vCPUs and @nr_pages of event array. */
 void xen_use_fifo(XenVm *vm, unsigned nr_pages);

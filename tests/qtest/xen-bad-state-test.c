@@ -77,22 +77,48 @@ static XenVm *start_source(const XenVariant *v)
 /* Whatever was loaded, or refused: the guest's operations have answers. */
 static void live_on(XenVm *vm)
 {
+    enum { NR_PORTS = LAST_PORT + 2 };
     struct evtchn_reset reset = { .dom = DOMID_SELF };
+    evtchn_op_t op[4 * NR_PORTS] = { 0 };
+    int64_t ret[ARRAY_SIZE(op)];
 
+    for (uint32_t port = 0; port < NR_PORTS; port++) {
+        evtchn_op_t *of_port = &op[3 * port];
+
+        of_port[0].cmd = EVTCHNOP_send;
+        of_port[0].u.send.port = port;
+        of_port[1].cmd = EVTCHNOP_unmask;
+        of_port[1].u.unmask.port = port;
+        of_port[2].cmd = EVTCHNOP_status;
+        of_port[2].u.status.dom = DOMID_SELF;
+        of_port[2].u.status.port = port;
+        op[3 * NR_PORTS + port].cmd = EVTCHNOP_close;
+        op[3 * NR_PORTS + port].u.close.port = port;
+    }
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");
-    for (uint32_t port = 0; port <= LAST_PORT + 1; port++) {
-        struct evtchn_unmask unmask = { .port = port };
-
-        xen_send(vm, port);
-        XEN_EVTCHN_OP(vm, 0, EVTCHNOP_unmask, &unmask);
-        xen_port_status(vm, port);
-    }
-    for (uint32_t port = 0; port <= LAST_PORT + 1; port++) {
-        xen_close(vm, port);
-    }
+    xen_evtchn_ops(vm, op, ret, ARRAY_SIZE(op));
+    /* No port has number 0, whatever was loaded. */
+    g_assert_cmpint(ret[0], ==, -EINVAL);
     g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_reset, &reset), ==, 0);
     g_assert_cmpuint(xen_bind_ipi(vm, 0), ==, 1);
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'stop' }");
+}
+
+/* Each of @sections, with the fields that are ours only or all. */
+static void find_sections(const char *path, XenStateSection **section,
+                          bool ours_only)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(sections); i++) {
+        section[i] = xen_state_section(path, sections[i].name, 0,
+                                       ours_only ? sections[i].prefix : NULL);
+    }
+}
+
+static void free_sections(XenStateSection **section)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(sections); i++) {
+        xen_state_section_free(section[i]);
+    }
 }
 
 static void put_byte(XenSnapshot *s, size_t at, uint8_t byte)
@@ -132,13 +158,12 @@ static void test_damaged(const void *opaque)
 {
     XenVm *vm = start_source(opaque);
     XenSnapshot *s = xen_snapshot_new(vm);
+    XenStateSection *section[ARRAY_SIZE(sections)];
 
+    find_sections(s->path, section, true);
     for (unsigned i = 0; i < ARRAY_SIZE(sections); i++) {
-        XenStateSection *section = xen_state_section(s->path, sections[i].name,
-                                                     0, sections[i].prefix);
-
-        for (unsigned j = 0; j < section->fields->len; j++) {
-            const XenStateField *f = &g_array_index(section->fields,
+        for (unsigned j = 0; j < section[i]->fields->len; j++) {
+            const XenStateField *f = &g_array_index(section[i]->fields,
                                                     XenStateField, j);
 
             if (is_one_of_many(f)) {
@@ -149,8 +174,8 @@ static void test_damaged(const void *opaque)
             }
             try_byte(s, f->at + f->size - 1, 1u << j % 8);
         }
-        xen_state_section_free(section);
     }
+    free_sections(section);
     g_assert_null(xen_snapshot_load(s));
     live_on(vm);
     xen_snapshot_free(s);
@@ -238,13 +263,19 @@ static const Wrong wrong_fifo[] = {
     { "xen_evtchn", FIFO_PORT(8, "val"), 256, NOT_VALID },
 };
 
-static void expect_refused(XenSnapshot *s, const Wrong *w)
+/* @section: where each of @sections is. */
+static void expect_refused(XenSnapshot *s, XenStateSection *const *section,
+                           const Wrong *w)
 {
-    XenStateSection *section = xen_state_section(s->path, w->section, 0, NULL);
-    const XenStateField *f = xen_state_field(section, w->field);
-    g_autofree uint8_t *right = g_malloc(f->size);
+    const XenStateField *f;
+    g_autofree uint8_t *right = NULL;
     g_autofree char *said = NULL;
 
+    for (unsigned i = 0; !g_str_equal(sections[i].name, w->section); i++) {
+        section++;
+    }
+    f = xen_state_field(*section, w->field);
+    right = g_malloc(f->size);
     for (size_t i = 0; i < f->size; i++) {
         right[i] = get_byte(s, f->at + i);
         put_byte(s, f->at + i, w->value >> 8 * (f->size - 1 - i));
@@ -258,7 +289,6 @@ static void expect_refused(XenSnapshot *s, const Wrong *w)
     for (size_t i = 0; i < f->size; i++) {
         put_byte(s, f->at + i, right[i]);
     }
-    xen_state_section_free(section);
 }
 
 static void test_wrong(const void *opaque)
@@ -266,19 +296,22 @@ static void test_wrong(const void *opaque)
     const XenVariant *v = opaque;
     XenVm *vm = start_source(v);
     XenSnapshot *s = xen_snapshot_new(vm);
+    XenStateSection *section[ARRAY_SIZE(sections)];
 
+    find_sections(s->path, section, false);
     for (unsigned i = 0; i < ARRAY_SIZE(wrong_always); i++) {
-        expect_refused(s, &wrong_always[i]);
+        expect_refused(s, section, &wrong_always[i]);
     }
     if (v->fifo) {
         for (unsigned i = 0; i < ARRAY_SIZE(wrong_fifo); i++) {
-            expect_refused(s, &wrong_fifo[i]);
+            expect_refused(s, section, &wrong_fifo[i]);
         }
     } else {
         for (unsigned i = 0; i < ARRAY_SIZE(wrong_2level); i++) {
-            expect_refused(s, &wrong_2level[i]);
+            expect_refused(s, section, &wrong_2level[i]);
         }
     }
+    free_sections(section);
     g_assert_null(xen_snapshot_load(s));
     live_on(vm);
     xen_snapshot_free(s);
@@ -296,7 +329,7 @@ static void expect_exit(const XenVm *vm, const char *path, const char *data,
     g_assert_true(g_file_set_contents(path, data, len, NULL));
     qtest_set_expected_status(target->qts, 1);
     xen_state_load(target, path);
-    qtest_wait_qemu(target->qts);
+    xen_qtest_wait(target->qts);
     xen_vm_stop(target);
 }
 
@@ -308,10 +341,7 @@ static void test_truncated(const void *opaque)
     XenStateSection *section[ARRAY_SIZE(sections)];
     size_t len;
 
-    for (unsigned i = 0; i < ARRAY_SIZE(sections); i++) {
-        section[i] = xen_state_section(path, sections[i].name, 0,
-                                       sections[i].prefix);
-    }
+    find_sections(path, section, true);
     g_assert_true(g_file_get_contents(path, &data, &len, NULL));
     for (unsigned i = 0; i < ARRAY_SIZE(sections); i++) {
         for (unsigned j = 0; j < section[i]->fields->len; j++) {
@@ -323,8 +353,8 @@ static void test_truncated(const void *opaque)
             }
         }
         expect_exit(vm, path, data, section[i]->end - 1);
-        xen_state_section_free(section[i]);
     }
+    free_sections(section);
     unlink(path);
     xen_vm_stop(vm);
 }

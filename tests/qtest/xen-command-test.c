@@ -141,7 +141,7 @@ static void test_no_xen(void)
                                          &value));
     g_assert_false(qtest_machine_command(qts, "xen_take_callbacks 0",
                                          &value));
-    qtest_quit(qts);
+    xen_qtest_quit(qts);
 }
 
 int main(int argc, char **argv)

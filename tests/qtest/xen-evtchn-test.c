@@ -199,9 +199,22 @@ static void test_all_ports(const void *opaque)
     XenVm *vm = start(v);
     /* FIFO: those that the test's event array has words for */
     uint32_t max = v->fifo ? 4096 : v->long_mode ? 4096 : 1024;
+    size_t nr = max - 16;
+    g_autofree evtchn_op_t *ops = g_new0(evtchn_op_t, nr);
+    g_autofree int64_t *ret = g_new(int64_t, nr);
     struct evtchn_bind_ipi op = { .vcpu = 1 };
     uint32_t port, last = 0;
 
+    for (size_t i = 0; i < nr; i++) {
+        ops[i].cmd = EVTCHNOP_bind_ipi;
+        ops[i].u.bind_ipi.vcpu = 1;
+    }
+    xen_evtchn_ops(vm, ops, ret, nr);
+    for (size_t i = 0; i < nr; i++) {
+        g_assert_cmpint(ret[i], ==, 0);
+        g_assert_cmpuint(ops[i].u.bind_ipi.port, >, last);
+        last = ops[i].u.bind_ipi.port;
+    }
     while (last < max - 1) {
         port = xen_bind_ipi(vm, 1);
         g_assert_cmpuint(port, >, last);

@@ -145,7 +145,7 @@ static void expect_version(const char *accel, const char *value,
     g_assert_cmpstr(qdict_get_str(info, "version"), ==, shown);
     g_assert_cmpstr(qdict_get_str(info, "accelerator"), ==, accel);
     qobject_unref(info);
-    qtest_quit(qts);
+    xen_qtest_quit(qts);
 }
 
 /* A release by its name and as XENVER_version has it; both ends of the range */
@@ -204,7 +204,7 @@ static void test_accepted(const void *opaque)
                             !strstr(options[i], "2level"));
         }
         qobject_unref(reply);
-        qtest_quit(qts);
+        xen_qtest_quit(qts);
     }
 }
 

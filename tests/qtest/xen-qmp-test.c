@@ -325,7 +325,7 @@ static void test_no_xen(void)
     expect_text(qts, "info xen", "xen-version");
     expect_text(qts, "xen-event-list", "not enabled");
     expect_text(qts, "xen-event-inject 1", "not enabled");
-    qtest_quit(qts);
+    xen_qtest_quit(qts);
 }
 
 int main(int argc, char **argv)
