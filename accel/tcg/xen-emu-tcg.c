@@ -234,6 +234,13 @@ static void tcg_xen_vcpu_new(CPUState *cs)
     cc->tcg_ops = &tcg_cpu_ops;
     cc->sysemu_ops = &sysemu_ops;
 
+    /*
+     * Where a single thread runs all vCPUs, TCG makes a plain load and store of
+     * a locked instruction.  But Xen's pages are changed by our threads too: an
+     * event set between the two would be lost.
+     */
+    tcg_cflags_set(cs, CF_PARALLEL);
+
     /* A vCPU that is plugged again finds it. */
     if (!v->sleep_timer) {
         v->sleep_timer = xen_timer_new(sleep_timer_expired, v);

@@ -155,6 +155,31 @@ TEST(stopped, "timer-stopped-while-firing")
     cpu_call_all(stop_often, NULL);
 }
 
+/*
+ * The event is set while this CPU does nothing but change bits near it, of its
+ * own port and of another.  Xen and guest never overwrite each other's.
+ */
+TEST(locked, "timer-against-locked-instructions")
+{
+    uint32_t port, neighbour = bind_ipi(0);
+
+    bind_timers();
+    port = timer_port[this_cpu()];
+    for (unsigned i = 0; i < 300 && !test_has_failed(); i++) {
+        uint64_t when = system_time() + 50 * US;
+
+        CHECK_EQ(set_singleshot(when, 0), 0);
+        while (fired() == i && system_time() < when + 1000 * MS) {
+            for (unsigned n = 0; n < 50; n++) {
+                port_mask(port);
+                port_clear_pending(neighbour);
+                port_unmask_gently(port);
+            }
+        }
+        CHECK_EQ(fired(), i + 1);
+    }
+}
+
 static unsigned rearms(void)
 {
     const char *number = guest_option("rearms");

@@ -20,11 +20,21 @@ CPUS = 4
 MEMORY = 64
 TIME_LIMIT = 240                    # seconds, on a host that is busy
 
-# width: of the program; abi: the events' ABI, also what the guest may use.
-Row = collections.namedtuple('Row', 'name width abi')
+# width: of the program; abi: the events' ABI, also what the guest may use;
+# thread: TCG's; words: the row has the tests with one of these in their name.
+Row = collections.namedtuple('Row', 'name width abi cpus thread words',
+                             defaults=(CPUS, 'multi', ()))
 
 ROWS = tuple(Row('bare%d-%s' % (width, abi), width, abi)
              for abi in ('2level', 'fifo') for width in (64, 32))
+
+# Where one thread runs all vCPUs TCG compiles other code, and halts otherwise.
+_ALONE = ('timer-', 'upcall-', '-storm')
+TCG_ROWS = tuple(Row('bare64-%s-%s' % (abi, name), 64, abi, cpus, thread,
+                     _ALONE)
+                 for abi in ('2level', 'fifo')
+                 for name, cpus, thread in (('1cpu', 1, 'multi'),
+                                            ('one-thread', CPUS, 'single')))
 
 _POINT = re.compile(r'(not )?ok (\d+) - (\S+)(?: # SKIP (.*))?$')
 _BAIL_OUT = re.compile(r'Bail out! (.*)$')
@@ -46,14 +56,18 @@ def test_names(row):
     return [name.decode() for name in names.split(b'\0') if name]
 
 
+def _has_one(name, words):
+    return not words or any(word in name for word in words)
+
+
 def selection(accel, words):
     """[(row, names of its tests)] that have one of @words in their name."""
     chosen = []
-    for row in ROWS:
+    for row in ROWS + (TCG_ROWS if accel == 'tcg' else ()):
         full = '%s-%s' % (accel, row.name)
         names = [name for name in test_names(row)
-                 if not words or any(word in '%s.%s' % (full, name)
-                                     for word in words)]
+                 if _has_one(name, row.words) and
+                 _has_one('%s.%s' % (full, name), words)]
         if names:
             chosen.append((row, names))
     return chosen
@@ -67,13 +81,15 @@ def count(chosen):
 def arguments(row, names, accel, kernel):
     """QEMU's arguments; the caller provides the chardev serial."""
     parameters = 'accel=%s abi=%s' % (accel, row.abi)
+    if accel == 'tcg':
+        accel += ',thread=' + row.thread
     if names != test_names(row):
         parameters += ' tests=' + ','.join(names)
     # TCG has vCPUs' own upcall vectors too, and they are to be tested there.
     return ['-accel', '%s,xen-version=4.17,xen-evtchn-abi=%s,'
             'x-xen-upcall-vector=on,x-xen-bql-check=on'
             % (accel, row.abi), '-machine', 'pc', '-m', str(MEMORY),
-            '-smp', str(CPUS), *guestvm.BASE,
+            '-smp', str(row.cpus), *guestvm.BASE,
             '-device', 'isa-debugcon,iobase=0xe9,chardev=serial',
             '-kernel', kernel, '-append', parameters]
 
