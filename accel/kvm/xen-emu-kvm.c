@@ -94,6 +94,18 @@ static int kvm_xen_translate(CPUState *cs, uint64_t gva, bool write,
     return 0;
 }
 
+/*
+ * A slot beyond the host's addresses is refused, and QEMU takes that for its
+ * end.  CPUs that do not say how far theirs go have 36 bits.
+ */
+static unsigned kvm_xen_phys_bits(void)
+{
+    unsigned bits = kvm_arch_get_supported_cpuid(kvm_state, 0x80000008, 0,
+                                                 R_EAX) & 0xff;
+
+    return bits ?: 36;
+}
+
 static uint64_t kvm_xen_system_time(void)
 {
     struct kvm_clock_data data = { };
@@ -325,6 +337,7 @@ static int kvm_xen_unassign_port(uint32_t port)
 static XenAccelOps kvm_ops = {
     .name = "kvm",
     .migrates_vcpus = true,
+    .phys_bits = kvm_xen_phys_bits,
     .translate = kvm_xen_translate,
     .system_time = kvm_xen_system_time,
     .raise_vector = kvm_xen_raise_vector,

@@ -115,6 +115,21 @@ TEST_EARLY(mmio, "argument-in-device")
     }
 }
 
+/* Where no page of Xen's can be, whatever the host's addresses are. */
+TEST_EARLY(no_such_frame, "frame-beyond-addresses")
+{
+    struct xen_add_to_physmap op = {
+        .domid = DOMID_SELF, .space = XENMAPSPACE_grant_table,
+    };
+
+    for (unsigned bit = 52 - 12; bit-- > 43 - 12; ) {
+        if (bit < sizeof(op.gpfn) * 8) {
+            op.gpfn = (xen_pfn_t)1 << bit;
+            CHECK_EQ(MEMORY_OP(XENMEM_add_to_physmap, &op), -XEN_EINVAL);
+        }
+    }
+}
+
 TEST_EARLY(elsewhere, "argument-beyond-addresses")
 {
 #if IS_64BIT

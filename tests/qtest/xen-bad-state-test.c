@@ -196,6 +196,8 @@ typedef struct Wrong {
 
 static const Wrong wrong_always[] = {
     { "xen_overlay", "shinfo_gpa", 0x1234, "shared info" },
+    { "xen_overlay", "shinfo_gpa", 1ull << 40, "shared info" },
+    { "xen_overlay", "shinfo_gpa", -0x2000, "shared info" },
     { "cpu", "cpu/xen_vcpu.env.xen_vcpu_info_gpa", 0x1002, "vcpu_info" },
     { "cpu", "cpu/xen_vcpu.env.xen_vcpu_info_gpa", 0x1fe0, "vcpu_info" },
     { "cpu", "cpu/xen_vcpu.env.xen_vcpu_info_gpa", 1ull << 52, "vcpu_info" },

@@ -189,6 +189,36 @@ static void test_add_errors(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+/*
+ * The guest's physical addresses have 40 bits.  KVM has no memory slots for
+ * more than the host's have, and QEMU ends where it is refused one.
+ */
+static void test_add_beyond_addresses(const void *long_mode)
+{
+    const uint64_t end = UINT64_C(1) << (40 - 12);
+    XenVm *vm = start(long_mode);
+
+    for (uint64_t gfn = end; gfn < (vm->long_mode ? UINT64_C(1) << 52
+                                                  : UINT64_C(1) << 32);
+         gfn <<= 1) {
+        g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_shared_info, 0, gfn),
+                        ==, -EINVAL);
+        g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_grant_table, 0,
+                            gfn + 1), ==, -EINVAL);
+    }
+    /* Nothing moved; and the last frame is one like others. */
+    g_assert_false(is_filled(vm, vm->shared_info, 0));
+    g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_shared_info, 0, end - 1),
+                    ==, 0);
+    g_assert_true(is_filled(vm, vm->shared_info, 0));
+    vm->shared_info = (end - 1) * XEN_PAGE_SIZE;
+    g_assert_false(xen_is_masked(vm, 5));
+    xen_mask(vm, 5);
+    g_assert_true(xen_is_masked(vm, 5));
+
+    xen_vm_stop(vm);
+}
+
 #define BATCH   3
 
 static int64_t add_batch(XenVm *vm, uint16_t domid, unsigned space,
@@ -405,6 +435,7 @@ int main(int argc, char **argv)
         { "shared-info", test_shared_info },
         { "cover", test_cover },
         { "add-errors", test_add_errors },
+        { "add-beyond-addresses", test_add_beyond_addresses },
         { "batch", test_batch },
         { "balloon", test_balloon },
         { "sizes", test_sizes },

@@ -16,8 +16,14 @@
 void xen_overlay_create(void);
 
 /*
+ * A page can be at frame @gfn: the guest's physical addresses go so far, and
+ * the accelerator's memory slots too.  After vCPU 0 is realized; any thread.
+ */
+bool xen_overlay_frame_is_valid(uint64_t gfn);
+
+/*
  * Shows @page (one page of RAM) to the guest at @gpa instead of where it was;
- * an address in the last page of all: nowhere.  BQL.
+ * where no page can be (see above): nowhere.  BQL.
  */
 void xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa);
 

@@ -21,6 +21,7 @@
 #include "qemu/main-loop.h"
 #include "qom/object.h"
 #include "system/kvm_xen.h"
+#include "cpu.h"
 #include "trace.h"
 
 #include "hw/xen/interface/xen.h"
@@ -39,6 +40,23 @@ struct XenOverlay {
 
 static XenOverlay *overlay;
 
+bool xen_overlay_frame_is_valid(uint64_t gfn)
+{
+    XenAccelOps *accel = xen_emu->accel;
+    unsigned bits = X86_CPU(first_cpu)->phys_bits;
+
+    if (accel->phys_bits) {
+        bits = MIN(bits, accel->phys_bits());
+    }
+    return !(gfn >> (bits - XEN_EMU_PAGE_SHIFT));
+}
+
+static bool place_is_valid(uint64_t gpa)
+{
+    return !(gpa & (XEN_EMU_PAGE_SIZE - 1)) &&
+           xen_overlay_frame_is_valid(gpa >> XEN_EMU_PAGE_SHIFT);
+}
+
 /*
  * A page is mapped in one place at most: a second place would have to be
  * remembered and migrated, and no guest asks for it.
@@ -47,8 +65,11 @@ void xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa)
 {
     bool mapped = memory_region_is_mapped(page);
 
-    /* A caller that counts in frames says "none" by the last frame there is. */
-    if (gpa >= (XEN_GPA_NONE & ~(uint64_t)(XEN_EMU_PAGE_SIZE - 1))) {
+    /*
+     * A caller that counts in frames says "none" by the last frame there is;
+     * and the grant table's frames are where an incoming state says.
+     */
+    if (!place_is_valid(gpa)) {
         if (mapped) {
             memory_region_del_subregion(get_system_memory(), page);
         }
@@ -239,9 +260,9 @@ static int overlay_post_load(void *opaque, int version_id)
     XenOverlay *s = opaque;
     uint64_t gpa = s->shinfo_gpa;
 
-    if (gpa != XEN_GPA_NONE && (gpa & (XEN_EMU_PAGE_SIZE - 1))) {
+    if (gpa != XEN_GPA_NONE && !place_is_valid(gpa)) {
         error_report("xen_overlay: shared info in the incoming state is at "
-                     "0x%" PRIx64 ", where no page begins", gpa);
+                     "0x%" PRIx64 ", where no page can be", gpa);
         return -EINVAL;
     }
     if (xen_emu_set_long_mode(s->long_mode)) {

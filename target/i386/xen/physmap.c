@@ -97,12 +97,13 @@ int xen_memory_map_page(uint32_t space, uint64_t idx, uint64_t gfn)
 
     switch (space) {
     case XENMAPSPACE_shared_info:
-        if (gfn < GFN_NONE && idx == 0) {
+        if (xen_overlay_frame_is_valid(gfn) && idx == 0) {
             ret = map_page(&page, gfn);
         }
         break;
     case XENMAPSPACE_grant_table:
-        if (gfn < GFN_NONE && idx < kvm_xen_get_gnttab_max_frames()) {
+        if (xen_overlay_frame_is_valid(gfn) &&
+            idx < kvm_xen_get_gnttab_max_frames()) {
             ret = map_page(&page, gfn);
         }
         break;

@@ -60,6 +60,12 @@ typedef struct XenAccelOps {
     bool migrates_vcpus;
 
     /*
+     * Optional: the accelerator has no memory at physical addresses of more
+     * bits than this, whatever the guest is told.  vCPUs are realized.
+     */
+    unsigned (*phys_bits)(void);
+
+    /*
      * Guest virtual to guest physical in the address space that @cs is in
      * now.  @len: in, bytes wanted; out, bytes that are contiguous (up to the
      * page's end).  -EFAULT: not mapped, or not writable when @write. [vcpu]
