@@ -4,11 +4,13 @@
  *
  * Events are written past QEMU's dirty tracking, at any moment.  So an event
  * that comes after the guest's RAM has been sent once is only in the target if
- * the pages that it touches are reported dirty.
+ * the pages that it touches are reported dirty.  QEMU's own pages, shared info
+ * and the rings, are sent last; so tests of those send events when all is sent.
  */
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
 #include "libxen-state.h"
+#include "libxen-store.h"
 
 #define RAM_SIZE    (20 << 20)      /* as XEN_STATE_SOURCE says */
 #define SLOW        65536           /* bytes a second */
@@ -65,34 +67,30 @@ static void set_bandwidth(XenVm *vm, int64_t bytes)
                              bytes);
 }
 
-static void late_event(bool long_mode, bool fifo)
+/* Stops before the last bytes; the file's name, to be freed. */
+static char *start_migration(XenVm *vm)
 {
-    XenVm *vm = xen_vm_start(2, long_mode, XEN_STATE_SOURCE), *target;
-    g_autofree char *uri = NULL, *path = NULL;
-    uint32_t port;
-    int fd;
+    g_autofree char *uri = NULL;
+    char *path = NULL;
+    int fd = g_file_open_tmp("xen-qtest-XXXXXX", &path, NULL);
 
-    if (fifo) {
-        xen_use_fifo(vm, 1);
-    }
-    port = xen_bind_ipi(vm, 1);
-    xen_unmask(vm, port);
-
-    fd = g_file_open_tmp("xen-qtest-XXXXXX", &path, NULL);
     g_assert_cmpint(fd, >=, 0);
     close(fd);
     uri = g_strdup_printf("file:%s", path);
-    set_bandwidth(vm, SLOW);
     qtest_qmp_assert_success(vm->qts,
         "{ 'execute': 'migrate-set-capabilities', 'arguments': { "
         "'capabilities': [ { 'capability': 'pause-before-switchover', "
         "'state': true } ] } }");
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate', "
                              "'arguments': { 'uri': %s } }", uri);
-    wait_for_ram_sent(vm);
-    g_assert_cmpint(xen_send(vm, port), ==, 0);
-    set_bandwidth(vm, 0);
-    wait_for_status(vm, "pre-switchover");
+    return path;
+}
+
+/* The rest; the guest runs in the target. */
+static XenVm *end_migration(XenVm *vm, const char *path)
+{
+    XenVm *target;
+
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate-continue', "
                              "'arguments': { 'state': 'pre-switchover' } }");
     wait_for_status(vm, "completed");
@@ -100,21 +98,98 @@ static void late_event(bool long_mode, bool fifo)
     target = xen_vm_start_target(vm, NULL, XEN_STATE_TARGET);
     xen_state_load(target, path);
     qtest_qmp_eventwait(target->qts, "RESUME");
+    unlink(path);
+    return target;
+}
+
+/* @last: when all of the memory has been sent, else when the RAM has. */
+static void late_event(bool long_mode, bool fifo, bool last)
+{
+    XenVm *vm = xen_vm_start(2, long_mode, XEN_STATE_SOURCE), *target;
+    g_autofree char *path = NULL;
+    uint32_t port;
+
+    if (fifo) {
+        xen_use_fifo(vm, 1);
+    }
+    port = xen_bind_ipi(vm, 1);
+    xen_unmask(vm, port);
+
+    if (!last) {
+        set_bandwidth(vm, SLOW);
+    }
+    path = start_migration(vm);
+    if (last) {
+        wait_for_status(vm, "pre-switchover");
+    } else {
+        wait_for_ram_sent(vm);
+    }
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    set_bandwidth(vm, 0);
+    wait_for_status(vm, "pre-switchover");
+    target = end_migration(vm, path);
     xen_expect_event(target, 1, port);
 
     xen_vm_stop(vm);
     xen_vm_stop(target);
-    unlink(path);
 }
 
 static void test_2level(const void *long_mode)
 {
-    late_event(GPOINTER_TO_INT(long_mode), false);
+    late_event(GPOINTER_TO_INT(long_mode), false, false);
 }
 
 static void test_fifo(const void *long_mode)
 {
-    late_event(GPOINTER_TO_INT(long_mode), true);
+    late_event(GPOINTER_TO_INT(long_mode), true, false);
+}
+
+static void test_2level_last(const void *long_mode)
+{
+    late_event(GPOINTER_TO_INT(long_mode), false, true);
+}
+
+static void test_fifo_last(const void *long_mode)
+{
+    late_event(GPOINTER_TO_INT(long_mode), true, true);
+}
+
+/*
+ * xenstore takes a request from its ring and answers when the ring has been
+ * sent.  A target that has the old one would do the request a second time.
+ */
+static void test_xenstore(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), XEN_STATE_SOURCE);
+    XenStore store = xen_store_open(vm);
+    static const char path[] = "data";
+    const XenStoreMessage request = {
+        .header = { .type = XS_RM, .req_id = 1, .len = sizeof(path) },
+        .payload = "data",
+    };
+    const size_t len = sizeof(request.header) + sizeof(path);
+    uint64_t answered = store.ring +
+                        offsetof(struct xenstore_domain_interface, rsp_prod);
+    g_autofree char *file = NULL;
+    XenStoreMessage answer;
+
+    xen_mask(vm, store.port);
+    qtest_memwrite(vm->qts, store.ring, &request, len);
+    qtest_writel(vm->qts, store.ring + offsetof(
+                     struct xenstore_domain_interface, req_prod), len);
+    file = start_migration(vm);
+    wait_for_status(vm, "pre-switchover");
+    xen_store_kick(&store);
+    while (!qtest_readl(vm->qts, answered)) {
+        g_usleep(1000);
+    }
+    store.vm = end_migration(vm, file);
+    xen_store_get(&store, &answer);
+    g_assert_cmpuint(answer.header.type, ==, XS_RM);
+    g_assert_cmpstr(answer.payload, ==, "OK");
+
+    xen_vm_stop(vm);
+    xen_vm_stop(store.vm);
 }
 
 int main(int argc, char **argv)
@@ -122,6 +197,9 @@ int main(int argc, char **argv)
     static const XenTest tests[] = {
         { "2level", test_2level },
         { "fifo", test_fifo },
+        { "2level-last", test_2level_last },
+        { "fifo-last", test_fifo_last },
+        { "xenstore", test_xenstore },
     };
 
     g_test_init(&argc, &argv, NULL);

@@ -27,6 +27,12 @@ bool xen_overlay_frame_is_valid(uint64_t gfn);
  */
 void xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa);
 
+/*
+ * Pages of Xen's that QEMU, or the kernel, has written at any time: to be sent
+ * again by a migration.  Any thread, once the machine exists.
+ */
+void xen_overlay_set_dirty(void);
+
 /* Shared info to @gpa, or nowhere; 0, -EINVAL (not a page) or -ENOENT. BQL. */
 int xen_overlay_map_shinfo_page(uint64_t gpa);
 /* The shared-info page; NULL where there is no Xen.  Any thread. */

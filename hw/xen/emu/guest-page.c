@@ -12,6 +12,7 @@
 #include "hw/xen/emu/guest-page.h"
 #include "hw/xen/emu/slots.h"
 #include "hw/xen/emu/vcpu.h"
+#include "hw/i386/kvm/xen_overlay.h"
 
 typedef struct GuestPin {
     MemoryRegion *mr;
@@ -93,6 +94,7 @@ static void pages_log_sync_global(MemoryListener *listener, bool last_stage)
 {
     GuestPin *p;
 
+    xen_overlay_set_dirty();
     QEMU_LOCK_GUARD(&pins_lock);
     QLIST_FOREACH(p, &pins, next) {
         memory_region_set_dirty(p->mr, p->offset, p->len);

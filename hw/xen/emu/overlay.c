@@ -40,6 +40,34 @@ struct XenOverlay {
 
 static XenOverlay *overlay;
 
+/*
+ * Pages that QEMU writes by their address in QEMU.  All are known when the
+ * machine has been reset for the first time.
+ */
+static GPtrArray *written_pages;
+
+/*
+ * Aliases are the grant table's, of which QEMU writes no more than flags, for
+ * devices that do not migrate.
+ */
+static void note_page(MemoryRegion *page)
+{
+    if (!written_pages) {
+        written_pages = g_ptr_array_new();
+    }
+    if (!page->alias && !g_ptr_array_find(written_pages, page, NULL)) {
+        g_ptr_array_add(written_pages, page);
+    }
+}
+
+void xen_overlay_set_dirty(void)
+{
+    for (guint i = 0; written_pages && i < written_pages->len; i++) {
+        memory_region_set_dirty(g_ptr_array_index(written_pages, i), 0,
+                                XEN_EMU_PAGE_SIZE);
+    }
+}
+
 bool xen_overlay_frame_is_valid(uint64_t gfn)
 {
     XenAccelOps *accel = xen_emu->accel;
@@ -65,6 +93,7 @@ void xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa)
 {
     bool mapped = memory_region_is_mapped(page);
 
+    note_page(page);
     /*
      * A caller that counts in frames says "none" by the last frame there is;
      * and the grant table's frames are where an incoming state says.
@@ -239,6 +268,8 @@ static void overlay_realize(DeviceState *dev, Error **errp)
     s->shinfo = memory_region_get_ram_ptr(&s->shinfo_mem);
     s->shinfo_gpa = XEN_GPA_NONE;
     overlay = s;
+    /* Events are noted in it before the guest says where it shall be. */
+    note_page(&s->shinfo_mem);
 }
 
 /*
