@@ -24,8 +24,10 @@
 #include "hw/xen/emu/vcpu.h"
 #include "qemu/accel.h"
 #include "system/accel-ops.h"
+#include "system/runstate.h"
 #include "system/tcg.h"
 #include "cpu.h"
+#include "tcg/xen-tcg.h"
 
 typedef struct XenTcgVcpu {
     QemuEvent kicked;
@@ -166,6 +168,28 @@ static void tcg_xen_halt(CPUState *cs, int64_t timeout_ns)
     }
 }
 
+/*
+ * Who polls for what, and until when, is not in a migration stream; a halted
+ * vCPU with interrupts disabled would have nothing to end its halt.  The guest's
+ * poll is over where it was saved, which is a reason as good as any.
+ */
+static void vm_state_changed(void *opaque, bool running, RunState state)
+{
+    CPUState *cs;
+
+    if (running) {
+        return;
+    }
+    CPU_FOREACH(cs) {
+        if (cpu_env(cs)->xen_asleep) {
+            timer_del(vcpus[cs->cpu_index].sleep_timer);
+            xen_evtchn_poll_end(xen_emu->evtchn, cs->cpu_index);
+            cs->halted = 0;
+            xen_tcg_halted(cs, false);
+        }
+    }
+}
+
 /* -------------------------------------------- in the place of TCG's own -- */
 
 static void (*tcg_kick)(CPUState *cs);
@@ -205,6 +229,7 @@ static void lead_tcg_past_us(void)
     for (size_t i = 0; i < ARRAY_SIZE(vcpus); i++) {
         qemu_event_init(&vcpus[i].kicked, false);
     }
+    qemu_add_vm_change_state_handler(vm_state_changed, NULL);
     tcg_kick = ops->kick_vcpu_thread;
     if (xen_emu_tcg_vcpus_wait()) {
         ops->kick_vcpu_thread = kick;
