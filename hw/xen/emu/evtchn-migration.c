@@ -43,6 +43,14 @@ static XenEvtchnSavedPort encode_port(const XenEvtchnPortInfo *info)
 
     if (info->to_backend) {
         saved.val |= VAL_TO_QEMU;
+    } else if (info->type == EVTCHNSTAT_unbound && info->val > VAL_PORT) {
+        /* It waits for a domain that never comes: any such will do. */
+        saved.val = DOMID_INVALID;
+    } else if (info->type == EVTCHNSTAT_interdomain &&
+               info->val >= xen_emu_layout()->nr_2l_ports) {
+        /* A 64-bit kernel had the other end, and left it to a 32-bit one. */
+        saved.type = EVTCHNSTAT_unbound;
+        saved.val = 0;
     }
     return saved;
 }
