@@ -569,11 +569,15 @@ void xen_vcpu_post_load(XenVcpu *v)
     uint64_t gpa = env->xen_vcpu_info_gpa;
     int ret;
 
-    /* Without one, shared info's own load has set the default place. */
+    /*
+     * Without one, shared info's own load has set the default place.  What came
+     * for the vCPU since its ports were loaded, from a back end, is pending, but
+     * could be noted nowhere.
+     */
     if (gpa != XEN_GPA_NONE &&
         area_is_back(v, "vcpu_info", gpa,
                      xen_evtchn_set_vcpu_info(xen_emu->evtchn, cs->cpu_index,
-                                              gpa, false))) {
+                                              gpa, true))) {
         tell_accel_vcpu_info(v, gpa);
     }
 
