@@ -55,12 +55,20 @@ static const char *const abi_names[] = {
     [XEN_EMU_ABI_FIFO] = "fifo",
 };
 
+static void free_config(gpointer opaque)
+{
+    XenEmuConfig *config = opaque;
+
+    g_free(config->kvm_fail);
+    g_free(config);
+}
+
 static XenEmuConfig *config_for_writing(Object *accel)
 {
     XenEmuConfig *config;
 
     if (!accel_configs) {
-        accel_configs = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+        accel_configs = g_hash_table_new_full(NULL, NULL, NULL, free_config);
     }
     config = g_hash_table_lookup(accel_configs, accel);
     if (!config) {
@@ -262,6 +270,19 @@ static void set_kvm_caps(Object *obj, Visitor *v, const char *name,
     }
 }
 
+static char *get_kvm_fail(Object *obj, Error **errp)
+{
+    return g_strdup(xen_emu_accel_config(obj)->kvm_fail ?: "");
+}
+
+static void set_kvm_fail(Object *obj, const char *value, Error **errp)
+{
+    XenEmuConfig *config = config_for_writing(obj);
+
+    g_free(config->kvm_fail);
+    config->kvm_fail = g_strdup(value);
+}
+
 void xen_emu_add_accel_properties(ObjectClass *oc)
 {
     object_class_property_add(oc, "xen-version", "uint32", get_version,
@@ -301,6 +322,10 @@ void xen_emu_add_accel_properties(ObjectClass *oc)
                                   get_kvm_caps, set_kvm_caps, NULL, NULL);
         object_class_property_set_description(oc, "x-kvm-xen-caps",
             "Bits of KVM_CAP_XEN_HVM to use where present (for tests)");
+        object_class_property_add_str(oc, "x-kvm-xen-fail", get_kvm_fail,
+                                      set_kvm_fail);
+        object_class_property_set_description(oc, "x-kvm-xen-fail",
+            "An ioctl or attribute of KVM's that is to fail (for tests)");
     }
 }
 

@@ -61,15 +61,6 @@ static const struct {
     },
 };
 
-int kvm_xen_ioctl_failed(const char *what, int ret)
-{
-    error_report("xen-version: this host's KVM refuses %s: %s", what,
-                 strerror(-ret));
-    error_printf("It needs a kernel with the option CONFIG_KVM_XEN; "
-                 "without it, -accel tcg,xen-version=... runs the guest.\n");
-    return ret;
-}
-
 int kvm_xen_find_caps(KVMState *s, uint32_t mask, XenAccelOps *ops)
 {
     uint32_t offered = kvm_check_extension(s, KVM_CAP_XEN_HVM);

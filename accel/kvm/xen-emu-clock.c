@@ -60,7 +60,7 @@ static int set_clock_msr(CPUState *cs, uint64_t value)
         .head.nmsrs = 1,
         .msr = { .index = MSR_KVM_SYSTEM_TIME_NEW, .data = value },
     };
-    int ret = kvm_vcpu_ioctl(cs, KVM_SET_MSRS, &msrs);
+    int ret = KVM_XEN_VCPU_IOCTL(cs, KVM_SET_MSRS, &msrs);
 
     trace_xen_kvm_clock(cs->cpu_index, value, ret);
     /* QEMU writes this MSR too, when it loads all of a vCPU's state. */

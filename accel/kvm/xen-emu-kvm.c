@@ -37,22 +37,6 @@ static uint32_t hypercall_msr;
 static bool hide_stable_tsc;
 static bool evtchn_send;
 
-static int set_hvm_attr(struct kvm_xen_hvm_attr *attr)
-{
-    int ret = kvm_vm_ioctl(kvm_state, KVM_XEN_HVM_SET_ATTR, attr);
-
-    trace_xen_kvm_hvm_attr(attr->type, ret);
-    return ret;
-}
-
-static int set_vcpu_attr(CPUState *cs, struct kvm_xen_vcpu_attr *attr)
-{
-    int ret = kvm_vcpu_ioctl(cs, KVM_XEN_VCPU_SET_ATTR, attr);
-
-    trace_xen_kvm_vcpu_attr(cs->cpu_index, attr->type, ret);
-    return ret;
-}
-
 /* KVM_XEN_HVM_CONFIG may be given again, to change the flags. */
 static int configure(bool send)
 {
@@ -67,7 +51,7 @@ static int configure(bool send)
     if (hide_stable_tsc) {
         config.flags |= KVM_XEN_HVM_CONFIG_PVCLOCK_TSC_UNSTABLE;
     }
-    return kvm_vm_ioctl(kvm_state, KVM_XEN_HVM_CONFIG, &config);
+    return KVM_XEN_VM_IOCTL(KVM_XEN_HVM_CONFIG, &config);
 }
 
 static int kvm_xen_set_evtchn_send(bool on)
@@ -85,7 +69,7 @@ static int kvm_xen_translate(CPUState *cs, uint64_t gva, bool write,
 {
     struct kvm_translation tr = { .linear_address = gva };
 
-    if (kvm_vcpu_ioctl(cs, KVM_TRANSLATE, &tr) < 0 || !tr.valid ||
+    if (KVM_XEN_VCPU_IOCTL(cs, KVM_TRANSLATE, &tr) < 0 || !tr.valid ||
         (write && !tr.writeable)) {
         return -EFAULT;
     }
@@ -145,7 +129,7 @@ static int kvm_xen_set_callback_vector(uint8_t vector)
         .u.vector = vector,
     };
 
-    return set_hvm_attr(&attr);
+    return kvm_xen_set_hvm_attr(&attr);
 }
 
 static int kvm_xen_set_long_mode(bool long_mode)
@@ -155,13 +139,13 @@ static int kvm_xen_set_long_mode(bool long_mode)
         .u.long_mode = long_mode,
     };
 
-    return set_hvm_attr(&attr);
+    return kvm_xen_set_hvm_attr(&attr);
 }
 
 static int kvm_xen_get_long_mode(bool *long_mode)
 {
     struct kvm_xen_hvm_attr attr = { .type = KVM_XEN_ATTR_TYPE_LONG_MODE };
-    int ret = kvm_vm_ioctl(kvm_state, KVM_XEN_HVM_GET_ATTR, &attr);
+    int ret = KVM_XEN_VM_IOCTL(KVM_XEN_HVM_GET_ATTR, &attr);
 
     if (!ret) {
         *long_mode = attr.u.long_mode;
@@ -181,7 +165,7 @@ static int kvm_xen_set_shared_info(uint64_t gpa, void *hva)
     if (XEN_ACCEL_HAS(&kvm_ops, SHARED_INFO_HVA)) {
         attr.type = KVM_XEN_ATTR_TYPE_SHARED_INFO_HVA;
         attr.u.shared_info.hva = (uintptr_t)hva;
-        ret = set_hvm_attr(&attr);
+        ret = kvm_xen_set_hvm_attr(&attr);
         if (!ret) {
             return 0;
         }
@@ -190,31 +174,40 @@ static int kvm_xen_set_shared_info(uint64_t gpa, void *hva)
     attr.type = KVM_XEN_ATTR_TYPE_SHARED_INFO;
     attr.u.shared_info.gfn = gpa == XEN_GPA_NONE ?
         KVM_XEN_INVALID_GFN : gpa >> XEN_EMU_PAGE_SHIFT;
-    return set_hvm_attr(&attr);
+    return kvm_xen_set_hvm_attr(&attr);
 }
 
 static int set_vcpu_gpa(CPUState *cs, uint16_t type, uint64_t gpa)
 {
     struct kvm_xen_vcpu_attr attr = { .type = type, .u.gpa = gpa };
 
-    return set_vcpu_attr(cs, &attr);
+    return kvm_xen_set_vcpu_attr(cs, &attr);
 }
 
 static int kvm_xen_set_vcpu_info(CPUState *cs, uint64_t gpa, void *hva)
 {
+    int ret;
+
     if (hva && XEN_ACCEL_HAS(&kvm_ops, SHARED_INFO_HVA)) {
         struct kvm_xen_vcpu_attr attr = {
             .type = KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA,
             .u.hva = (uintptr_t)hva,
         };
-        int ret = set_vcpu_attr(cs, &attr);
 
+        ret = kvm_xen_set_vcpu_attr(cs, &attr);
         if (!ret) {
             return 0;
         }
         trace_xen_kvm_fallback(cs->cpu_index, "VCPU_INFO_HVA", ret);
     }
-    return set_vcpu_gpa(cs, KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO, gpa);
+    ret = set_vcpu_gpa(cs, KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO, gpa);
+    if (ret && gpa != XEN_GPA_NONE) {
+        /* Where another vCPU registered it, the guest does not learn of it. */
+        error_report_once("xen: this host's KVM refuses "
+                          "KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO of vCPU %d: %s",
+                          cs->cpu_index, strerror(-ret));
+    }
+    return ret;
 }
 
 static int kvm_xen_set_time_info(CPUState *cs, uint64_t gpa)
@@ -232,7 +225,7 @@ static int kvm_xen_get_runstate(CPUState *cs, XenRunstateSums *sums)
     struct kvm_xen_vcpu_attr attr = {
         .type = KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_DATA,
     };
-    int ret = kvm_vcpu_ioctl(cs, KVM_XEN_VCPU_GET_ATTR, &attr);
+    int ret = KVM_XEN_VCPU_IOCTL(cs, KVM_XEN_VCPU_GET_ATTR, &attr);
 
     if (!ret) {
         *sums = (XenRunstateSums) {
@@ -254,7 +247,7 @@ static int kvm_xen_set_runstate_flag(bool on)
         .u.runstate_update_flag = on,
     };
 
-    return set_hvm_attr(&attr);
+    return kvm_xen_set_hvm_attr(&attr);
 }
 
 static int kvm_xen_set_upcall_vector(CPUState *cs, uint8_t vector)
@@ -264,7 +257,7 @@ static int kvm_xen_set_upcall_vector(CPUState *cs, uint8_t vector)
         .u.vector = vector,
     };
 
-    return set_vcpu_attr(cs, &attr);
+    return kvm_xen_set_vcpu_attr(cs, &attr);
 }
 
 static int kvm_xen_set_timer(CPUState *cs, uint32_t port, uint64_t expires_ns)
@@ -276,13 +269,13 @@ static int kvm_xen_set_timer(CPUState *cs, uint32_t port, uint64_t expires_ns)
         .u.timer.expires_ns = expires_ns,
     };
 
-    return set_vcpu_attr(cs, &attr);
+    return kvm_xen_set_vcpu_attr(cs, &attr);
 }
 
 static int kvm_xen_get_timer(CPUState *cs, uint64_t *expires_ns)
 {
     struct kvm_xen_vcpu_attr attr = { .type = KVM_XEN_VCPU_ATTR_TYPE_TIMER };
-    int ret = kvm_vcpu_ioctl(cs, KVM_XEN_VCPU_GET_ATTR, &attr);
+    int ret = KVM_XEN_VCPU_IOCTL(cs, KVM_XEN_VCPU_GET_ATTR, &attr);
 
     if (!ret) {
         *expires_ns = attr.u.timer.expires_ns;
@@ -297,7 +290,7 @@ static int kvm_xen_deliver(CPUState *cs, uint32_t port)
         .vcpu = kvm_arch_vcpu_id(cs),
         .priority = KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL,
     };
-    int ret = kvm_vm_ioctl(kvm_state, KVM_XEN_HVM_EVTCHN_SEND, &evt);
+    int ret = KVM_XEN_VM_IOCTL(KVM_XEN_HVM_EVTCHN_SEND, &evt);
 
     /* The kernel says how many vCPUs it woke. */
     return MIN(ret, 0);
@@ -320,7 +313,7 @@ static int kvm_xen_assign_port(uint32_t port, uint8_t type, CPUState *cs,
     } else {
         attr.u.evtchn.deliver.eventfd.fd = fd;
     }
-    return set_hvm_attr(&attr);
+    return kvm_xen_set_hvm_attr(&attr);
 }
 
 static int kvm_xen_unassign_port(uint32_t port)
@@ -331,7 +324,7 @@ static int kvm_xen_unassign_port(uint32_t port)
         .u.evtchn.flags = KVM_XEN_EVTCHN_DEASSIGN,
     };
 
-    return set_hvm_attr(&attr);
+    return kvm_xen_set_hvm_attr(&attr);
 }
 
 static XenAccelOps kvm_ops = {
@@ -444,6 +437,12 @@ int kvm_xen_init(KVMState *s, uint32_t msr)
         return configure(evtchn_send);
     }
 
+    if (config->kvm_fail) {
+        ret = kvm_xen_arm_fault(config->kvm_fail);
+        if (ret) {
+            return ret;
+        }
+    }
     bits = kvm_xen_find_caps(s, config->kvm_caps_mask, &kvm_ops);
     if (bits < 0) {
         return bits;
@@ -458,6 +457,10 @@ int kvm_xen_init(KVMState *s, uint32_t msr)
     if (ret) {
         return kvm_xen_ioctl_failed("KVM_XEN_HVM_CONFIG", ret);
     }
+    ret = kvm_xen_probe_vm(&kvm_ops);
+    if (ret) {
+        return ret;
+    }
     if (XEN_ACCEL_HAS(&kvm_ops, EVTCHN_SEND)) {
         struct kvm_xen_hvm_attr attr = {
             .type = KVM_XEN_ATTR_TYPE_XEN_VERSION,
@@ -465,7 +468,7 @@ int kvm_xen_init(KVMState *s, uint32_t msr)
         };
 
         /* XENVER_version comes to QEMU otherwise. */
-        ret = set_hvm_attr(&attr);
+        ret = kvm_xen_set_hvm_attr(&attr);
         if (ret) {
             trace_xen_kvm_fallback(-1, "XEN_VERSION", ret);
         }
@@ -481,6 +484,8 @@ int kvm_xen_init(KVMState *s, uint32_t msr)
 
 int kvm_xen_init_vcpu(CPUState *cs)
 {
+    int ret;
+
     /*
      * An MSI that the kernel delivers can become a 2-level event, if anything,
      * and the kernel has to know every way of telling a vCPU.  Where that is
@@ -492,20 +497,9 @@ int kvm_xen_init_vcpu(CPUState *cs)
         kvm_msi_via_irqfd_allowed = false;
     }
 
-    /*
-     * The guest's hypercalls name vCPUs by this number, which is neither the
-     * APIC ID nor, when threads start out of order, KVM's own index.
-     */
-    if (XEN_ACCEL_HAS(&kvm_ops, EVTCHN_SEND)) {
-        struct kvm_xen_vcpu_attr attr = {
-            .type = KVM_XEN_VCPU_ATTR_TYPE_VCPU_ID,
-            .u.vcpu_id = cs->cpu_index,
-        };
-        int ret = set_vcpu_attr(cs, &attr);
-
-        if (ret) {
-            return kvm_xen_ioctl_failed("KVM_XEN_VCPU_ATTR_TYPE_VCPU_ID", ret);
-        }
+    ret = kvm_xen_probe_vcpu(&kvm_ops, cs);
+    if (ret) {
+        return ret;
     }
     kvm_xen_sleep_init_vcpu(cs);
     xen_vcpu_started(cs);

@@ -42,9 +42,9 @@ static bool is_halted_at(CPUState *cs, uint64_t rip)
     struct kvm_mp_state mp;
     struct kvm_regs regs;
 
-    return !kvm_vcpu_ioctl(cs, KVM_GET_MP_STATE, &mp) &&
+    return !KVM_XEN_VCPU_IOCTL(cs, KVM_GET_MP_STATE, &mp) &&
            mp.mp_state == KVM_MP_STATE_HALTED &&
-           !kvm_vcpu_ioctl(cs, KVM_GET_REGS, &regs) && regs.rip == rip;
+           !KVM_XEN_VCPU_IOCTL(cs, KVM_GET_REGS, &regs) && regs.rip == rip;
 }
 
 static void end_sleep(CPUState *cs)
@@ -62,7 +62,7 @@ static void end_sleep(CPUState *cs)
 
     halted = is_halted_at(cs, s->rip);
     if (halted) {
-        kvm_vcpu_ioctl(cs, KVM_SET_MP_STATE, &runnable);
+        KVM_XEN_VCPU_IOCTL(cs, KVM_SET_MP_STATE, &runnable);
         /* What QEMU has read of the vCPU may be about to be saved. */
         X86_CPU(cs)->env.mp_state = KVM_MP_STATE_RUNNABLE;
         cs->halted = 0;
@@ -104,10 +104,10 @@ void kvm_xen_halt(CPUState *cs, int64_t timeout_ns)
     Sleep *s = &sleeps[cs->cpu_index];
     struct kvm_mp_state halted = { .mp_state = KVM_MP_STATE_HALTED };
     struct kvm_regs regs;
-    int ret = kvm_vcpu_ioctl(cs, KVM_GET_REGS, &regs);
+    int ret = KVM_XEN_VCPU_IOCTL(cs, KVM_GET_REGS, &regs);
 
     if (!ret) {
-        ret = kvm_vcpu_ioctl(cs, KVM_SET_MP_STATE, &halted);
+        ret = KVM_XEN_VCPU_IOCTL(cs, KVM_SET_MP_STATE, &halted);
     }
     trace_xen_kvm_halt(cs->cpu_index, timeout_ns, ret);
     if (ret) {

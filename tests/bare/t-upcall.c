@@ -126,7 +126,7 @@ TEST_EARLY(late, "upcall-chosen-late")
 
     events_set_up_abi();
     port = bind_ipi(0);
-    for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
+    for (unsigned i = 0; i < ARRAY_SIZE(ways) && !test_has_failed(); i++) {
         CHECK_EQ(events_use(UPCALL_NONE), 0);
         CHECK_EQ(port_send(port), 0);
         CHECK_EQ(port_count[port], i);

@@ -17,6 +17,7 @@ import bundle
 import checks
 import cpio
 import exits
+import faults
 import guestvm
 import images
 import material
@@ -252,8 +253,9 @@ def nested(options):
         width for width in state.WIDTHS if not options.filter or any(
             word in 'kvm-upstream-state-%d' % width
             for word in options.filter)]
-    tally = report.Tally(len(rows) + bare.count(bare_rows) + len(widths) + 1,
-                         options.tap)
+    fault_words = ['-'] if options.record else options.filter
+    tally = report.Tally(len(rows) + bare.count(bare_rows) + len(widths) + 1 +
+                         faults.count(fault_words), options.tap)
     try:
         boot = l1_boot(options.qemu, rows)
     except material.MissingMaterial as e:
@@ -266,8 +268,9 @@ def nested(options):
                       for row, names in bare_rows]
         load_plans = [state.LoadPlan(width, folder, 'kvm,xen-version=4.17')
                       for width in widths]
-        measured = run_plans(folder, boot, plans, bare_plans, load_plans,
-                             options, tally)
+        fault_plans = faults.selection(folder, fault_words)
+        measured = run_plans(folder, boot, plans, bare_plans + fault_plans,
+                             load_plans, options, tally)
     keep_figures(measured, options, tally)
     return tally.end()
 

@@ -120,7 +120,7 @@ static bool kernel_can_tell(void)
     XenVcpu *v = xen_vcpu_get(0);
 
     if (v && qatomic_read(&X86_CPU(v->cs)->env.xen_vcpu_callback_vector)) {
-        return xen_emu->accel->set_upcall_vector;
+        return xen_emu->accel->set_upcall_vector && !v->vector_refused;
     }
     return xen_upcall_callback_vector();
 }
@@ -191,7 +191,9 @@ int xen_evtchn_dev_init_control(struct evtchn_init_control *op)
         /* First, so that the engine finds all that is pending. */
         dev.switching = true;
         xen_evtchn_dev_update_delivery();
-        ret = xen_evtchn_init_control(xen_emu->evtchn, op);
+        /* A kernel that goes on looking at polls would never end one. */
+        ret = dev.kernel_send ? -ENOSYS :
+              xen_evtchn_init_control(xen_emu->evtchn, op);
         dev.switching = false;
         xen_evtchn_dev_update_delivery();
         xen_pirq_update_all_routes();

@@ -159,14 +159,18 @@ int xen_overlay_map_shinfo_page(uint64_t gpa)
         return 0;
     }
 
-    ret = accel_set_shared_info(gpa, s->shinfo);
+    ret = accel_set_shared_info(gpa, s->shinfo) ?: set_default_vcpu_infos(s);
     if (ret) {
+        /* Nowhere, rather than where the kernel does not know of it. */
+        accel_set_shared_info(XEN_GPA_NONE, NULL);
+        xen_overlay_do_map_page(&s->shinfo_mem, XEN_GPA_NONE);
+        s->shinfo_gpa = XEN_GPA_NONE;
         return ret;
     }
     if (!XEN_ACCEL_HAS(xen_emu->accel, SHARED_INFO)) {
         xen_time_write_wallclock(s->shinfo);
     }
-    return set_default_vcpu_infos(s);
+    return 0;
 }
 
 void xen_overlay_vcpu_added(unsigned vcpu)

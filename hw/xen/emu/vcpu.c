@@ -73,6 +73,24 @@ static bool renew_page(XenGuestPage *page, uint64_t gpa, uint32_t len)
     return true;
 }
 
+static void note_result(CPUState *cs, int ret)
+{
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+    if (v) {
+        v->accel_ret = ret;
+    }
+}
+
+/*
+ * What the accelerator said of the area that it has just been told of.  Where
+ * another vCPU's thread is going to tell it, there is no answer yet.
+ */
+static int result_so_far(const XenVcpu *v)
+{
+    return qemu_cpu_is_self(v->cs) ? v->accel_ret : 0;
+}
+
 /*
  * The kernel writes to vcpu_info by its address in QEMU where it can: nothing
  * but QEMU then has to care when memory slots change.
@@ -101,6 +119,7 @@ static void accel_set_vcpu_info(CPUState *cs, run_on_cpu_data data)
         }
     }
     ret = xen_emu->accel->set_vcpu_info(cs, gpa, hva);
+    note_result(cs, ret);
     trace_xen_vcpu_accel_info(cs->cpu_index, gpa, hva, ret);
     forget_page(&old);
 }
@@ -120,6 +139,7 @@ static void accel_set_time_info(CPUState *cs, run_on_cpu_data data)
 {
     int ret = xen_emu->accel->set_time_info(cs, data.host_ulong);
 
+    note_result(cs, ret);
     trace_xen_vcpu_accel(cs->cpu_index, "time_info", data.host_ulong, ret);
 }
 
@@ -127,6 +147,7 @@ static void accel_set_runstate(CPUState *cs, run_on_cpu_data data)
 {
     int ret = xen_emu->accel->set_runstate(cs, data.host_ulong);
 
+    note_result(cs, ret);
     trace_xen_vcpu_accel(cs->cpu_index, "runstate", data.host_ulong, ret);
 }
 
@@ -149,6 +170,10 @@ static void accel_set_upcall_vector(CPUState *cs, run_on_cpu_data data)
         xen_upcall_own_vectors_changed();
     }
     ret = xen_emu->accel->set_upcall_vector(cs, data.host_ulong);
+    v->vector_refused = ret && data.host_ulong;
+    if (v->vector_refused && cs->cpu_index == 0) {
+        xen_evtchn_dev_update_delivery();   /* QEMU injects it */
+    }
     if (!ret && data.host_ulong) {
         v->accel_vector = data.host_ulong;
         xen_upcall_own_vectors_changed();
@@ -172,6 +197,7 @@ static void accel_set_timer(CPUState *cs, run_on_cpu_data data)
     XenVcpu *v = xen_vcpu_get(cs->cpu_index);
     uint32_t port = data.host_ulong;
     uint64_t deadline = 0;
+    bool unknown = false;
     int ret;
 
     if (!v) {
@@ -181,7 +207,7 @@ static void accel_set_timer(CPUState *cs, run_on_cpu_data data)
         deadline = xen_vcpu_timer_take_singleshot(v->timer);
         ret = xen_emu->accel->set_timer(cs, port, deadline);
     } else {
-        xen_emu->accel->get_timer(cs, &deadline);
+        unknown = xen_emu->accel->get_timer(cs, &deadline);
         ret = xen_emu->accel->set_timer(cs, 0, 0);
     }
     trace_xen_vcpu_accel(cs->cpu_index, "timer", port, ret);
@@ -189,6 +215,10 @@ static void accel_set_timer(CPUState *cs, run_on_cpu_data data)
     /* Whoever did not get the timer leaves it with QEMU. */
     if (deadline && (!port || ret)) {
         xen_vcpu_timer_set_singleshot(v->timer, deadline, 0);
+    }
+    if (unknown && xen_emu->evtchn) {
+        /* Early is better than never: the guest looks at its clock. */
+        xen_evtchn_raise_virq(xen_emu->evtchn, cs->cpu_index, VIRQ_TIMER);
     }
 }
 
@@ -227,6 +257,20 @@ static void note_events_again(CPUState *cs, run_on_cpu_data data)
     }
 }
 
+/* The vcpu_info that was registered is none: back to the one that v has. */
+static void forget_info(XenVcpu *v)
+{
+    uint64_t gpa = vcpu_env(v)->xen_vcpu_info_default_gpa;
+    unsigned vcpu = v->cs->cpu_index;
+
+    vcpu_env(v)->xen_vcpu_info_gpa = XEN_GPA_NONE;
+    xen_evtchn_set_vcpu_info(xen_emu->evtchn, vcpu, XEN_GPA_NONE, false);
+    if (gpa != XEN_GPA_NONE) {
+        xen_vcpu_set_default_info(v, gpa, xen_overlay_get_shinfo_ptr() +
+                                  vcpu * XEN_VCPU_INFO_SIZE);
+    }
+}
+
 int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
 {
     CPUX86State *env = vcpu_env(v);
@@ -245,6 +289,11 @@ int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
     }
     env->xen_vcpu_info_gpa = gpa;
     tell_accel_vcpu_info(v, gpa);
+    if (xen_emu->accel->set_vcpu_info && result_so_far(v)) {
+        ret = result_so_far(v);
+        forget_info(v);
+        return ret;
+    }
     if (xen_emu->accel->set_vcpu_info && gpa != XEN_GPA_NONE) {
         run_in_vcpu(v->cs, note_events_again, gpa);
     }
@@ -260,6 +309,9 @@ int xen_vcpu_set_default_info(XenVcpu *v, uint64_t gpa, void *hva)
         xen_evtchn_set_vcpu_info_fixed(xen_emu->evtchn, v->cs->cpu_index, hva,
                                        false);
         tell_accel_vcpu_info(v, gpa);
+        if (xen_emu->accel->set_vcpu_info && gpa != XEN_GPA_NONE) {
+            return result_so_far(v);
+        }
     }
     return 0;
 }
@@ -269,8 +321,11 @@ int xen_vcpu_set_time_area(XenVcpu *v, uint64_t gpa)
     CPUX86State *env = vcpu_env(v);
 
     if (xen_emu->accel->set_time_info) {
-        env->xen_vcpu_time_info_gpa = gpa;
         run_in_vcpu(v->cs, accel_set_time_info, gpa);
+        if (gpa != XEN_GPA_NONE && result_so_far(v)) {
+            return result_so_far(v);
+        }
+        env->xen_vcpu_time_info_gpa = gpa;
         return 0;
     }
 
@@ -295,6 +350,9 @@ int xen_vcpu_set_runstate_area(XenVcpu *v, uint64_t gpa)
 
     if (xen_emu->accel->set_runstate) {
         run_in_vcpu(v->cs, accel_set_runstate, gpa);
+        if (gpa != XEN_GPA_NONE && result_so_far(v)) {
+            return result_so_far(v);
+        }
     } else {
         ret = xen_runstate_set_area(v->runstate, gpa);
         if (ret) {

@@ -29,6 +29,7 @@ typedef struct XenEmuConfig {
     XenEmuAbi evtchn_abi;
     bool tsc_stable;            /* vcpu_time_info may say so; true */
     uint32_t kvm_caps_mask;     /* x-kvm-xen-caps: bits that may be used */
+    char *kvm_fail;             /* x-kvm-xen-fail, see xen-emu-kvm.h; NULL */
     bool bql_check;             /* x-xen-bql-check: see fast.h */
     bool upcall_vector;         /* x-xen-upcall-vector: see cpuid.c */
 } XenEmuConfig;

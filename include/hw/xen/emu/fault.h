@@ -2,6 +2,9 @@
 /*
  * Faults on purpose: so that a test comes to where only bad luck leads
  *
+ * (KVM's ioctls have a switch of their own, x-kvm-xen-fail: most of them are
+ * made before a test could send a command.  accel/kvm/xen-emu-ioctl.c)
+ *
  * A place that can fail asks here first whether it shall.  These are slow
  * paths, and what they ask is one word in memory that is 0, so the switch is
  * in every build: what is tested is what users have.  Only a command of the

@@ -26,6 +26,8 @@ typedef struct XenVcpu {
     XenGuestPage time_page;     /* the registered copy of time info */
     XenGuestPage info_page;     /* vcpu_info, if the kernel has its address */
     uint8_t accel_vector;       /* for upcalls, as the accelerator knows it */
+    bool vector_refused;        /* it would not know of it.  BQL */
+    int accel_ret;              /* of the area it was told of last; [vcpu] */
 } XenVcpu;
 
 /* A vCPU came up (boot or hot-plug), before it runs; and leaves.  BQL. */
@@ -42,7 +44,9 @@ XenVcpu *xen_vcpu_get(unsigned id);
 
 /*
  * VCPUOP_register_vcpu_info and friends; @gpa XEN_GPA_NONE: none.
- * -EINVAL: no RAM there, or the operation is final and was done before.
+ * -EINVAL: no RAM there, or the operation is final and was done before.  Where
+ * the accelerator refuses, its error, and nothing has changed; it is asked in
+ * the thread of @v, and another thread gets no answer.
  */
 int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa);
 /* The place in shared_info that counts until the guest names another. */

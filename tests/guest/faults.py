@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""KVM's ioctls that fail on purpose (x-kvm-xen-fail): what QEMU makes of each.
+
+A kernel with a capability does not refuse what belongs to it, so nothing else
+comes there. Each fault gets a QEMU and a bare guest of its own, all of them in
+one folder of the machine in the middle.
+"""
+import collections
+import io
+import re
+import shlex
+import tarfile
+
+import bare
+import bundle
+import report
+
+NAME = 'kvm-ioctl-faults'
+TIME_LIMIT = 60                     # seconds for each, on a busy host
+# Of the guest's tests those that come to all of the ioctls.
+TESTS = ('compat-unknown-hypercall', 'upcall-chosen-late',
+         'upcall-vcpu-vector', 'ipi-each-to-each', 'loopback-both-ways',
+         'poll-races-with-send', 'timer-single-shot', 'timer-periodic',
+         'time-area', 'runstate-area', 'evtchn-reset-with-timer-armed')
+
+# REFUSED: QEMU does not start, and says what it lacks.  WORKS: something else
+# does the job, and the guest sees no difference.  LIVES: the guest has Xen's
+# error for an answer, or does without, and powers off in the end.
+REFUSED, WORKS, LIVES = 'refused', 'works', 'lives'
+
+Fault = collections.namedtuple('Fault', 'ioctl end option', defaults=('',))
+
+UNKNOWN = 'KVM_XEN_NO_SUCH_THING'
+_ATTR = 'KVM_XEN_ATTR_TYPE_'
+_VCPU_ATTR = 'KVM_XEN_VCPU_ATTR_TYPE_'
+_NO_HVA = ',x-kvm-xen-caps=0xfffffeff'
+
+FAULTS = (
+    # What nothing replaces.
+    Fault('KVM_XEN_HVM_CONFIG', REFUSED),
+    *(Fault(_ATTR + name, REFUSED)
+      for name in ('LONG_MODE', 'SHARED_INFO', 'UPCALL_VECTOR',
+                   'RUNSTATE_UPDATE_FLAG')),
+    *(Fault(_VCPU_ATTR + name, REFUSED)
+      for name in ('VCPU_ID', 'VCPU_INFO', 'VCPU_TIME_INFO', 'RUNSTATE_ADDR',
+                   'TIMER', 'UPCALL_VECTOR')),
+    # Where there is another way.
+    Fault(_ATTR + 'SHARED_INFO_HVA', WORKS),
+    Fault(_VCPU_ATTR + 'VCPU_INFO_HVA', WORKS),
+    Fault(_ATTR + 'XEN_VERSION', WORKS),
+    Fault(_ATTR + 'EVTCHN', WORKS),
+    Fault('KVM_XEN_HVM_EVTCHN_SEND', WORKS),
+    Fault('KVM_XEN_HVM_GET_ATTR', WORKS),
+    Fault('KVM_XEN_HVM_CONFIG:running', WORKS),
+    Fault(_VCPU_ATTR + 'TIMER:running', WORKS),
+    Fault(_VCPU_ATTR + 'UPCALL_VECTOR:running', WORKS),
+    # Where there is none, and the guest runs already.
+    Fault(_ATTR + 'SHARED_INFO:running', LIVES, _NO_HVA),
+    Fault(_VCPU_ATTR + 'VCPU_INFO:running', LIVES, _NO_HVA),
+    *(Fault(_ATTR + name, LIVES)
+      for name in ('LONG_MODE:running', 'UPCALL_VECTOR:running')),
+    *(Fault(_VCPU_ATTR + name, LIVES)
+      for name in ('VCPU_TIME_INFO:running', 'RUNSTATE_ADDR:running')),
+    Fault('KVM_XEN_VCPU_GET_ATTR', LIVES),
+    # Nothing that there could be.
+    Fault(UNKNOWN, REFUSED),
+)
+
+_BEGIN = re.compile(r'fault=(.*)$')
+_END = re.compile(r'status=(\d+)$')
+_OK = re.compile(r'ok \d+ - ')
+
+
+class Plan:
+    """Files of the tar archive that the machine in the middle gets."""
+
+    def __init__(self, folder):
+        self.name = NAME
+        self.folder = '%s/%s' % (folder, NAME)
+        self._row = bare.Row(NAME, 64, '2level', 2)
+        self._names = [name for name in bare.test_names(self._row)
+                       if name in TESTS]
+        self.command = 'for every fault in tests/guest/faults.py: QEMU'
+
+    def _script(self):
+        for fault in FAULTS:
+            arguments = bare.arguments(self._row, self._names, 'kvm', 'kernel')
+            arguments[1] += ',x-kvm-xen-fail=' + fault.ioctl + fault.option
+            command = ' '.join(shlex.quote(word) for word in (
+                bundle.PROGRAM, '-L', bundle.FIRMWARE_FOLDER,
+                '-chardev', 'file,id=serial,path=told',
+                '-trace', 'xen_kvm_fault', *arguments))
+            yield ('rm -f told; echo fault=%s\n'
+                   'timeout -s KILL %d %s </dev/null; status=$?\n'
+                   'cat told 2>/dev/null; echo status=$status\n'
+                   % (fault.ioctl, TIME_LIMIT, command))
+
+    def add_to(self, tar):
+        tar.add(bare.program(self._row), self.name + '/kernel')
+        for name, text in (('command', ''.join(self._script())),
+                           ('limit', '%d\n' % (TIME_LIMIT * len(FAULTS))),
+                           ('untraced', '')):
+            data = text.encode()
+            member = tarfile.TarInfo('%s/%s' % (self.name, name))
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+
+    def outcomes(self, run):
+        """One for the folder and one a fault."""
+        told = _split(run.errors.lines)
+        end = [run.ending()] if run.ending() else []
+        yield report.Outcome(self.name, run.seconds, end, machine=run)
+        for fault in FAULTS:
+            status, lines = told.get(fault.ioctl, (None, []))
+            yield report.Outcome('%s.%s' % (self.name, fault.ioctl), 0,
+                                 self._wrong(fault, status, lines))
+
+    def _wrong(self, fault, status, lines):
+        wanted = 1 if fault.end == REFUSED else 0
+        text = '\n'.join(lines)
+        name = fault.ioctl.split(':')[0]
+        if name != UNKNOWN and 'xen_kvm_fault ' + name not in text:
+            return ['nobody asked for it']
+        if status != wanted:
+            return ['status %s and not %d' % (status, wanted)] + lines[-5:]
+        if fault.end == REFUSED:
+            return ['QEMU does not speak of ' + word
+                    for word in _words(fault) if word not in text]
+        if fault.end == WORKS:
+            passed = sum(bool(_OK.match(line)) for line in lines)
+            if passed != len(self._names):
+                return ['%d of %d tests passed'
+                        % (passed, len(self._names))] + lines[-5:]
+        return []
+
+
+def _words(fault):
+    """What QEMU's message has."""
+    if fault.ioctl == UNKNOWN:
+        return (fault.ioctl, 'x-kvm-xen-fail')
+    return (fault.ioctl, 'CONFIG_KVM_XEN', 'KVM_XEN_HVM_CONFIG_')
+
+
+def _split(lines):
+    """{ioctl: (status, what QEMU and its guest said)}"""
+    told, ioctl, said = {}, None, []
+    for line in lines:
+        begin, end = _BEGIN.match(line), _END.match(line)
+        if begin:
+            ioctl, said = begin.group(1), []
+        elif end:
+            told[ioctl] = (int(end.group(1)), said)
+        else:
+            said.append(line)
+    return told
+
+
+def selection(folder, words):
+    """[Plan], or [] where no word of @words is in its name."""
+    chosen = not words or any(word in NAME for word in words)
+    return [Plan(folder)] if chosen else []
+
+
+def count(words):
+    """How many outcomes there will be."""
+    return len(selection('', words)) * (len(FAULTS) + 1)
