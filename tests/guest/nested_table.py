@@ -14,6 +14,11 @@ STEPS = ('mark', 'modules', 'mark', 'disk', 'write', 'net', 'console', 'mark',
 # For rows whose point is that a guest runs at all.
 SHORT_STEPS = ('mark', 'modules', 'mark', 'disk', 'net', 'mark', 'sleep',
                'mark', 'facts', 'clock')
+# A second vCPU comes in the middle.
+HOTADD_STEPS = ('modules', 'disk', 'hotadd', 'net', 'sleep', 'facts', 'clock',
+                'interrupts')
+ADD_CPU = ('device_add qemu64-x86_64-cpu,id=added,socket-id=1,core-id=0,'
+           'thread-id=0')
 SLEEPS = 50
 SHORT_SLEEPS = 10
 RATE_EVENTS = 2000
@@ -92,11 +97,14 @@ TABLE = (
     row('debian13-2cpu-kexec', steps=('modules', 'disk', 'net', 'kexec'),
         program='kexec-now',
         then=('modules', 'disk', 'net', 'sleep', 'facts', 'clock')),
-    row('debian13-hotadd', smp='1,sockets=2,maxcpus=2',
-        steps=('modules', 'disk', 'hotadd', 'net', 'sleep', 'facts', 'clock',
-               'interrupts'),
-        monitor='device_add qemu64-x86_64-cpu,id=added,socket-id=1,core-id=0,'
-                'thread-id=0'),
+    row('debian13-hotadd', smp='1,sockets=2,maxcpus=2', steps=HOTADD_STEPS,
+        monitor=ADD_CPU),
+    # Hypercalls, shared pages and bits of events in the layout of 32 bits.
+    row('debian12-pae-2cpu', guest='debian12-pae', budget='in the kernel'),
+    row('debian12-pae-2cpu-fifo', guest='debian12-pae',
+        accel=PLAIN_ACCEL + ',xen-evtchn-abi=fifo', abi='fifo'),
+    row('debian12-pae-hotadd', guest='debian12-pae',
+        smp='1,sockets=2,maxcpus=2', steps=HOTADD_STEPS, monitor=ADD_CPU),
     # Nothing can replace this one.
     row('no-interception', accel=PLAIN_ACCEL + ',x-kvm-xen-caps=0xfffffffd',
         refused=('KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL', 'CONFIG_KVM_XEN')),
