@@ -34,6 +34,14 @@
  *
  * Has something fail on purpose: fault.h.  VCPU does not matter.
  *
+ *  > xen_set_clock VCPU NS
+ *  < OK NS
+ *
+ * Xen's system time is NS from now on, and goes on beside the clock that the
+ * test steps; what it was is the answer.  The guest's areas of time do not
+ * follow: this is what timers see when the clock of a KVM guest is set.  VCPU
+ * does not matter.
+ *
  * Numbers are as in C; RESULT and VALUE are hexadecimal with 64 bits.  Anything
  * else is answered by FAIL and a reason.
  */
@@ -120,6 +128,13 @@ static bool cmd_fault(CPUState *cs, const uint64_t *arg, uint64_t *result)
     return true;
 }
 
+static bool cmd_set_clock(CPUState *cs, const uint64_t *arg, uint64_t *result)
+{
+    *result = xen_emu->accel->system_time();
+    xen_emu_qtest_set_system_time(arg[1]);
+    return true;
+}
+
 static const struct {
     const char *name;
     unsigned nr_args;
@@ -131,6 +146,7 @@ static const struct {
     { "xen_take_vector", 2, cmd_take_vector },
     { "xen_take_callbacks", 1, cmd_take_callbacks },
     { "xen_fault", 4, cmd_fault },
+    { "xen_set_clock", 2, cmd_set_clock },
 };
 
 /* Exactly @nr numbers in @words. */

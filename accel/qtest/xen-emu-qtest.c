@@ -18,6 +18,7 @@
 #include "cpu.h"
 
 static unsigned callbacks[XEN_EVTCHN_MAX_VCPUS];
+static uint64_t clock_offset;       /* modulo 2^64 */
 
 /* A test has no TLB. */
 static void qtest_xen_flush_tlbs(CPUState *cs)
@@ -77,6 +78,18 @@ static XenAccelOps qtest_ops = {
     .raise_callback = qtest_xen_raise_callback,
     .flush_tlbs = qtest_xen_flush_tlbs,
 };
+
+static uint64_t own_system_time(void)
+{
+    return xen_emu_virtual_time() + clock_offset;
+}
+
+/* As on KVM, timers then know that QEMUTimers wait on another clock. */
+void xen_emu_qtest_set_system_time(uint64_t ns)
+{
+    clock_offset = ns - xen_emu_virtual_time();
+    qtest_ops.system_time = own_system_time;
+}
 
 XenAccelOps *xen_emu_qtest_ops(void)
 {

@@ -21,4 +21,7 @@ unsigned xen_emu_qtest_take_callbacks(CPUState *cs);
  */
 bool xen_emu_qtest_take_vector(CPUState *cs, uint8_t vector);
 
+/* Xen's system time is @ns now, and from here on has a clock of its own. */
+void xen_emu_qtest_set_system_time(uint64_t ns);
+
 #endif

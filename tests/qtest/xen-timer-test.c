@@ -190,6 +190,89 @@ static void test_pause(const void *long_mode)
     xen_vm_stop(g.vm);
 }
 
+/* Xen's system time is so much later (or earlier) at once. */
+static void move_clock(XenVm *vm, int64_t by)
+{
+    uint64_t then = now(vm);
+
+    g_assert_cmpuint(xen_command(vm, "xen_set_clock 0 0x%" PRIx64, then + by),
+                     ==, then);
+    g_assert_cmpuint(now(vm), ==, then + by);
+}
+
+/*
+ * What is armed is a time of Xen's clock: where that is put back while a timer
+ * waits, the wait ends early and goes on.
+ */
+static void test_clock_back(const void *long_mode)
+{
+    Guest g = start(long_mode);
+
+    g_assert_cmpint(singleshot(g.vm, 0, 0, now(g.vm) + 10 * MS), ==, 0);
+    move_clock(g.vm, -5 * MS);
+    expect_after(&g, 15 * MS);
+
+    g_assert_cmpint(periodic(g.vm, 0, 10 * MS), ==, 0);
+    xen_expect_event(g.vm, 0, g.port);      /* it never ticked before */
+    xen_take_vector(g.vm, 0, VECTOR);
+    move_clock(g.vm, -5 * MS);
+    expect_after(&g, 15 * MS);
+    expect_after(&g, 10 * MS);
+
+    xen_vm_stop(g.vm);
+}
+
+/* KVM's clock is set when a VM goes on, after its migration for one. */
+static void test_clock_set_while_stopped(const void *long_mode)
+{
+    static const struct {
+        int64_t by, late;   /* the clock's jump; when the event comes then */
+    } jumps[] = {
+        { -3 * MS, 8 * MS }, { 3 * MS, 2 * MS }, { -1, 5 * MS + 1 },
+    };
+    Guest g = start(long_mode);
+
+    for (size_t i = 0; i < ARRAY_SIZE(jumps); i++) {
+        g_assert_cmpint(singleshot(g.vm, 0, 0, now(g.vm) + 5 * MS), ==, 0);
+        qtest_qmp_assert_success(g.vm->qts, "{ 'execute': 'stop' }");
+        move_clock(g.vm, jumps[i].by);
+        qtest_qmp_assert_success(g.vm->qts, "{ 'execute': 'cont' }");
+        expect_after(&g, jumps[i].late);
+    }
+
+    /* What is over when the VM goes on comes at once, and so does one tick. */
+    g_assert_cmpint(singleshot(g.vm, 0, 0, now(g.vm) + 5 * MS), ==, 0);
+    qtest_qmp_assert_success(g.vm->qts, "{ 'execute': 'stop' }");
+    move_clock(g.vm, 1000 * MS);
+    xen_expect_event(g.vm, 0, 0);
+    qtest_qmp_assert_success(g.vm->qts, "{ 'execute': 'cont' }");
+    qtest_clock_step(g.vm->qts, 1);
+    g_assert_true(xen_take_vector(g.vm, 0, VECTOR));
+    xen_expect_event(g.vm, 0, g.port);
+
+    xen_vm_stop(g.vm);
+}
+
+/* Two clocks that drift apart: however long the wait, it is never too short. */
+static void test_clock_drifts(const void *long_mode)
+{
+    Guest g = start(long_mode);
+    const uint64_t wait = INT64_C(10000) * MS;
+    uint64_t deadline;
+
+    move_clock(g.vm, 0);
+    deadline = now(g.vm) + wait;
+    g_assert_cmpint(singleshot(g.vm, 0, 0, deadline), ==, 0);
+    for (unsigned second = 0; second < 10; second++) {
+        qtest_clock_step(g.vm->qts, 1000 * MS);
+        xen_expect_event(g.vm, 0, 0);
+        move_clock(g.vm, -MS / 2);          /* slower by 500 ppm */
+    }
+    expect_after(&g, deadline - now(g.vm));
+
+    xen_vm_stop(g.vm);
+}
+
 int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
@@ -199,6 +282,9 @@ int main(int argc, char **argv)
         { "periodic", test_periodic },
         { "errors", test_errors },
         { "pause", test_pause },
+        { "clock-back", test_clock_back },
+        { "clock-set-while-stopped", test_clock_set_while_stopped },
+        { "clock-drifts", test_clock_drifts },
     };
 
     g_test_init(&argc, &argv, NULL);
