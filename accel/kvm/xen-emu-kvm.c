@@ -115,11 +115,14 @@ static void kvm_xen_raise_vector(CPUState *cs, uint8_t vector)
 
 /*
  * The kernel looks at evtchn_upcall_pending whenever it enters the guest; a
- * vCPU in the guest or blocked in the kernel has to come out for that.
+ * vCPU in the guest or blocked in the kernel has to come out for that.  One
+ * that does this to itself is out, and looks on its way back.
  */
 static void kvm_xen_raise_callback(CPUState *cs)
 {
-    qemu_cpu_kick(cs);
+    if (!qemu_cpu_is_self(cs)) {
+        kvm_xen_look(cs);
+    }
 }
 
 static int kvm_xen_set_callback_vector(uint8_t vector)
@@ -347,6 +350,7 @@ static XenAccelOps kvm_ops = {
     .set_upcall_vector = kvm_xen_set_upcall_vector,
     .set_timer = kvm_xen_set_timer,
     .get_timer = kvm_xen_get_timer,
+    .timer_in = kvm_xen_look_in,
     .deliver = kvm_xen_deliver,
     .assign_port = kvm_xen_assign_port,
     .unassign_port = kvm_xen_unassign_port,
@@ -502,6 +506,7 @@ int kvm_xen_init_vcpu(CPUState *cs)
         return ret;
     }
     kvm_xen_sleep_init_vcpu(cs);
+    kvm_xen_look_init_vcpu(cs);
     xen_vcpu_started(cs);
     return 0;
 }

@@ -65,4 +65,13 @@ void kvm_xen_sleep_init_vcpu(CPUState *cs);
 void kvm_xen_halt(CPUState *cs, int64_t timeout_ns);
 void kvm_xen_wake(CPUState *cs);
 
+/*
+ * Have vCPUs leave the kernel, look, and go on, without the BQL.  init_vcpu: as
+ * above.  look: @cs enters the guest anew after this call. [fast]  look_in: is
+ * XenAccelOps.timer_in.
+ */
+void kvm_xen_look_init_vcpu(CPUState *cs);
+void kvm_xen_look(CPUState *cs);
+bool kvm_xen_look_in(unsigned vcpu, int64_t wait_ns);
+
 #endif

@@ -6,6 +6,7 @@
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/time.h"
 #include "hw/xen/emu/upcall.h"
+#include "system/kvm_xen.h"
 
 void xen_emu_add_accel_properties(ObjectClass *oc)
 {
@@ -28,4 +29,9 @@ bool xen_upcall_level_asserted(void)
 
 void xen_upcall_update_level(void)
 {
+}
+
+bool kvm_xen_looked(CPUState *cs)
+{
+    return false;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What Xen devices outside the emulation need to know of it
+ * What QEMU's own code needs to know of Xen emulation
  *
  * Grant table, xenstore and primary console are QEMU's own; this header keeps
- * the names that they use.  Despite its name nothing here is about KVM.
+ * the names that they use.  But for kvm_xen_looked() nothing here is about KVM.
  */
 #ifndef QEMU_SYSTEM_KVM_XEN_H
 #define QEMU_SYSTEM_KVM_XEN_H
@@ -28,5 +28,13 @@ uint16_t kvm_xen_get_evtchn_max_pirq(void);
 
 #define XEN_SPECIAL_PFN(x) ((XEN_SPECIAL_AREA_ADDR >> TARGET_PAGE_BITS) + \
                             XEN_SPECIALPAGE_##x)
+
+/*
+ * The vCPU @cs has left KVM_RUN with -EINTR, and immediate_exit is clear again.
+ * True: it was wanted for Xen's sake only, has done that, and is to go on.
+ * Also without Xen emulation.  Its thread, without the BQL.
+ */
+struct CPUState;
+bool kvm_xen_looked(struct CPUState *cs);
 
 #endif

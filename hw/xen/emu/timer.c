@@ -82,7 +82,8 @@ static bool system_time_is_virtual_clock(void)
 }
 
 /* Lock held. */
-static void wait_until(XenVcpuTimer *t, QEMUTimer *timer, uint64_t deadline_ns)
+static void wait_until(XenVcpuTimer *t, QEMUTimer *timer, uint64_t deadline_ns,
+                       uint64_t now)
 {
     int64_t expire;
 
@@ -94,7 +95,7 @@ static void wait_until(XenVcpuTimer *t, QEMUTimer *timer, uint64_t deadline_ns)
         expire = MIN(deadline_ns, INT64_MAX);
     } else {
         int64_t start = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
-        int64_t wait = xen_timer_wait_ns(deadline_ns, system_time_now(), false);
+        int64_t wait = xen_timer_wait_ns(deadline_ns, now, false);
 
         expire = wait > INT64_MAX - start ? INT64_MAX : start + wait;
     }
@@ -103,6 +104,23 @@ static void wait_until(XenVcpuTimer *t, QEMUTimer *timer, uint64_t deadline_ns)
         timer_mod_ns(timer, expire);
     } else {
         timer_mod_anticipate_ns(timer, expire);
+    }
+}
+
+/* The vCPU's own thread waits, where it can: nobody has to wake it then. */
+static bool wait_in_vcpu(XenVcpuTimer *t, int64_t wait_ns)
+{
+    return xen_emu->accel->timer_in &&
+           xen_emu->accel->timer_in(t->vcpu, wait_ns);
+}
+
+/* Lock held. */
+static void wait_for_singleshot(XenVcpuTimer *t, uint64_t now)
+{
+    int64_t wait = xen_timer_wait_ns(t->singleshot_ns, now, false);
+
+    if (t->vm_running && !wait_in_vcpu(t, wait)) {
+        wait_until(t, t->singleshot, t->singleshot_ns, now);
     }
 }
 
@@ -148,18 +166,25 @@ static void lock_after_delivery(XenVcpuTimer *t)
 static void singleshot_expired(void *opaque)
 {
     XenVcpuTimer *t = opaque;
+    uint64_t now;
 
     QEMU_LOCK_GUARD(&t->lock);
     if (!t->vm_running || !t->singleshot_ns) {
         return;
     }
-    if (!xen_timer_is_due(t->singleshot_ns, system_time_now())) {
+    now = system_time_now();
+    if (!xen_timer_is_due(t->singleshot_ns, now)) {
         t->stats.early++;
-        wait_until(t, t->singleshot, t->singleshot_ns);
+        wait_for_singleshot(t, now);
         return;
     }
     t->singleshot_ns = 0;
     deliver(t);
+}
+
+void xen_vcpu_timer_expired(XenVcpuTimer *t)
+{
+    singleshot_expired(t);
 }
 
 static void periodic_expired(void *opaque)
@@ -174,20 +199,23 @@ static void periodic_expired(void *opaque)
     now = system_time_now();
     if (!xen_timer_is_due(t->next_tick_ns, now)) {
         t->stats.early++;
-        wait_until(t, t->periodic, t->next_tick_ns);
+        wait_until(t, t->periodic, t->next_tick_ns, now);
         return;
     }
     due = t->next_tick_ns;
     t->next_tick_ns = xen_timer_next_tick(due, t->period_ns, now);
     t->last_tick_ns = t->next_tick_ns - t->period_ns;
     t->stats.coalesced += (t->last_tick_ns - due) / t->period_ns;
-    wait_until(t, t->periodic, t->next_tick_ns);
+    wait_until(t, t->periodic, t->next_tick_ns, now);
     deliver(t);
 }
 
 /* Lock held. */
 static void disarm_singleshot(XenVcpuTimer *t)
 {
+    if (t->singleshot_ns) {
+        wait_in_vcpu(t, -1);
+    }
     t->singleshot_ns = 0;
     timer_del(t->singleshot);
 }
@@ -209,7 +237,7 @@ static void arm_singleshot(XenVcpuTimer *t, uint64_t deadline_ns, uint64_t now)
         deliver(t);
     } else {
         t->singleshot_ns = deadline_ns;
-        wait_until(t, t->singleshot, deadline_ns);
+        wait_for_singleshot(t, now);
     }
 }
 
@@ -273,7 +301,7 @@ int xen_vcpu_timer_set_periodic(XenVcpuTimer *t, uint64_t period_ns)
         t->last_tick_ns = now;
         t->next_tick_ns = now + period_ns;
     }
-    wait_until(t, t->periodic, t->next_tick_ns);
+    wait_until(t, t->periodic, t->next_tick_ns, now);
     if (due) {
         t->stats.fired_past++;
         deliver(t);
@@ -309,15 +337,17 @@ void xen_vcpu_timer_get_state(XenVcpuTimer *t, uint64_t *singleshot_ns,
 /* Lock held, VM running: have the QEMUTimers wait for what is armed. */
 static void wait_for_armed(XenVcpuTimer *t)
 {
+    uint64_t now = system_time_now();
+
     if (t->singleshot_ns) {
-        wait_until(t, t->singleshot, t->singleshot_ns);
+        wait_for_singleshot(t, now);
     }
     if (t->period_ns) {
         if (!t->next_tick_ns) {
-            t->last_tick_ns = system_time_now();
+            t->last_tick_ns = now;
             t->next_tick_ns = t->last_tick_ns + t->period_ns;
         }
-        wait_until(t, t->periodic, t->next_tick_ns);
+        wait_until(t, t->periodic, t->next_tick_ns, now);
     }
 }
 
@@ -401,6 +431,8 @@ void xen_vcpu_timer_free(XenVcpuTimer *t)
     qemu_del_vm_change_state_handler(t->vm_change);
 
     lock_after_delivery(t);
+    /* The vCPU's thread is gone, and one of the same number may be there. */
+    t->singleshot_ns = 0;
     disarm_singleshot(t);
     disarm_periodic(t);
     qemu_mutex_unlock(&t->lock);

@@ -119,6 +119,15 @@ typedef struct XenAccelOps {
     int (*set_timer)(CPUState *cs, uint32_t port, uint64_t expires_ns);
     int (*get_timer)(CPUState *cs, uint64_t *expires_ns);
 
+    /*
+     * In @wait_ns (negative: never) the thread of vCPU number @vcpu calls
+     * xen_vcpu_timer_expired(), before the guest runs on; the vCPU leaves the
+     * guest or its sleep for that.  The last call counts.  It may be early, and
+     * come for nothing.  A vCPU that is not there any more is left alone. [fast]
+     * False or NULL: a thread of the emulation has to wait instead.
+     */
+    bool (*timer_in)(unsigned vcpu, int64_t wait_ns);
+
     /* 2-level delivery of @port to @cs in the kernel. [fast] */
     int (*deliver)(CPUState *cs, uint32_t port);
     /*

@@ -2,11 +2,13 @@
 /*
  * Per-vCPU Xen timers in QEMU: single-shot and periodic
  *
- * For everything that the kernel does not time itself.  Expiry runs in a thread
- * of the emulation's own, not under the big QEMU lock (BQL): it calls the fast
- * delivery of VIRQ_TIMER and, only if that would block, the slow one.  Under
- * qtest and icount, where the main loop is what moves the clock, expiry runs
- * there, so that clock_step is exact to the nanosecond.
+ * For everything that the kernel does not time itself.  Expiry does not run under
+ * the big QEMU lock (BQL): it calls the fast delivery of VIRQ_TIMER and, only if
+ * that would block, the slow one.  It runs in the thread of the vCPU, where the
+ * accelerator can interrupt that at a time (XenAccelOps.timer_in), for
+ * single-shot timers; else in a thread of the emulation's own, which has to wake
+ * the vCPU then.  Under qtest and icount, where the main loop is what moves the
+ * clock, expiry runs there, so that clock_step is exact to the nanosecond.
  *
  * Time
  * ----
@@ -77,6 +79,9 @@ int xen_vcpu_timer_set_timer_op(XenVcpuTimer *t, uint64_t timeout_ns);
 int xen_vcpu_timer_set_periodic(XenVcpuTimer *t, uint64_t period_ns);
 /* VCPUOP_stop_periodic_timer.  Always 0.  Any thread. */
 int xen_vcpu_timer_stop_periodic(XenVcpuTimer *t);
+
+/* XenAccelOps.timer_in: the time is over, or may be.  The vCPU's thread. */
+void xen_vcpu_timer_expired(XenVcpuTimer *t);
 
 /* Domain reset: as new, except for the statistics.  Any thread. */
 void xen_vcpu_timer_reset(XenVcpuTimer *t);

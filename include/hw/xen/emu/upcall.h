@@ -7,8 +7,22 @@
  * for all vCPUs that bypasses the LAPIC, a GSI, or a PCI INTx pin; the last two
  * are a level that follows vCPU 0's evtchn_upcall_pending.
  *
- * Raising is for any thread, without the BQL; the level types move to the main
- * loop, which has it.
+ * Raising is for any thread.  By a vector no BQL is taken, neither by who raises
+ * it nor by the vCPU on its way to the guest: KVM has the LAPIC in the kernel,
+ * looks at evtchn_upcall_pending by itself whenever it enters the guest, and QEMU
+ * only has a vCPU enter anew (accel/kvm/xen-emu-look.c); TCG's vCPU looks at a
+ * word of ours.  The BQL is still needed, and why, for
+ *
+ *   GSI and INTx: they are a line of the I/O APIC and the PIC, which QEMU
+ *       emulates (KVM's split irqchip too, for only QEMU can see at the EOI
+ *       whether the line has to fall), and whose state the BQL guards.  A
+ *       thread that has it not leaves the line to the main loop;
+ *   a vCPU's own vector on TCG: its LAPIC is emulated, and guarded likewise.
+ *       Guests are not offered it there;
+ *   TCG with one thread for all vCPUs (thread=single, icount): that thread
+ *       holds the BQL between any two turns of a vCPU, whatever it does there;
+ *   KVM where a look cannot be had, for want of signals (RLIMIT_SIGPENDING):
+ *       the vCPU is kicked, and QEMU's loop for vCPUs takes the BQL.
  *
  * When a vCPU must be told
  * ------------------------
