@@ -51,6 +51,36 @@ static void test_vcpu_info(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+/* On Xen shared_info is there before the guest says where it wants to see it. */
+static void test_before_shared_info(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start_bare(2, GPOINTER_TO_INT(long_mode), NULL, NULL);
+    uint32_t port;
+
+    g_assert_cmpint(xen_hypercall_page(vm, xen_vm_page(vm), vm->long_mode),
+                    ==, 0);
+    g_assert_cmpint(xen_set_upcall_vector(vm, 1, VECTOR), ==, 0);
+    port = xen_bind_ipi(vm, 1);
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    vm->shared_info = xen_vm_page(vm);
+    vm->vcpu_info[1] = vm->shared_info + 64;
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_shared_info, 0,
+                                       vm->shared_info), ==, 0);
+    g_assert_true(xen_take_vector(vm, 1, VECTOR));
+    xen_expect_event(vm, 1, port);
+
+    /* It moves with all that is in it: nobody need be told again. */
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    g_assert_true(xen_take_vector(vm, 1, VECTOR));
+    vm->shared_info = xen_vm_page(vm);
+    vm->vcpu_info[1] = vm->shared_info + 64;
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_shared_info, 0,
+                                       vm->shared_info), ==, 0);
+    g_assert_false(xen_take_vector(vm, 1, VECTOR));
+    xen_expect_event(vm, 1, port);
+    xen_vm_stop(vm);
+}
+
 static void test_runstate(const void *long_mode)
 {
     XenVm *vm = xen_vm_start(2, GPOINTER_TO_INT(long_mode), NULL);
@@ -171,6 +201,7 @@ int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
         { "vcpu-info", test_vcpu_info },
+        { "before-shared-info", test_before_shared_info },
         { "runstate", test_runstate },
         { "time", test_time },
         { "upcalls", test_upcalls },

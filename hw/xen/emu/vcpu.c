@@ -303,11 +303,13 @@ int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
 int xen_vcpu_set_default_info(XenVcpu *v, uint64_t gpa, void *hva)
 {
     CPUX86State *env = vcpu_env(v);
+    unsigned vcpu = v->cs->cpu_index;
+    bool first = !xen_evtchn_peek_vcpu_info(xen_emu->evtchn, vcpu);
 
     env->xen_vcpu_info_default_gpa = gpa;
     if (env->xen_vcpu_info_gpa == XEN_GPA_NONE) {
-        xen_evtchn_set_vcpu_info_fixed(xen_emu->evtchn, v->cs->cpu_index, hva,
-                                       false);
+        /* What came before could be noted nowhere. */
+        xen_evtchn_set_vcpu_info_fixed(xen_emu->evtchn, vcpu, hva, first);
         tell_accel_vcpu_info(v, gpa);
         if (xen_emu->accel->set_vcpu_info && gpa != XEN_GPA_NONE) {
             return result_so_far(v);
