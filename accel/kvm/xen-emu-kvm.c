@@ -21,6 +21,7 @@
 #include "hw/xen/emu/vcpu.h"
 #include "system/kvm.h"
 #include "system/kvm_int.h"
+#include "system/hw_accel.h"
 #include "system/kvm_xen.h"
 #include "cpu.h"
 #include "kvm/kvm_i386.h"
@@ -532,6 +533,36 @@ static void follow_long_mode(const XenHypercall *hc)
     }
 }
 
+/* Calls that were preempted and are to be made again, by vCPU. */
+static XenHypercall restarts[XEN_EVTCHN_MAX_VCPUS];
+
+static void restart(CPUState *cs, run_on_cpu_data data)
+{
+    const XenHypercall *hc = &restarts[cs->cpu_index];
+    const uint8_t *regs = xen_hypercall_arg_regs(hc->long_mode);
+    CPUX86State *env = cpu_env(cs);
+
+    /* One entry of a multicall may have been a poll. */
+    kvm_xen_end_sleep(cs);
+    cpu_synchronize_state(cs);
+    for (size_t i = 0; i < ARRAY_SIZE(hc->arg); i++) {
+        env->regs[regs[i]] = hc->arg[i];
+    }
+    env->eip -= KVM_XEN_HYPERCALL_LENGTH;
+}
+
+/*
+ * The kernel ends the instruction when the vCPU's thread enters it next: that is
+ * also when it has been told to come out again at once.  Only then the vCPU can
+ * be set back, before it does what it was kicked for.
+ */
+static void restart_later(const XenHypercall *hc)
+{
+    restarts[hc->cs->cpu_index] = *hc;
+    async_run_on_cpu(hc->cs, restart, RUN_ON_CPU_NULL);
+    qatomic_set(&hc->cs->kvm_run->immediate_exit, 1);
+}
+
 int kvm_xen_handle_exit(X86CPU *cpu, struct kvm_xen_exit *exit)
 {
     XenHypercall hc = {
@@ -539,6 +570,7 @@ int kvm_xen_handle_exit(X86CPU *cpu, struct kvm_xen_exit *exit)
         .nr = exit->u.hcall.input,
         .long_mode = exit->u.hcall.longmode,
         .cpl = exit->u.hcall.cpl,
+        .can_restart = true,
     };
 
     if (exit->type != KVM_EXIT_XEN_HCALL) {
@@ -550,6 +582,10 @@ int kvm_xen_handle_exit(X86CPU *cpu, struct kvm_xen_exit *exit)
 
     follow_long_mode(&hc);
     exit->u.hcall.result = xen_hypercall(&hc);
+    if (hc.restart) {
+        restart_later(&hc);
+        exit->u.hcall.result = hc.nr;
+    }
     if (!hc.long_mode) {
         /* The kernel writes all of RAX, 32-bit code writes EAX. */
         exit->u.hcall.result = (uint32_t)exit->u.hcall.result;

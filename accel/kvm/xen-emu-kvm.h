@@ -64,6 +64,10 @@ int kvm_xen_set_clock(CPUState *cs, uint64_t gpa, void *hva);
 void kvm_xen_sleep_init_vcpu(CPUState *cs);
 void kvm_xen_halt(CPUState *cs, int64_t timeout_ns);
 void kvm_xen_wake(CPUState *cs);
+/* Now, if it sleeps.  [vcpu] */
+void kvm_xen_end_sleep(CPUState *cs);
+
+#define KVM_XEN_HYPERCALL_LENGTH    3       /* VMCALL and VMMCALL */
 
 /*
  * Have vCPUs leave the kernel, look, and go on, without the BQL.  init_vcpu: as

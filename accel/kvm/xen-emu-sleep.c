@@ -24,8 +24,6 @@
 
 #include <linux/kvm.h>
 
-#define HYPERCALL_LENGTH    3       /* VMCALL and VMMCALL */
-
 typedef struct Sleep {
     bool wake_queued;       /* atomic */
     uint64_t deadline_ns;   /* of system time; atomic */
@@ -47,7 +45,7 @@ static bool is_halted_at(CPUState *cs, uint64_t rip)
            !KVM_XEN_VCPU_IOCTL(cs, KVM_GET_REGS, &regs) && regs.rip == rip;
 }
 
-static void end_sleep(CPUState *cs)
+void kvm_xen_end_sleep(CPUState *cs)
 {
     Sleep *s = &sleeps[cs->cpu_index];
     struct kvm_mp_state runnable = { .mp_state = KVM_MP_STATE_RUNNABLE };
@@ -73,7 +71,7 @@ static void end_sleep(CPUState *cs)
 static void wake_work(CPUState *cs, run_on_cpu_data data)
 {
     qatomic_set_mb(&sleeps[cs->cpu_index].wake_queued, false);
-    end_sleep(cs);
+    kvm_xen_end_sleep(cs);
 }
 
 void kvm_xen_wake(CPUState *cs)
@@ -115,7 +113,7 @@ void kvm_xen_halt(CPUState *cs, int64_t timeout_ns)
     }
 
     s->asleep = true;
-    s->rip = regs.rip + HYPERCALL_LENGTH;
+    s->rip = regs.rip + KVM_XEN_HYPERCALL_LENGTH;
     if (timeout_ns < 0) {
         timer_del(s->timer);
     } else {
@@ -140,7 +138,7 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
         return;
     }
     CPU_FOREACH(cs) {
-        end_sleep(cs);
+        kvm_xen_end_sleep(cs);
     }
 }
 

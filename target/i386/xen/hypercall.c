@@ -14,6 +14,16 @@
 /* Elements of a guest's array that are done between two looks at the clock. */
 #define PREEMPT_CHUNK   64
 
+const uint8_t *xen_hypercall_arg_regs(bool long_mode)
+{
+    static const uint8_t regs[][XEN_HYPERCALL_ARGS] = {
+        { R_EBX, R_ECX, R_EDX, R_ESI, R_EDI, R_EBP },
+        { R_EDI, R_ESI, R_EDX, R_R10, R_R8, R_R9 },
+    };
+
+    return regs[long_mode];
+}
+
 /*
  * RAM only: a hypercall's argument in a device's registers would be a way to
  * call that device from here.  Xen refuses it too.
@@ -61,8 +71,14 @@ bool xen_hypercall_preempt(XenHypercall *hc, uint64_t done)
     if (!hc->can_restart || !done || done % PREEMPT_CHUNK) {
         return false;
     }
+    /*
+     * Of the two ways of kicking a vCPU's thread each accelerator uses one; on
+     * TCG an upcall is neither, nor an interrupt.
+     */
     return qatomic_read(&cs->exit_request) ||
-           qatomic_read(&cs->interrupt_request);
+           qatomic_read(&cs->thread_kicked) ||
+           qatomic_read(&cs->interrupt_request) ||
+           qatomic_read(&cpu_env(cs)->xen_due);
 }
 
 int64_t xen_hypercall_unimplemented(XenHypercall *hc)

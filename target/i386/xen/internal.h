@@ -54,7 +54,7 @@ static inline int xen_put_long(XenHypercall *hc, uint64_t gva, uint64_t index,
  * An operation on a guest's array has done @done elements of it.  True: leave
  * now, something waits for this vCPU.  The operation then sets arg[] to what
  * remains, and hc->restart, and the guest's instruction runs again.  Never true
- * for a call that cannot be run again (inside a multicall).
+ * for a call that cannot be run again.
  */
 bool xen_hypercall_preempt(XenHypercall *hc, uint64_t done);
 

@@ -8,13 +8,17 @@
 /* An entry: operation, result, six arguments; longs of the guest's size. */
 enum { MULTICALL_OP, MULTICALL_RESULT, MULTICALL_ARGS, MULTICALL_WORDS = 8 };
 
+/*
+ * 1: preempted.  What is left of the entry stands in its arguments, as on Xen,
+ * and it has no result yet.
+ */
 static int run_entry(XenHypercall *hc, uint64_t gva)
 {
     XenHypercall call = {
         .cs = hc->cs,
         .long_mode = hc->long_mode,
         .cpl = hc->cpl,
-        .can_restart = false,   /* its arguments are not in registers */
+        .can_restart = hc->can_restart,
     };
     uint64_t op;
     int64_t result;
@@ -34,7 +38,15 @@ static int run_entry(XenHypercall *hc, uint64_t gva)
     } else {
         result = xen_hypercall_dispatch(&call);
     }
-    return xen_put_long(hc, gva, MULTICALL_RESULT, result);
+    if (!call.restart) {
+        return xen_put_long(hc, gva, MULTICALL_RESULT, result);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(call.arg); i++) {
+        if (xen_put_long(hc, gva, MULTICALL_ARGS + i, call.arg[i])) {
+            return -EFAULT;
+        }
+    }
+    return 1;
 }
 
 int64_t xen_hcall_multicall(XenHypercall *hc)
@@ -44,14 +56,21 @@ int64_t xen_hcall_multicall(XenHypercall *hc)
     uint64_t size = MULTICALL_WORDS * xen_long_size(hc);
 
     for (uint32_t i = 0; i < nr; i++) {
-        if (xen_hypercall_preempt(hc, i)) {
+        bool preempted = xen_hypercall_preempt(hc, i);
+
+        if (!preempted) {
+            int ret = run_entry(hc, gva + i * size);
+
+            if (ret < 0) {
+                return ret;
+            }
+            preempted = ret;
+        }
+        if (preempted) {
             hc->arg[0] = gva + i * size;
             hc->arg[1] = nr - i;
             hc->restart = true;
             return 0;
-        }
-        if (run_entry(hc, gva + i * size)) {
-            return -EFAULT;
         }
     }
     return 0;

@@ -16,10 +16,13 @@
 
 #include "hw/core/cpu.h"
 
+#define XEN_HYPERCALL_ARGS  6
+
 typedef struct XenHypercall {
     CPUState *cs;
     uint64_t nr;            /* __HYPERVISOR_* */
-    uint64_t arg[6];        /* a 32-bit caller's are zero-extended */
+    /* A 32-bit caller's are zero-extended. */
+    uint64_t arg[XEN_HYPERCALL_ARGS];
     bool long_mode;         /* the caller executes 64-bit code */
     uint8_t cpl;
     bool can_restart;       /* in: the accelerator knows how to restart */
@@ -35,6 +38,12 @@ void xen_hypercall_init(void);
 
 /* Returns what goes to RAX/EAX. */
 int64_t xen_hypercall(XenHypercall *hc);
+
+/*
+ * Numbers of the registers that arg[] comes from, and goes to for a restart:
+ * indexes of CPUX86State.regs, by the caller's mode.
+ */
+const uint8_t *xen_hypercall_arg_regs(bool long_mode);
 
 /* Copy between guest and host by the caller's address space; -EFAULT. */
 int xen_copy_from_guest(XenHypercall *hc, void *dst, uint64_t gva, size_t len);

@@ -14,15 +14,6 @@
 #include "tcg/helper-tcg.h"
 #include "tcg/xen-tcg.h"
 
-/* Where the arguments are, by the caller's mode. */
-static const uint8_t arg_regs_64[] = { R_EDI, R_ESI, R_EDX, R_R10, R_R8, R_R9 };
-static const uint8_t arg_regs_32[] = {
-    R_EBX, R_ECX, R_EDX, R_ESI, R_EDI, R_EBP,
-};
-
-QEMU_BUILD_BUG_ON(sizeof(arg_regs_64) != 6);
-QEMU_BUILD_BUG_ON(sizeof(arg_regs_32) != 6);
-
 static void set_reg(CPUX86State *env, unsigned reg, uint64_t val, bool is64)
 {
     env->regs[reg] = is64 ? val : (uint32_t)val;
@@ -37,7 +28,7 @@ void helper_xen_hypercall(CPUX86State *env, int insn_len)
 {
     CPUState *cs = env_cpu(env);
     bool is64 = env->hflags & HF_CS64_MASK;
-    const uint8_t *arg_regs = is64 ? arg_regs_64 : arg_regs_32;
+    const uint8_t *arg_regs = xen_hypercall_arg_regs(is64);
     XenHypercall hc = {
         .cs = cs,
         .nr = (uint32_t)env->regs[R_EAX],
