@@ -11,6 +11,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
+#include "qemu/rcu.h"
 #include "accel/tcg/cpu-ops.h"
 #include "exec/cputlb.h"
 #include "exec/exec-all.h"
@@ -145,8 +146,10 @@ void xen_emu_tcg_wait(CPUState *cs)
 static void sleep_timer_expired(void *opaque)
 {
     XenTcgVcpu *tv = opaque;
-    XenVcpu *v = xen_vcpu_get(tv - vcpus);
+    XenVcpu *v;
 
+    RCU_READ_LOCK_GUARD();
+    v = xen_vcpu_get(tv - vcpus);
     if (v) {
         make_due(v->cs, XEN_TCG_DUE_WAKE);
     }

@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
+#include "qemu/rcu.h"
 #include "hw/boards.h"
 #include "hw/core/cpu.h"
 #include "hw/xen/xen.h"
@@ -258,8 +259,11 @@ int xen_evtchn_bind_interdomain_op(struct evtchn_bind_interdomain *interdomain)
 
 /* ---------------------------------- what the engine asks of the world -- */
 
+/* They may be in any thread, and name a vCPU that is being unplugged. */
+
 static void raise_upcall(void *opaque, unsigned vcpu)
 {
+    RCU_READ_LOCK_GUARD();
     xen_fast_begin();
     xen_upcall_raise(vcpu);
     xen_fast_end();
@@ -267,8 +271,10 @@ static void raise_upcall(void *opaque, unsigned vcpu)
 
 static void wake_poller(void *opaque, unsigned vcpu)
 {
-    XenVcpu *v = xen_vcpu_get(vcpu);
+    XenVcpu *v;
 
+    RCU_READ_LOCK_GUARD();
+    v = xen_vcpu_get(vcpu);
     if (v && xen_emu->accel->wake) {
         xen_fast_begin();
         xen_emu->accel->wake(v->cs);
@@ -283,10 +289,12 @@ static void signal_backend(void *opaque, XenEvtchnBackend *be, void *cookie)
 
 static int kernel_deliver(void *opaque, uint32_t port, unsigned vcpu)
 {
-    XenVcpu *v = xen_vcpu_get(vcpu);
+    XenVcpu *v;
     bool in_kernel;
     int ret = 0;
 
+    RCU_READ_LOCK_GUARD();
+    v = xen_vcpu_get(vcpu);
     g_rw_lock_reader_lock(&dev.lock);
     in_kernel = dev.in_kernel;
     if (v && in_kernel) {
@@ -355,6 +363,7 @@ static void port_changed(void *opaque, const XenEvtchnPortInfo *info,
 {
     trace_xen_evtchn_port(info->port, info->type, info->vcpu, info->val);
 
+    RCU_READ_LOCK_GUARD();
     xen_evtchn_kernel_port(info, cookie ? xen_evtchn_backend_fd(cookie) : -1);
 
     switch (info->type) {

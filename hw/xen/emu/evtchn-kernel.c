@@ -62,7 +62,12 @@ static void assign(uint32_t port)
     int ret;
 
     if (p->fd < 0) {
-        cs = xen_vcpu_get(kernel.port[target].vcpu)->cs;
+        XenVcpu *v = xen_vcpu_get(kernel.port[target].vcpu);
+
+        if (!v) {
+            return;     /* unplugged since wanted() looked */
+        }
+        cs = v->cs;
     }
     ret = xen_emu->accel->assign_port(port, p->type, cs, target, p->fd);
     trace_xen_evtchn_assign(port, p->type, cs ? cs->cpu_index : -1, p->fd, ret);

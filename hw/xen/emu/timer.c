@@ -13,6 +13,7 @@
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
+#include "qemu/rcu.h"
 #include "qemu/thread.h"
 #include "qemu/timer.h"
 #include "qapi/error.h"
@@ -135,10 +136,12 @@ static void deliver(XenVcpuTimer *t)
     qemu_mutex_unlock(&t->lock);
 
     xen_fast_begin();
-    v = xen_vcpu_get(t->vcpu);
-    if (v && v->runstate) {
-        /* The guest's tick handler accounts for what was stolen from it. */
-        xen_runstate_sample(v->runstate);
+    WITH_RCU_READ_LOCK_GUARD() {
+        v = xen_vcpu_get(t->vcpu);
+        if (v && v->runstate) {
+            /* The guest's tick handler accounts for what was stolen from it. */
+            xen_runstate_sample(v->runstate);
+        }
     }
     slow = xen_evtchn_raise_virq_fast(xen_emu->evtchn, t->vcpu,
                                       VIRQ_TIMER) == -EWOULDBLOCK;

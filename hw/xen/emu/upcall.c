@@ -128,12 +128,14 @@ static void level_bh(void *opaque)
 
 void xen_upcall_raise(unsigned vcpu)
 {
-    CPUState *cs = qemu_get_cpu(vcpu);
+    XenVcpu *v = xen_vcpu_get(vcpu);
+    CPUState *cs;
     uint8_t vector;
 
-    if (!cs) {
+    if (!v) {
         return;
     }
+    cs = v->cs;
     vector = qatomic_read(&X86_CPU(cs)->env.xen_vcpu_callback_vector);
     if (vector) {
         trace_xen_upcall_raise(vcpu, "vcpu vector", vector);

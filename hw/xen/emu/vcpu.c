@@ -416,6 +416,7 @@ void xen_vcpu_realize(CPUState *cs)
 
     clear_registered(&X86_CPU(cs)->env);
     v->cs = cs;
+    object_ref(OBJECT(cs));
     if (xen_emu->accel->vcpu_new) {
         xen_emu->accel->vcpu_new(cs);
     }
@@ -455,6 +456,7 @@ static void reclaim_vcpu(XenVcpu *v)
 {
     xen_vcpu_timer_free(v->timer);
     xen_runstate_free(v->runstate);
+    object_unref(OBJECT(v->cs));
     g_free(v);
 }
 
@@ -470,7 +472,7 @@ void xen_vcpu_unrealize(CPUState *cs)
     xen_evtchn_set_vcpu_present(xen_emu->evtchn, cs->cpu_index, false);
     qatomic_rcu_set(&vcpus[cs->cpu_index], NULL);
 
-    /* Hypercalls of other vCPUs may be looking at it. */
+    /* Hypercalls of other vCPUs may be looking at it, and who tells it. */
     call_rcu(v, reclaim_vcpu, rcu);
 }
 

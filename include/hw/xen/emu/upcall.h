@@ -66,7 +66,10 @@ void xen_upcall_own_vectors_changed(void);
 /* The domain-wide vector, or 0 when another way is in force. */
 uint8_t xen_upcall_callback_vector(void);
 
-/* vCPU @vcpu has evtchn_upcall_pending newly set. [fast] */
+/*
+ * vCPU @vcpu has evtchn_upcall_pending newly set. [fast]  In an RCU read
+ * section, or with the BQL.
+ */
 void xen_upcall_raise(unsigned vcpu);
 
 /*

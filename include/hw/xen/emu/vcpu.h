@@ -20,7 +20,7 @@
 
 typedef struct XenVcpu {
     struct rcu_head rcu;        /* first, for call_rcu() */
-    CPUState *cs;
+    CPUState *cs;               /* exists as long as this does */
     XenVcpuTimer *timer;
     XenRunstate *runstate;
     XenGuestPage time_page;     /* the registered copy of time info */
@@ -39,7 +39,10 @@ void xen_vcpu_unrealize(CPUState *cs);
  * set_vcpu_info; the vCPU's thread, BQL.
  */
 void xen_vcpu_started(CPUState *cs);
-/* vCPU number @id, or NULL.  Any thread. */
+/*
+ * vCPU number @id, or NULL.  Any thread; it may be unplugged, and so stays only
+ * as long as the caller is in an RCU read section, has the BQL or is its thread.
+ */
 XenVcpu *xen_vcpu_get(unsigned id);
 
 /*
