@@ -175,7 +175,7 @@ typedef struct Reader {
     uint8_t *mem;
     const Abi *abi;
     int stop;
-    unsigned seen;
+    unsigned seen;              /* atomic */
 } Reader;
 
 static uint64_t load64(const uint8_t *p)
@@ -209,7 +209,7 @@ static void *read_area(void *opaque)
         for (int i = 0; i < 4; i++) {
             g_assert_cmpuint(time[i], ==, before);
         }
-        r->seen++;
+        __atomic_fetch_add(&r->seen, 1, __ATOMIC_RELAXED);
     }
     return NULL;
 }
@@ -224,7 +224,9 @@ static void test_update_flag(void)
     GThread *thread = g_thread_new("guest", read_area, &r);
     gint64 end = g_get_monotonic_time() + 200000;
 
-    for (uint64_t n = 1; g_get_monotonic_time() < end; n++) {
+    /* On a busy machine the reader may not run for a while. */
+    for (uint64_t n = 1; g_get_monotonic_time() < end ||
+                         !__atomic_load_n(&r.seen, __ATOMIC_RELAXED); n++) {
         XenRunstateSums s = { .entered = n, .time = { n, n, n, n } };
 
         xen_runstate_publish(&s, r.abi->layout, true, &area);
@@ -234,7 +236,6 @@ static void test_update_flag(void)
     }
     __atomic_store_n(&r.stop, 1, __ATOMIC_RELAXED);
     g_thread_join(thread);
-    g_assert_cmpuint(r.seen, >, 0);
 }
 
 int main(int argc, char **argv)
