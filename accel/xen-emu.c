@@ -283,21 +283,41 @@ static void set_kvm_fail(Object *obj, const char *value, Error **errp)
     config->kvm_fail = g_strdup(value);
 }
 
+/*
+ * KVM has some of them from upstream; their names, types and meanings stay, but
+ * the values go where the other accelerators' do.
+ */
+static void add_property(ObjectClass *oc, const char *name, const char *type,
+                         ObjectPropertyAccessor *get,
+                         ObjectPropertyAccessor *set, void *opaque,
+                         const char *description)
+{
+    ObjectProperty *prop = object_class_property_find(oc, name);
+
+    if (prop) {
+        assert(g_str_equal(prop->type, type));
+        prop->get = get;
+        prop->set = set;
+        prop->release = release_config;
+        prop->opaque = opaque;
+    } else {
+        object_class_property_add(oc, name, type, get, set, release_config,
+                                  opaque);
+    }
+    object_class_property_set_description(oc, name, description);
+}
+
 void xen_emu_add_accel_properties(ObjectClass *oc)
 {
-    object_class_property_add(oc, "xen-version", "uint32", get_version,
-                              set_version, release_config, NULL);
-    object_class_property_set_description(oc, "xen-version",
+    add_property(oc, "xen-version", "uint32", get_version, set_version, NULL,
         "Xen version to be emulated (e.g. 4.17, or in XENVER_version form "
         "0x40011)");
 
     for (size_t i = 0; i < ARRAY_SIZE(number_properties); i++) {
         const NumberProperty *prop = &number_properties[i];
 
-        object_class_property_add(oc, prop->name, "uint16", get_number,
-                                  set_number, NULL, (void *)prop);
-        object_class_property_set_description(oc, prop->name,
-                                              prop->description);
+        add_property(oc, prop->name, "uint16", get_number, set_number,
+                     (void *)prop, prop->description);
     }
 
     object_class_property_add_str(oc, "xen-evtchn-abi", get_abi, set_abi);
@@ -318,9 +338,8 @@ void xen_emu_add_accel_properties(ObjectClass *oc)
         "Tell the guest in its time areas where its TSC is stable");
 
     if (g_str_equal(object_class_get_name(oc), ACCEL_CLASS_NAME("kvm"))) {
-        object_class_property_add(oc, "x-kvm-xen-caps", "uint32",
-                                  get_kvm_caps, set_kvm_caps, NULL, NULL);
-        object_class_property_set_description(oc, "x-kvm-xen-caps",
+        add_property(oc, "x-kvm-xen-caps", "uint32", get_kvm_caps,
+                     set_kvm_caps, NULL,
             "Bits of KVM_CAP_XEN_HVM to use where present (for tests)");
         object_class_property_add_str(oc, "x-kvm-xen-fail", get_kvm_fail,
                                       set_kvm_fail);

@@ -430,6 +430,11 @@ static int choose_tsc_flag(const XenEmuConfig *config)
     return 0;
 }
 
+void xen_emu_kvm_prepare(Object *accel)
+{
+    KVM_STATE(accel)->xen_version = xen_emu_accel_config(accel)->version;
+}
+
 int kvm_xen_init(KVMState *s, uint32_t msr)
 {
     const XenEmuConfig *config = xen_emu_accel_config(OBJECT(s));

@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Targets without Xen emulation: accelerators have no xen-* properties
+ * Targets without Xen emulation: what QEMU's own code calls all the same
  */
 #include "qemu/osdep.h"
-#include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/time.h"
 #include "hw/xen/emu/upcall.h"
 #include "system/kvm_xen.h"
-
-void xen_emu_add_accel_properties(ObjectClass *oc)
-{
-}
-
-int xen_emu_accel_ready(Object *accel)
-{
-    return 0;
-}
 
 void xen_tcg_halted(CPUState *cs, bool halted)
 {

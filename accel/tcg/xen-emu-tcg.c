@@ -6,8 +6,8 @@
  * memory and to interrupt a vCPU without the BQL: accel-tcg.h has the plan.
  *
  * TCG has no place for a vCPU that waits without the BQL, but calls all that is
- * concerned through pointers.  So those of the kick, the idle test and the halt
- * are led past us when the first vCPU appears.
+ * concerned through pointers.  So those of the kick, the idle test, the halt and
+ * the TSC are led past us when the first vCPU appears.
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -224,6 +224,16 @@ static bool exec_halt(CPUState *cs)
     return xen_tcg_exec_halt(cs, cpu_exec_halt_itself);
 }
 
+/*
+ * The guest's TSC.  TCG's own is the host's, of which QEMU knows no frequency,
+ * and which differs after migration.  A tick of this one is a nanosecond of the
+ * virtual clock, on all vCPUs, and stands still with the VM.
+ */
+static int64_t tsc(void)
+{
+    return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+}
+
 static void lead_tcg_past_us(void)
 {
     AccelOpsClass *ops =
@@ -233,6 +243,7 @@ static void lead_tcg_past_us(void)
         qemu_event_init(&vcpus[i].kicked, false);
     }
     qemu_add_vm_change_state_handler(vm_state_changed, NULL);
+    ops->get_elapsed_ticks = tsc;
     tcg_kick = ops->kick_vcpu_thread;
     if (xen_emu_tcg_vcpus_wait()) {
         ops->kick_vcpu_thread = kick;

@@ -45,7 +45,8 @@ typedef struct XenEmu {
 extern XenEmu *xen_emu;
 
 /*
- * Adds the xen-* properties to an accelerator class.  class_init only.
+ * Gives an accelerator class the xen-* properties, in the place of those that
+ * it has already.  When QEMU starts, before there is an accelerator.
  */
 struct ObjectClass;
 void xen_emu_add_accel_properties(struct ObjectClass *oc);
@@ -63,11 +64,13 @@ const XenEmuConfig *xen_emu_accel_config(struct Object *accel);
 bool xen_emu_init(struct Object *accel, XenAccelOps *ops, Error **errp);
 
 /*
- * Called for every accelerator once its own init has succeeded: TCG and qtest
- * get Xen here, KVM had it from kvm_arch_init().  0, or -EINVAL with the
- * reason reported.  BQL.
+ * For every accelerator once its own init has succeeded: TCG and qtest get Xen
+ * here, KVM had it from kvm_arch_init().  0, or -EINVAL with the reason
+ * reported.  BQL.
  */
 int xen_emu_accel_ready(struct Object *accel);
+/* Before KVM's own init, which looks whether it shall call kvm_xen_init(). */
+void xen_emu_kvm_prepare(struct Object *accel);
 /* The other accelerators' XenAccelOps.  Once. */
 XenAccelOps *xen_emu_tcg_ops(void);
 XenAccelOps *xen_emu_qtest_ops(void);
