@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/syscall.h>
 #include "qemu/bswap.h"
+#include "qemu/cutils.h"
 #include "libxen.h"
 
 #include "hw/xen/interface/memory.h"
@@ -160,6 +161,14 @@ void xen_vm_show_page(XenVm *vm, bool show)
     qtest_outb(vm->qts, 0xcfc, show ? 3 : 0);
 }
 
+bool xen_qtest_command(QTestState *qts, const char *line, uint64_t *value)
+{
+    g_auto(GStrv) words = qtest_machine_command(qts, line);
+
+    return g_str_equal(words[0], "OK") && words[1] &&
+           qemu_strtou64(words[1], NULL, 0, value) == 0;
+}
+
 uint64_t xen_command(XenVm *vm, const char *format, ...)
 {
     g_autofree char *line = NULL;
@@ -169,7 +178,7 @@ uint64_t xen_command(XenVm *vm, const char *format, ...)
     va_start(ap, format);
     line = g_strdup_vprintf(format, ap);
     va_end(ap);
-    g_assert_true(qtest_machine_command(vm->qts, line, &value));
+    g_assert_true(xen_qtest_command(vm->qts, line, &value));
     return value;
 }
 

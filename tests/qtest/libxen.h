@@ -141,7 +141,9 @@ int64_t xen_vcpu_op(XenVm *vm, unsigned vcpu, unsigned cmd, unsigned target,
 
 /* A write of the hypercall MSR; 0 or an error. */
 int64_t xen_hypercall_page(XenVm *vm, uint64_t msr, bool long_mode);
-/* A command of the machine's that must not be refused. */
+/* A command of the machine's.  False: it was refused. */
+bool xen_qtest_command(QTestState *qts, const char *line, uint64_t *value);
+/* One that must not be refused. */
 uint64_t xen_command(XenVm *vm, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* XENMEM_add_to_physmap: page @idx of @space at @gpa. */

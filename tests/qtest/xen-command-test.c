@@ -76,7 +76,7 @@ static void test_refused(const void *long_mode)
 
     g_assert_cmpint(xen_set_upcall_vector(vm, 0, VECTOR), ==, 0);
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
-        if (qtest_machine_command(vm->qts, refused[i], &value)) {
+        if (xen_qtest_command(vm->qts, refused[i], &value)) {
             g_error("\"%s\" is not refused", refused[i]);
         }
     }
@@ -137,10 +137,9 @@ static void test_no_xen(void)
     QTestState *qts = qtest_init("-nodefaults");
     uint64_t value;
 
-    g_assert_false(qtest_machine_command(qts, "xen_hypercall 0 1 0 17" SIX,
-                                         &value));
-    g_assert_false(qtest_machine_command(qts, "xen_take_callbacks 0",
-                                         &value));
+    g_assert_false(xen_qtest_command(qts, "xen_hypercall 0 1 0 17" SIX,
+                                     &value));
+    g_assert_false(xen_qtest_command(qts, "xen_take_callbacks 0", &value));
     xen_qtest_quit(qts);
 }
 

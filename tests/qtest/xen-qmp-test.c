@@ -328,6 +328,26 @@ static void test_no_xen(void)
     xen_qtest_quit(qts);
 }
 
+/* ------------------------------------------------------------ PV devices -- */
+
+/* A guest with a PV device cannot be migrated, and says why. */
+static void test_pv_device(const void *long_mode)
+{
+    static const char refused[] = "cannot be migrated";
+    XenVm *vm = xen_vm_start_bare(1, GPOINTER_TO_INT(long_mode), NULL,
+                                  "-nodefaults -only-migratable");
+
+    expect_error(qtest_qmp(vm->qts, "{ 'execute': 'device_add', 'arguments': {"
+                           " 'driver': 'xen-net-device' } }"), refused);
+    xen_vm_stop(vm);
+
+    vm = xen_vm_start_bare(1, GPOINTER_TO_INT(long_mode), NULL,
+                           "-nodefaults -device xen-net-device");
+    expect_error(qtest_qmp(vm->qts, "{ 'execute': 'migrate', 'arguments': {"
+                           " 'uri': 'file:/dev/null' } }"), refused);
+    xen_vm_stop(vm);
+}
+
 int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
@@ -337,6 +357,7 @@ int main(int argc, char **argv)
         { "list-fifo", test_list_fifo },
         { "inject", test_inject },
         { "text", test_text },
+        { "pv-device", test_pv_device },
     };
 
     g_test_init(&argc, &argv, NULL);

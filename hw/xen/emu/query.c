@@ -7,6 +7,7 @@
 #include "monitor/monitor.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-xen-emu-target.h"
+#include "qemu/module.h"
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/evtchn-dev.h"
 #include "hw/xen/emu/fast.h"
@@ -190,7 +191,7 @@ static void print_vcpu(Monitor *mon, XenVcpuStats *s)
     print_counts(mon, "all", qapi_XenVcpuStats_base(s));
 }
 
-void hmp_info_xen(Monitor *mon, const QDict *qdict)
+static void hmp_info_xen(Monitor *mon, const QDict *qdict)
 {
     Error *err = NULL;
     g_autoptr(XenEmulationInfo) info = qmp_query_xen(&err);
@@ -212,3 +213,10 @@ void hmp_info_xen(Monitor *mon, const QDict *qdict)
         print_vcpu(mon, v->value);
     }
 }
+
+static void register_hmp(void)
+{
+    monitor_register_hmp("xen", true, hmp_info_xen);
+}
+
+type_init(register_hmp);

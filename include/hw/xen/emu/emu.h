@@ -71,6 +71,11 @@ bool xen_emu_init(struct Object *accel, XenAccelOps *ops, Error **errp);
 int xen_emu_accel_ready(struct Object *accel);
 /* Before KVM's own init, which looks whether it shall call kvm_xen_init(). */
 void xen_emu_kvm_prepare(struct Object *accel);
+/*
+ * From now on each PV device keeps the guest from being migrated.  Before there
+ * is one; once, BQL.
+ */
+void xen_emu_lead_pv_devices(void);
 /* The other accelerators' XenAccelOps.  Once. */
 XenAccelOps *xen_emu_tcg_ops(void);
 XenAccelOps *xen_emu_qtest_ops(void);
