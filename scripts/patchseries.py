@@ -14,8 +14,10 @@ class PatchError(Exception):
 class Patch:
     """One patch file: the paths it touches and the lines it changes."""
 
-    def __init__(self, directory, name):
+    def __init__(self, directory, name, mends=False):
         self.name = name
+        # It mends a bug of upstream's that does not need us to show.
+        self.mends = mends
         self.path = os.path.join(directory, name)
         # path -> [lines added, lines removed]
         self.touched = {}
@@ -80,8 +82,12 @@ def read_series(directory):
             lines = f.read().splitlines()
     except FileNotFoundError:
         return []
-    names = [line.split('#', 1)[0].strip() for line in lines]
-    return [Patch(directory, name) for name in names if name]
+    patches = []
+    for line in lines:
+        name, _, comment = (part.strip() for part in line.partition('#'))
+        if name:
+            patches.append(Patch(directory, name, comment == 'mends'))
+    return patches
 
 
 def _first_rejection(output):

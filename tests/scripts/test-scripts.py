@@ -171,7 +171,8 @@ class LayOver(unittest.TestCase):
         write(self.at('patches/a.patch'), PATCH)
         stat = subprocess.run([self.at('scripts/patch-stat')], check=True,
                               stdout=subprocess.PIPE, text=True).stdout
-        self.assertIn('upstream lines touched: 1\n', stat)
+        self.assertIn('upstream lines touched: 1 '
+                      '(1 hooks, 0 mend upstream bugs)\n', stat)
 
 
 class Sources(unittest.TestCase):
