@@ -19,6 +19,7 @@
 #include "hw/xen/emu/hypercall.h"
 #include "hw/xen/emu/upcall.h"
 #include "hw/xen/emu/vcpu.h"
+#include "system/accel-blocker.h"
 #include "system/kvm.h"
 #include "system/kvm_int.h"
 #include "system/hw_accel.h"
@@ -352,6 +353,8 @@ static XenAccelOps kvm_ops = {
     .set_timer = kvm_xen_set_timer,
     .get_timer = kvm_xen_get_timer,
     .timer_in = kvm_xen_look_in,
+    .hold_vcpus = accel_ioctl_inhibit_begin,
+    .release_vcpus = accel_ioctl_inhibit_end,
     .deliver = kvm_xen_deliver,
     .assign_port = kvm_xen_assign_port,
     .unassign_port = kvm_xen_unassign_port,

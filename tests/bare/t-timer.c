@@ -2,82 +2,20 @@
 /*
  * A vCPU's timers: none lost, none early
  */
-#include "events.h"
 #include "tap.h"
-
-#define US          1000ull
-#define MS          1000000ull
-
-static long set_singleshot(uint64_t when, uint32_t flags)
-{
-    struct vcpu_set_singleshot_timer op = {
-        .timeout_abs_ns = when, .flags = flags,
-    };
-
-    return VCPU_OP(VCPUOP_set_singleshot_timer, this_cpu(), &op);
-}
-
-static long stop_singleshot(void)
-{
-    return VCPU_OP(VCPUOP_stop_singleshot_timer, this_cpu(), NULL);
-}
-
-static long set_timer_op(uint64_t when)
-{
-#if IS_64BIT
-    return hypercall(__HYPERVISOR_set_timer_op, when);
-#else
-    return hypercall(__HYPERVISOR_set_timer_op, (uint32_t)when, when >> 32);
-#endif
-}
-
-/* Each CPU's timer port, and when its last event was taken. */
-static uint32_t timer_port[MAX_CPUS];
-static volatile uint64_t fired_at[MAX_CPUS];
-
-static void note_time(uint32_t port)
-{
-    fired_at[this_cpu()] = system_time();
-}
-
-static uint32_t fired(void)
-{
-    return port_count[timer_port[this_cpu()]];
-}
-
-static void bind_timers(void)
-{
-    for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
-        timer_port[cpu] = bind_virq(VIRQ_TIMER, cpu);
-        port_handler[timer_port[cpu]] = note_time;
-    }
-}
-
-/* Nothing for @ms, but for an event that is pending already. */
-static void check_silence(unsigned ms)
-{
-    uint64_t end = system_time() + ms * MS;
-    uint32_t before;
-
-    EXPECT_SOON(!port_is_pending(timer_port[this_cpu()]));
-    before = fired();
-    while (system_time() < end) {
-        cpu_relax();
-    }
-    CHECK_EQ(fired(), before);
-}
+#include "timers.h"
 
 static void arm_past(void *unused)
 {
     uint64_t now = system_time();
-    uint32_t before = fired();
+    uint32_t before = timer_fired();
 
     CHECK_EQ(set_singleshot(now, 0), 0);
-    EXPECT_SOON(fired() == before + 1);
+    EXPECT_SOON(timer_fired() == before + 1);
     CHECK_EQ(set_singleshot(1, 0), 0);
-    EXPECT_SOON(fired() == before + 2);
+    EXPECT_SOON(timer_fired() == before + 2);
     CHECK_EQ(set_timer_op(now), 0);
-    EXPECT_SOON(fired() == before + 3);
+    EXPECT_SOON(timer_fired() == before + 3);
 }
 
 TEST(past, "timer-past")
@@ -91,26 +29,21 @@ TEST(future_flag, "timer-future-flag")
 {
     bind_timers();
     CHECK_EQ(set_singleshot(system_time() - MS, VCPU_SSHOTTMR_future), 0);
-    EXPECT_SOON(fired() == 1);
+    EXPECT_SOON(timer_fired() == 1);
     CHECK_EQ(set_singleshot(system_time() + MS, VCPU_SSHOTTMR_future), 0);
-    EXPECT_SOON(fired() == 2);
+    EXPECT_SOON(timer_fired() == 2);
 }
 
 static void arm_often(void *by_set_timer)
 {
-    unsigned cpu = this_cpu();
-
     for (unsigned i = 0; i < 50 && !test_has_failed(); i++) {
         uint64_t when = system_time() + i * 7919 % 500 * US;
-        uint32_t before = fired();
+        uint32_t before = timer_fired();
 
         CHECK_EQ(by_set_timer ? set_timer_op(when) : set_singleshot(when, 0),
                  0);
-        EXPECT_SOON(fired() == before + 1);
-        if (fired_at[cpu] < when) {
-            test_failed(__FILE__, __LINE__, "%lld ns early",
-                        (long long)(when - fired_at[cpu]));
-        }
+        EXPECT_SOON(timer_fired() == before + 1);
+        check_not_early(when);
     }
 }
 
@@ -130,7 +63,7 @@ static void stop_often(void *unused)
 {
     for (unsigned i = 0; i < 30 && !test_has_failed(); i++) {
         uint64_t when = system_time() + i * 7919 % 97 * US;
-        uint32_t before = fired();
+        uint32_t before = timer_fired();
 
         CHECK_EQ(set_singleshot(when, 0), 0);
         while (i % 2 && system_time() < when) {
@@ -139,10 +72,10 @@ static void stop_often(void *unused)
         CHECK_EQ(i % 3 ? stop_singleshot() : set_timer_op(0), 0);
         /* It came in time or not at all, and the next one comes. */
         EXPECT_SOON(!port_is_pending(timer_port[this_cpu()]));
-        CHECK(fired() <= before + 1);
-        before = fired();
+        CHECK(timer_fired() <= before + 1);
+        before = timer_fired();
         CHECK_EQ(set_singleshot(system_time() + 200 * US, 0), 0);
-        EXPECT_SOON(fired() == before + 1);
+        EXPECT_SOON(timer_fired() == before + 1);
     }
     CHECK_EQ(set_singleshot(system_time() + 20 * MS, 0), 0);
     CHECK_EQ(stop_singleshot(), 0);
@@ -169,14 +102,14 @@ TEST(locked, "timer-against-locked-instructions")
         uint64_t when = system_time() + 50 * US;
 
         CHECK_EQ(set_singleshot(when, 0), 0);
-        while (fired() == i && system_time() < when + 1000 * MS) {
+        while (timer_fired() == i && system_time() < when + 1000 * MS) {
             for (unsigned n = 0; n < 50; n++) {
                 port_mask(port);
                 port_clear_pending(neighbour);
                 port_unmask_gently(port);
             }
         }
-        CHECK_EQ(fired(), i + 1);
+        CHECK_EQ(timer_fired(), i + 1);
     }
 }
 
@@ -200,28 +133,28 @@ TEST(rearmed, "timer-rearmed-in-loop")
     for (unsigned i = 0; i < n && !test_has_failed(); i++) {
         CHECK_EQ(set_singleshot(system_time() + 1000000 * MS + i, 0), 0);
     }
-    CHECK_EQ(fired(), 0);
+    CHECK_EQ(timer_fired(), 0);
     CHECK_EQ(set_singleshot(system_time() + MS, 0), 0);
-    EXPECT_SOON(fired() == 1);
+    EXPECT_SOON(timer_fired() == 1);
     check_silence(5);
 }
 
 static void tick(void *unused)
 {
-    struct vcpu_set_periodic_timer op = { .period_ns = 2 * MS };
+    const uint64_t period = 2 * MS;
     unsigned cpu = this_cpu();
     uint64_t first, last;
     uint32_t before;
 
-    CHECK_EQ(VCPU_OP(VCPUOP_set_periodic_timer, cpu, &op), 0);
-    EXPECT_SOON(fired() >= 2);
-    first = fired_at[cpu];
-    before = fired();
-    EXPECT_SOON(fired() >= before + 5);
-    last = fired_at[cpu];
+    CHECK_EQ(set_periodic(period), 0);
+    EXPECT_SOON(timer_fired() >= 2);
+    first = timer_fired_at[cpu];
+    before = timer_fired();
+    EXPECT_SOON(timer_fired() >= before + 5);
+    last = timer_fired_at[cpu];
     /* Late ticks may follow one another closely, but not overtake time. */
-    CHECK(last - first >= 3 * op.period_ns);
-    CHECK_EQ(VCPU_OP(VCPUOP_stop_periodic_timer, cpu, NULL), 0);
+    CHECK(last - first >= 3 * period);
+    CHECK_EQ(stop_periodic(), 0);
     check_silence(10);
 }
 
@@ -234,19 +167,17 @@ TEST(periodic, "timer-periodic")
 /* Both timers of a vCPU raise the same event. */
 TEST(both, "timer-both")
 {
-    struct vcpu_set_periodic_timer op = { .period_ns = 1000 * MS };
     uint32_t before;
 
     bind_timers();
-    CHECK_EQ(VCPU_OP(VCPUOP_set_periodic_timer, 0, &op), 0);
+    CHECK_EQ(set_periodic(1000 * MS), 0);
     for (unsigned i = 0; i < 20 && !test_has_failed(); i++) {
-        before = fired();
+        before = timer_fired();
         CHECK_EQ(set_singleshot(system_time() + MS, 0), 0);
-        EXPECT_SOON(fired() > before);
+        EXPECT_SOON(timer_fired() > before);
     }
-    CHECK_EQ(VCPU_OP(VCPUOP_stop_periodic_timer, 0, NULL), 0);
-    op.period_ns = 999 * US;
-    CHECK_EQ(VCPU_OP(VCPUOP_set_periodic_timer, 0, &op), -XEN_EINVAL);
+    CHECK_EQ(stop_periodic(), 0);
+    CHECK_EQ(set_periodic(999 * US), -XEN_EINVAL);
 }
 
 /* A vCPU sets its own single-shot timer only. */

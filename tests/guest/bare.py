@@ -13,6 +13,7 @@ import bundle
 import guestvm
 import material
 import paths
+import pauses
 import report
 import vm
 
@@ -79,8 +80,9 @@ def count(chosen):
 
 
 def arguments(row, names, accel, kernel):
-    """QEMU's arguments; the caller provides the chardev serial."""
-    parameters = 'accel=%s abi=%s' % (accel, row.abi)
+    """QEMU's arguments; the caller provides the chardev serial, and stops the
+    machine when the guest wants it (pauses.py)."""
+    parameters = 'accel=%s abi=%s pauses=yes' % (accel, row.abi)
     if accel == 'tcg':
         accel += ',thread=' + row.thread
     if names != test_names(row):
@@ -127,6 +129,7 @@ def run_row(row, names, options):
     with paths.log_folder(name) as folder:
         machine = vm.Vm(options.qemu, folder)
         machine.add(*arguments(row, names, options.accel, program(row)))
+        pauses.serve(machine)
         machine.run(TIME_LIMIT)
         return outcomes(name, names, machine)
 
@@ -142,6 +145,8 @@ class Plan:
             bundle.PROGRAM, '-L', bundle.FIRMWARE_FOLDER,
             '-chardev', 'file,id=serial,path=console.log',
             *arguments(row, names, 'kvm', 'kernel')])
+        if pauses.TEST in names:
+            self.command = pauses.SCRIPT % self.command
         self._kernel = program(row)
         self._names = names
 

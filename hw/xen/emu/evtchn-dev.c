@@ -12,6 +12,7 @@
 #include "hw/xen/emu/evtchn-dev.h"
 #include "hw/xen/emu/fast.h"
 #include "hw/xen/emu/guest-page.h"
+#include "hw/xen/emu/timer-kernel.h"
 #include "hw/xen/emu/upcall.h"
 #include "hw/xen/emu/vcpu.h"
 #include "hw/i386/kvm/xen_evtchn.h"
@@ -58,59 +59,15 @@ uint32_t xen_evtchn_dev_timer_port(unsigned vcpu)
            xen_evtchn_virq_port(xen_emu->evtchn, vcpu, VIRQ_TIMER) : 0;
 }
 
-/*
- * The other vCPUs' timers are taken back by those vCPUs, a moment after the
- * guest has left the 2-level ABI; each is kicked for that, out of a poll in the
- * kernel too.  Until then the kernel has the deadline, whether the guest set it
- * before the switch or after.  What the timer does meanwhile is to mark a
- * 2-level bit, which nobody reads any more but this: it looks when the kernel's
- * timer has been stopped, so an event is either in the bit or in the deadline
- * that QEMU's timer has got.  In both is possible, and harmless.
- */
-static void recover_timer_event(unsigned vcpu)
-{
-    const XenGuestLayout *layout = xen_emu_layout();
-    uint32_t port = xen_evtchn_virq_port(xen_emu->evtchn, vcpu, VIRQ_TIMER);
-    uint32_t bit = 1u << (port % 32);
-    uint32_t *word;
-
-    if (!port || port >= layout->nr_2l_ports ||
-        xen_evtchn_abi(xen_emu->evtchn) != XEN_EVTCHN_ABI_FIFO) {
-        return;
-    }
-    word = xen_overlay_get_shinfo_ptr() + layout->evtchn_pending;
-    if (qatomic_fetch_and(&word[port / 32], ~bit) & bit) {
-        trace_xen_evtchn_timer_recovered(vcpu, port);
-        xen_evtchn_raise_virq(xen_emu->evtchn, vcpu, VIRQ_TIMER);
-    }
-}
-
-static void sync_timer(CPUState *cs, run_on_cpu_data data)
-{
-    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
-    uint32_t port;
-
-    if (v) {
-        port = xen_evtchn_dev_timer_port(cs->cpu_index);
-        xen_vcpu_timer_port_changed(v, port);
-        if (!port) {
-            recover_timer_event(cs->cpu_index);
-        }
-    }
-}
-
-static void sync_all_timers(void)
+static void update_all_timers(void)
 {
     CPUState *cs;
 
-    if (!xen_emu->accel->set_timer) {
-        return;
-    }
     CPU_FOREACH(cs) {
-        if (qemu_cpu_is_self(cs)) {
-            sync_timer(cs, RUN_ON_CPU_NULL);
-        } else {
-            async_run_on_cpu(cs, sync_timer, RUN_ON_CPU_NULL);
+        XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+        if (v) {
+            xen_timer_kernel_update(v);
         }
     }
 }
@@ -172,8 +129,10 @@ void xen_evtchn_dev_update_delivery(void)
         g_rw_lock_writer_unlock(&dev.lock);
         if (on) {
             xen_evtchn_set_kernel_delivery(xen_emu->evtchn, true);
+            update_all_timers();
+        } else {
+            xen_timer_kernel_take_back_all();
         }
-        sync_all_timers();
     }
     /* Also for the layout, which limits what the kernel can take. */
     xen_evtchn_kernel_deliver(on);
@@ -210,9 +169,13 @@ int xen_evtchn_dev_reset(uint16_t dom)
     int ret;
 
     BQL_LOCK_GUARD();
+    xen_timer_kernel_take_back_all();
     ret = xen_evtchn_reset(xen_emu->evtchn, dom);
     trace_xen_evtchn_reset(dom, ret);
     xen_evtchn_dev_update_delivery();
+    if (ret) {
+        update_all_timers();
+    }
     xen_pirq_update_routes();
     return ret;
 }
@@ -233,8 +196,13 @@ int xen_evtchn_soft_reset(void)
 
 int xen_evtchn_dev_close(uint32_t port)
 {
-    int ret = xen_evtchn_close(xen_emu->evtchn, port);
+    int ret;
 
+    if (xen_evtchn_dev_in_kernel()) {
+        BQL_LOCK_GUARD();
+        xen_timer_kernel_take_back_port(port);
+    }
+    ret = xen_evtchn_close(xen_emu->evtchn, port);
     xen_pirq_update_routes();
     return ret;
 }
@@ -319,9 +287,8 @@ static void note_virq(unsigned vcpu, unsigned virq, uint32_t port)
     }
     qatomic_set(&X86_CPU(v->cs)->env.xen_virq[virq],
                 port > UINT16_MAX ? 0 : port);
-    if (virq == VIRQ_TIMER && xen_emu->accel->set_timer) {
-        /* Not now, even if it is ourselves: the engine is locked. */
-        async_run_on_cpu(v->cs, sync_timer, RUN_ON_CPU_NULL);
+    if (virq == VIRQ_TIMER) {
+        xen_timer_kernel_update(v);
     }
 }
 
@@ -412,7 +379,6 @@ bool xen_evtchn_dev_fifo_allowed(void)
 void xen_evtchn_dev_loaded(void)
 {
     xen_evtchn_dev_update_delivery();
-    sync_all_timers();
     xen_pirq_update_all_routes();
 }
 

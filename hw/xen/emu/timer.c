@@ -264,6 +264,13 @@ uint64_t xen_vcpu_timer_take_singleshot(XenVcpuTimer *t)
     return deadline_ns;
 }
 
+void xen_vcpu_timer_put_singleshot(XenVcpuTimer *t, uint64_t deadline_ns)
+{
+    QEMU_LOCK_GUARD(&t->lock);
+    t->singleshot_ns = deadline_ns;
+    wait_for_singleshot(t, system_time_now());
+}
+
 int xen_vcpu_timer_stop_singleshot(XenVcpuTimer *t)
 {
     xen_vcpu_timer_take_singleshot(t);

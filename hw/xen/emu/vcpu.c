@@ -11,6 +11,7 @@
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/evtchn-dev.h"
 #include "hw/xen/emu/guest-page.h"
+#include "hw/xen/emu/timer-kernel.h"
 #include "hw/xen/emu/upcall.h"
 #include "hw/xen/emu/vcpu.h"
 #include "hw/i386/kvm/xen_overlay.h"
@@ -185,43 +186,6 @@ static void accel_set_upcall_vector(CPUState *cs, run_on_cpu_data data)
     }
 }
 
-/*
- * The deadline travels with the port: before the port was bound the guest may
- * have armed QEMU's timer, and afterwards the kernel may have armed its own.
- * Ours is disarmed before the kernel's is armed, so the event comes once.  The
- * other way round the kernel's may fire after it was read; then ours, which is
- * past its deadline, raises the event a second time, and that is harmless.
- */
-static void accel_set_timer(CPUState *cs, run_on_cpu_data data)
-{
-    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
-    uint32_t port = data.host_ulong;
-    uint64_t deadline = 0;
-    bool unknown = false;
-    int ret;
-
-    if (!v) {
-        return;
-    }
-    if (port) {
-        deadline = xen_vcpu_timer_take_singleshot(v->timer);
-        ret = xen_emu->accel->set_timer(cs, port, deadline);
-    } else {
-        unknown = xen_emu->accel->get_timer(cs, &deadline);
-        ret = xen_emu->accel->set_timer(cs, 0, 0);
-    }
-    trace_xen_vcpu_accel(cs->cpu_index, "timer", port, ret);
-
-    /* Whoever did not get the timer leaves it with QEMU. */
-    if (deadline && (!port || ret)) {
-        xen_vcpu_timer_set_singleshot(v->timer, deadline, 0);
-    }
-    if (unknown && xen_emu->evtchn) {
-        /* Early is better than never: the guest looks at its clock. */
-        xen_evtchn_raise_virq(xen_emu->evtchn, cs->cpu_index, VIRQ_TIMER);
-    }
-}
-
 static void write_time_info(XenVcpu *v)
 {
     uint8_t *vi;
@@ -387,13 +351,6 @@ int xen_vcpu_set_upcall_vector(XenVcpu *v, uint8_t vector)
     return 0;
 }
 
-void xen_vcpu_timer_port_changed(XenVcpu *v, uint32_t port)
-{
-    if (xen_emu->accel->set_timer) {
-        run_in_vcpu(v->cs, accel_set_timer, port);
-    }
-}
-
 /* Nothing registered; the state of a vCPU that was just made or reset. */
 static void clear_registered(CPUX86State *env)
 {
@@ -449,7 +406,7 @@ void xen_vcpu_started(CPUState *cs)
     if (xen_emu->accel->set_upcall_vector) {
         run_in_vcpu(cs, accel_set_upcall_vector, 0);
     }
-    xen_vcpu_timer_port_changed(v, 0);
+    xen_timer_kernel_started(v);
 }
 
 static void reclaim_vcpu(XenVcpu *v)
@@ -500,6 +457,7 @@ void xen_vcpu_engine_ready(void)
     CPU_FOREACH(cs) {
         xen_evtchn_set_vcpu_present(xen_emu->evtchn, cs->cpu_index, true);
     }
+    xen_timer_kernel_init();
     if (!xen_emu->accel->migrates_vcpus) {
         qemu_add_vm_change_state_handler(pre_save_when_stopped, NULL);
     }
@@ -510,6 +468,7 @@ void xen_vcpu_soft_reset(XenVcpu *v)
     xen_evtchn_set_vcpu_info(xen_emu->evtchn, v->cs->cpu_index, XEN_GPA_NONE,
                              false);
     clear_registered(vcpu_env(v));
+    xen_timer_kernel_take_back(v);
     xen_vcpu_timer_reset(v->timer);
     xen_runstate_reset(v->runstate);
 
@@ -517,7 +476,6 @@ void xen_vcpu_soft_reset(XenVcpu *v)
     xen_vcpu_set_time_area(v, XEN_GPA_NONE);
     xen_vcpu_set_runstate_area(v, XEN_GPA_NONE);
     xen_vcpu_set_upcall_vector(v, 0);
-    xen_vcpu_timer_port_changed(v, 0);
 }
 
 void xen_vcpu_invalidate(uint64_t gpa, uint64_t len)
@@ -546,16 +504,14 @@ void xen_vcpu_invalidate(uint64_t gpa, uint64_t len)
 int xen_vcpu_pre_save(XenVcpu *v)
 {
     CPUX86State *env = vcpu_env(v);
-    uint64_t deadline, in_kernel = 0;
+    uint64_t deadline, in_kernel;
+    int ret;
 
     xen_vcpu_timer_get_state(v->timer, &deadline,
                              &env->xen_periodic_timer_period);
-    if (xen_emu->accel->get_timer && env->xen_virq[VIRQ_TIMER]) {
-        int ret = xen_emu->accel->get_timer(v->cs, &in_kernel);
-
-        if (ret) {
-            return ret;
-        }
+    ret = xen_timer_kernel_deadline(v, &in_kernel);
+    if (ret) {
+        return ret;
     }
     env->xen_singleshot_timer_ns = in_kernel ?: deadline;
     return 0;
@@ -655,7 +611,7 @@ void xen_vcpu_post_load(XenVcpu *v)
     xen_vcpu_timer_set_state(v->timer, env->xen_singleshot_timer_ns,
                              env->xen_periodic_timer_period);
     xen_vcpu_set_upcall_vector(v, env->xen_vcpu_callback_vector);
-    xen_vcpu_timer_port_changed(v, xen_evtchn_dev_timer_port(cs->cpu_index));
+    xen_timer_kernel_loaded(v);
 }
 
 static VMChangeStateEntry *post_load_entry;

@@ -6,6 +6,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/rcu.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/timer-kernel.h"
 #include "hw/xen/emu/vcpu.h"
 #include "cpu.h"
 #include "internal.h"
@@ -115,6 +116,7 @@ static int set_periodic_timer(XenHypercall *hc, XenVcpu *v, uint64_t gva)
 static int set_singleshot_timer(XenHypercall *hc, XenVcpu *v, uint64_t gva)
 {
     vcpu_set_singleshot_timer_t op;
+    int ret;
 
     if (v->cs != hc->cs) {
         return -EINVAL;
@@ -122,8 +124,10 @@ static int set_singleshot_timer(XenHypercall *hc, XenVcpu *v, uint64_t gva)
     if (xen_copy_from_guest(hc, &op, gva, SINGLESHOT_SIZE)) {
         return -EFAULT;
     }
-    return xen_vcpu_timer_set_singleshot(v->timer, op.timeout_abs_ns,
-                                         op.flags);
+    ret = xen_vcpu_timer_set_singleshot(v->timer, op.timeout_abs_ns,
+                                        op.flags);
+    xen_timer_kernel_offer(v);
+    return ret;
 }
 
 static int stop_singleshot_timer(XenHypercall *hc, XenVcpu *v)
@@ -131,7 +135,9 @@ static int stop_singleshot_timer(XenHypercall *hc, XenVcpu *v)
     if (v->cs != hc->cs) {
         return -EINVAL;
     }
-    return xen_vcpu_timer_stop_singleshot(v->timer);
+    xen_vcpu_timer_stop_singleshot(v->timer);
+    xen_timer_kernel_offer(v);
+    return 0;
 }
 
 static int send_nmi(XenVcpu *v, uint64_t gva)

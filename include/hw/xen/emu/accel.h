@@ -10,7 +10,8 @@
  *
  * Errors are negative errno.  Functions marked [fast] run in any thread without
  * the big QEMU lock (BQL) and never wait; [vcpu] ones in the thread of that
- * vCPU, or in any thread while the VM is stopped; the rest under the BQL.
+ * vCPU, or in any thread while the VM is stopped or its vCPUs are held; the rest
+ * under the BQL.
  */
 #ifndef HW_XEN_EMU_ACCEL_H
 #define HW_XEN_EMU_ACCEL_H
@@ -118,6 +119,12 @@ typedef struct XenAccelOps {
      */
     int (*set_timer)(CPUState *cs, uint32_t port, uint64_t expires_ns);
     int (*get_timer)(CPUState *cs, uint64_t *expires_ns);
+    /*
+     * Go with set_timer.  Between them no vCPU runs, and a thread that wants to
+     * enter the kernel waits, whatever locks it has: so wait for nobody.
+     */
+    void (*hold_vcpus)(void);
+    void (*release_vcpus)(void);
 
     /*
      * In @wait_ns (negative: never) the thread of vCPU number @vcpu calls

@@ -65,6 +65,11 @@ int xen_vcpu_timer_stop_singleshot(XenVcpuTimer *t);
 /* The same; returns the deadline that was armed, or 0. */
 uint64_t xen_vcpu_timer_take_singleshot(XenVcpuTimer *t);
 /*
+ * Arms it for @deadline_ns as if it had been all the time.  Waits for nobody
+ * and does not deliver in the caller.  Any thread.
+ */
+void xen_vcpu_timer_put_singleshot(XenVcpuTimer *t, uint64_t deadline_ns);
+/*
  * set_timer_op, on the single-shot timer: 0 stops it.  Xen's overflow rule: a
  * negative time, or one 2^50 ns or more ahead, fires 100 ms from now.
  * Always 0.  Any thread.

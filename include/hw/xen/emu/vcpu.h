@@ -28,6 +28,9 @@ typedef struct XenVcpu {
     uint8_t accel_vector;       /* for upcalls, as the accelerator knows it */
     bool vector_refused;        /* it would not know of it.  BQL */
     int accel_ret;              /* of the area it was told of last; [vcpu] */
+    /* Of the single-shot timer, see timer-kernel.h. */
+    uint32_t kernel_timer_port; /* 0: QEMU has the timer; BQL */
+    bool timer_stays;           /* in QEMU until it is armed again; atomic */
 } XenVcpu;
 
 /* A vCPU came up (boot or hot-plug), before it runs; and leaves.  BQL. */
@@ -57,13 +60,6 @@ int xen_vcpu_set_default_info(XenVcpu *v, uint64_t gpa, void *hva);
 int xen_vcpu_set_time_area(XenVcpu *v, uint64_t gpa);
 int xen_vcpu_set_runstate_area(XenVcpu *v, uint64_t gpa);
 int xen_vcpu_set_upcall_vector(XenVcpu *v, uint8_t vector);
-
-/*
- * The timer VIRQ of @v was bound to @port, or closed (0): kernel timers.  Waits
- * for a delivery of the timer that is under way, so no lock of the engine may
- * be held.  In the vCPU's own thread it is done on return.
- */
-void xen_vcpu_timer_port_changed(XenVcpu *v, uint32_t port);
 
 void xen_vcpu_soft_reset(XenVcpu *v);
 /*
