@@ -24,10 +24,13 @@ static volatile uint8_t port_owner[NR_PORTS];   /* a CPU, or ANY_CPU */
 
 void event_arrived(uint32_t port)
 {
+    /* Another CPU may be closing the port. */
+    void (*handler)(uint32_t port) = port_handler[port];
+
     port_cpu[port] = this_cpu();
     port_count[port]++;
-    if (port_handler[port]) {
-        port_handler[port](port);
+    if (handler) {
+        handler(port);
     }
 }
 
@@ -89,6 +92,32 @@ void events_forget_abi(void)
     for (unsigned port = 0; port < NR_PORTS; port++) {
         port_is_open[port] = false;
     }
+}
+
+void events_clear_2level(void)
+{
+    volatile uint8_t *p = (void *)&shared_info->evtchn_pending;
+
+    for (unsigned i = 0; i < sizeof(shared_info->evtchn_pending) +
+                             sizeof(shared_info->evtchn_mask); i++) {
+        p[i] = 0;
+    }
+    for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+        vcpu_info[cpu]->evtchn_pending_sel = 0;
+        vcpu_info[cpu]->evtchn_upcall_pending = 0;
+    }
+}
+
+void events_use_2level(void)
+{
+    fifo = false;
+    abi_is_up = true;
+}
+
+void events_switch_to_fifo(void)
+{
+    fifo = true;
+    fifo_set_up();
 }
 
 void events_forget(void)

@@ -34,6 +34,14 @@ void events_set_up(void);
 /* All of that is gone: after a reset. */
 void events_forget(void);
 void events_forget_abi(void);
+/* The bits of all ports and CPUs, which a reset leaves as they are. */
+void events_clear_2level(void);
+/*
+ * The 2-level ABI after a reset, also where the command line says FIFO; then
+ * that one, while other CPUs take events.
+ */
+void events_use_2level(void);
+void events_switch_to_fifo(void);
 long events_use(enum Upcall how);
 /* The vector by which CPUs are then interrupted. */
 uint8_t upcall_vector(enum Upcall how);

@@ -49,20 +49,6 @@ static void leave_traces(void)
     interrupts_on();
 }
 
-static void clear_shared_bits(void)
-{
-    volatile uint8_t *p = (void *)&shared_info->evtchn_pending;
-
-    for (unsigned i = 0; i < sizeof(shared_info->evtchn_pending) +
-                             sizeof(shared_info->evtchn_mask); i++) {
-        p[i] = 0;
-    }
-    for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
-        vcpu_info[cpu]->evtchn_pending_sel = 0;
-        vcpu_info[cpu]->evtchn_upcall_pending = 0;
-    }
-}
-
 TEST(evtchn, "evtchn-reset")
 {
     struct evtchn_reset op = { .dom = DOMID_SELF };
@@ -78,7 +64,7 @@ TEST(evtchn, "evtchn-reset")
         CHECK_EQ(status.status, EVTCHNSTAT_ipi);
         CHECK_EQ(EVTCHN_OP(EVTCHNOP_reset, &op), 0);
         CHECK_EQ(port_send(status.port), -XEN_EINVAL);
-        clear_shared_bits();
+        events_clear_2level();
         events_forget_abi();
         events_set_up();
         check_life();
@@ -93,7 +79,7 @@ TEST(timer, "evtchn-reset-with-timer-armed")
 
     arm_timer(system_time() + 2 * MS);
     CHECK_EQ(EVTCHN_OP(EVTCHNOP_reset, &op), 0);
-    clear_shared_bits();
+    events_clear_2level();
     events_forget_abi();
     events_set_up();
     /* It may have come before the reset. */
@@ -124,7 +110,7 @@ TEST(soft, "soft-reset")
         events_forget();
         CHECK_EQ(guest_map_shared_info(i % SHARED_INFO_PLACES), 0);
         CHECK(shared_info->wc_sec != 0);
-        clear_shared_bits();
+        events_clear_2level();
         events_set_up();
         check_life();
     }
@@ -145,7 +131,7 @@ TEST(soft_upcall, "soft-reset-upcall")
         CHECK_EQ(SCHED_OP(SCHEDOP_shutdown, &op), 0);
         events_forget();
         CHECK_EQ(guest_map_shared_info(0), 0);
-        clear_shared_bits();
+        events_clear_2level();
         events_set_up_abi();
         CHECK_EQ(events_use(ways[i]), 0);
         port = bind_ipi(0);
