@@ -411,6 +411,43 @@ static void test_snapshot(const void *opaque)
     xen_vm_stop(vm);
 }
 
+static bool state_has(const char *path, const char *text)
+{
+    g_autofree char *state = NULL;
+    size_t len;
+
+    g_assert_true(g_file_get_contents(path, &state, &len, NULL));
+    return memmem(state, len, text, strlen(text));
+}
+
+/* A QEMU that loaded it saves it again. */
+static void test_runstate_flag(const void *opaque)
+{
+    const Variant *v = opaque;
+    XenVm *vm = start(v);
+
+    for (unsigned i = 0; i < 3; i++) {
+        bool on = i > 0;
+        g_autofree char *path = NULL;
+        XenVm *target;
+
+        if (i == 1) {
+            g_assert_cmpint(XEN_CALL(vm, 0, __HYPERVISOR_vm_assist,
+                                     VMASST_CMD_enable,
+                                     VMASST_TYPE_runstate_update_flag), ==, 0);
+        }
+        path = xen_state_save(vm);
+        g_assert_cmpint(state_has(path, "xen_evtchn/runstate_flag"), ==, on);
+        target = xen_vm_start_target(vm, NULL, XEN_STATE_TARGET);
+        xen_state_load(target, path);
+        qtest_qmp_eventwait(target->qts, "RESUME");
+        xen_vm_stop(vm);
+        unlink(path);
+        vm = target;
+    }
+    xen_vm_stop(vm);
+}
+
 static const struct {
     const char *name;
     void (*run)(const void *variant);
@@ -422,6 +459,7 @@ static const struct {
     { "default-info", test_default_info },
     { "callback", test_callback },
     { "snapshot", test_snapshot },
+    { "runstate-flag", test_runstate_flag },
     { "queues", test_queues, .fifo_only = true },
     { "half-taken", test_half_taken, .fifo_only = true },
     { "moved", test_moved, .fifo_only = true },

@@ -66,6 +66,9 @@ struct XenEvtchnDevice {
     /* Subsection unmask: ports, of either ABI, whose unmasking waits so */
     uint32_t nr_unmask;
     uint32_t *unmask;
+
+    /* Subsection runstate_flag: VMASST_TYPE_runstate_update_flag is on */
+    bool runstate_flag;
 };
 
 extern const struct VMStateDescription xen_evtchn_vmstate;

@@ -5,7 +5,8 @@
  * The section is upstream's, byte by byte, as long as the guest uses the
  * 2-level ABI, so that either QEMU loads what the other saved.  A guest that
  * uses FIFO has no ports there; all of its state is in a subsection, which an
- * upstream QEMU refuses, as it must.
+ * upstream QEMU refuses, as it must.  So is an assist that upstream does not
+ * offer, the runstate update flag, once a guest has asked for it.
  *
  * What is pending or masked is in the guest's memory.  A stream is somebody
  * else's data: everything is checked, here or in the engine, and a bad one ends
@@ -18,6 +19,7 @@
 #include "migration/vmstate.h"
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/evtchn-dev.h"
+#include "hw/xen/emu/time.h"
 #include "hw/xen/emu/upcall.h"
 #include "system/kvm_xen.h"
 #include "evtchn-dev-internal.h"
@@ -139,6 +141,7 @@ static void clear(XenEvtchnDevice *s)
     g_clear_pointer(&s->pirq.allocated, g_free);
     s->nr_ports = s->nr_array_pages = s->nr_parked = s->nr_unmask = 0;
     s->nr_fifo_vcpus = s->nr_fifo_ports = 0;
+    s->runstate_flag = false;
     s->pirq.nr_words = DIV_ROUND_UP(kvm_xen_get_evtchn_max_pirq(), 64);
 }
 
@@ -148,6 +151,7 @@ static int evtchn_pre_save(void *opaque)
 
     clear(s);
     s->callback_param = xen_upcall_param();
+    s->runstate_flag = xen_runstate_update_flag();
     s->pirq.allocated = g_new0(uint64_t, s->pirq.nr_words);
     xen_pirq_save(&s->pirq);
     if (uses_fifo()) {
@@ -359,6 +363,10 @@ static int evtchn_post_load(void *opaque, int version_id)
                     "incoming state names no interrupt of this machine",
                     s->callback_param);
     }
+    if (xen_runstate_set_update_flag(s->runstate_flag) && s->runstate_flag) {
+        warn_report("xen_evtchn: the incoming guest relies on "
+                    "XEN_RUNSTATE_UPDATE, which this host's KVM does not set");
+    }
     xen_evtchn_dev_loaded();
     clear(s);
     return 0;
@@ -404,6 +412,13 @@ static bool unmask_needed(void *opaque)
     XenEvtchnDevice *s = opaque;
 
     return s->nr_unmask > 0;
+}
+
+static bool runstate_flag_needed(void *opaque)
+{
+    XenEvtchnDevice *s = opaque;
+
+    return s->runstate_flag;
 }
 
 static bool fifo_needed(void *opaque)
@@ -524,6 +539,17 @@ static const VMStateDescription unmask_vmstate = {
     }
 };
 
+/* Not of event channels, but the domain has no section of its own. */
+static const VMStateDescription runstate_flag_vmstate = {
+    .name = "xen_evtchn/runstate_flag",
+    FIRST_VERSION,
+    .needed = runstate_flag_needed,
+    .fields = (const VMStateField[]) {
+        VMSTATE_BOOL(runstate_flag, XenEvtchnDevice),
+        VMSTATE_END_OF_LIST()
+    }
+};
+
 const VMStateDescription xen_evtchn_vmstate = {
     .name = "xen_evtchn",
     FIRST_VERSION,
@@ -549,6 +575,7 @@ const VMStateDescription xen_evtchn_vmstate = {
         &fifo_vmstate,
         &parked_vmstate,
         &unmask_vmstate,
+        &runstate_flag_vmstate,
         NULL
     }
 };

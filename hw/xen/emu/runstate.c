@@ -47,6 +47,11 @@ int xen_runstate_set_update_flag(bool on)
     return accel->set_runstate_flag ? accel->set_runstate_flag(on) : -EINVAL;
 }
 
+bool xen_runstate_update_flag(void)
+{
+    return qatomic_read(&use_update_flag);
+}
+
 /* The thread runs other vCPUs too: its delays tell nothing of one of them. */
 static bool thread_is_shared(CPUState *cs)
 {

@@ -128,5 +128,7 @@ void xen_runstate_invalidate(XenRunstate *r, uint64_t gpa, uint64_t len);
  * thread.
  */
 int xen_runstate_set_update_flag(bool on);
+/* As it was last set.  Any thread. */
+bool xen_runstate_update_flag(void);
 
 #endif
