@@ -8,8 +8,9 @@
  *
  *   init_machine           of all three, when QEMU starts: the emulation is
  *                          turned on with the accelerator that came up
- *   ops_init, create_vcpu_thread, cpu_common_unrealize
- *                          of that one, once it is on: vCPUs come and go
+ *   ops_init, create_vcpu_thread
+ *                          of that one, once it is on: vCPUs come
+ *   parent_unrealize       of the vCPUs' classes: they go
  */
 #include "qemu/osdep.h"
 #include "qemu/accel.h"
@@ -19,6 +20,7 @@
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/vcpu.h"
 #include "system/accel-ops.h"
+#include "cpu.h"
 
 typedef struct Accel {
     const char *name, *ops_name;
@@ -35,22 +37,27 @@ static Accel accels[] = {
 /* Of the accelerator that runs the machine. */
 static void (*own_ops_init)(AccelOpsClass *ops);
 static void (*own_create_vcpu_thread)(CPUState *cs);
-static void (*own_unrealize)(CPUState *cs);
+/* The same for each model of CPU. */
+static DeviceUnrealize own_parent_unrealize;
+
+/* Its thread has ended; later on it has no number any more. */
+static void parent_unrealize(DeviceState *dev)
+{
+    xen_vcpu_unrealize(CPU(dev));
+    own_parent_unrealize(dev);
+}
 
 /* The last that happens to a vCPU before it runs. */
 static void create_vcpu_thread(CPUState *cs)
 {
+    X86CPUClass *xcc = X86_CPU_GET_CLASS(cs);
+
+    if (xcc->parent_unrealize != parent_unrealize) {
+        own_parent_unrealize = xcc->parent_unrealize;
+        xcc->parent_unrealize = parent_unrealize;
+    }
     xen_vcpu_realize(cs);
     own_create_vcpu_thread(cs);
-}
-
-/* Its thread has ended. */
-static void unrealize(CPUState *cs)
-{
-    xen_vcpu_unrealize(cs);
-    if (own_unrealize) {
-        own_unrealize(cs);
-    }
 }
 
 /* TCG has more than one create_vcpu_thread(), and chooses here. */
@@ -63,10 +70,8 @@ static void ops_init(AccelOpsClass *ops)
     ops->create_vcpu_thread = create_vcpu_thread;
 }
 
-static void lead_vcpus(AccelClass *ac, AccelOpsClass *ops)
+static void lead_vcpus(AccelOpsClass *ops)
 {
-    own_unrealize = ac->cpu_common_unrealize;
-    ac->cpu_common_unrealize = unrealize;
     own_ops_init = ops->ops_init;
     ops->ops_init = ops_init;
 }
@@ -94,8 +99,7 @@ static int init_machine(MachineState *ms)
         ret = xen_emu_accel_ready(OBJECT(ms->accelerator));
     }
     if (ret >= 0 && xen_emu) {
-        lead_vcpus(ACCEL_GET_CLASS(ms->accelerator),
-                   ACCEL_OPS_CLASS(module_object_class_by_name(
+        lead_vcpus(ACCEL_OPS_CLASS(module_object_class_by_name(
                        accel->ops_name)));
     }
     return ret;
