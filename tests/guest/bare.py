@@ -12,6 +12,7 @@ import tarfile
 import bundle
 import guestvm
 import material
+import migration
 import paths
 import pauses
 import report
@@ -22,9 +23,10 @@ MEMORY = 64
 TIME_LIMIT = 240                    # seconds, on a host that is busy
 
 # width: of the program; abi: the events' ABI, also what the guest may use;
-# thread: TCG's; words: the row has the tests with one of these in their name.
-Row = collections.namedtuple('Row', 'name width abi cpus thread words',
-                             defaults=(CPUS, 'multi', ()))
+# thread: TCG's; words: the row has the tests with one of these in their name;
+# move: the guest is saved when it asks for that, and goes on in another QEMU.
+Row = collections.namedtuple('Row', 'name width abi cpus thread words move',
+                             defaults=(CPUS, 'multi', (), False))
 
 ROWS = tuple(Row('bare%d-%s' % (width, abi), width, abi)
              for abi in ('2level', 'fifo') for width in (64, 32))
@@ -36,6 +38,12 @@ TCG_ROWS = tuple(Row('bare64-%s-%s' % (abi, name), 64, abi, cpus, thread,
                  for abi in ('2level', 'fifo')
                  for name, cpus, thread in (('1cpu', 1, 'multi'),
                                             ('one-thread', CPUS, 'single')))
+TCG_ROWS += tuple(Row('bare%d-%s-moved' % (width, abi), width, abi,
+                      words=('everything-at-once',), move=True)
+                  for abi in ('2level', 'fifo') for width in (64, 32))
+
+# What a read of the debug console gives, by which the guest knows this QEMU.
+_READBACK_HERE, _READBACK_MOVED = 0xe9, 0xea
 
 _POINT = re.compile(r'(not )?ok (\d+) - (\S+)(?: # SKIP (.*))?$')
 _BAIL_OUT = re.compile(r'Bail out! (.*)$')
@@ -79,12 +87,14 @@ def count(chosen):
     return sum(len(names) + 1 for _, names in chosen)
 
 
-def arguments(row, names, accel, kernel):
+def arguments(row, names, accel, kernel, readback=_READBACK_HERE):
     """QEMU's arguments; the caller provides the chardev serial, and stops the
     machine when the guest wants it (pauses.py)."""
     parameters = 'accel=%s abi=%s pauses=yes' % (accel, row.abi)
     if accel == 'tcg':
         accel += ',thread=' + row.thread
+    if row.move:
+        parameters += ' move=1'
     if names != test_names(row):
         parameters += ' tests=' + ','.join(names)
     # TCG has vCPUs' own upcall vectors too, and they are to be tested there.
@@ -92,7 +102,8 @@ def arguments(row, names, accel, kernel):
             'x-xen-upcall-vector=on,x-xen-bql-check=on'
             % (accel, row.abi), '-machine', 'pc', '-m', str(MEMORY),
             '-smp', str(row.cpus), *guestvm.BASE,
-            '-device', 'isa-debugcon,iobase=0xe9,chardev=serial',
+            '-device', 'isa-debugcon,iobase=0xe9,chardev=serial,readback=%d'
+            % readback,
             '-kernel', kernel, '-append', parameters]
 
 
@@ -127,11 +138,22 @@ def run_row(row, names, options):
     """Runs one guest here; its outcomes."""
     name = '%s-%s' % (options.accel, row.name)
     with paths.log_folder(name) as folder:
-        machine = vm.Vm(options.qemu, folder)
-        machine.add(*arguments(row, names, options.accel, program(row)))
-        pauses.serve(machine)
-        machine.run(TIME_LIMIT)
-        return outcomes(name, names, machine)
+        def new_vm(logs):
+            machine = vm.Vm(options.qemu, logs)
+            readback = _READBACK_HERE if logs == folder else _READBACK_MOVED
+            machine.add(*arguments(row, names, options.accel, program(row),
+                                   readback))
+            return machine
+
+        if row.move:
+            machine, wrong = migration.run(new_vm, folder, 'move', TIME_LIMIT)
+        else:
+            machine, wrong = new_vm(folder), []
+            pauses.serve(machine)
+            machine.run(TIME_LIMIT)
+        result = outcomes(name, names, machine)
+        result[0].reasons += wrong
+        return result
 
 
 class Plan:
