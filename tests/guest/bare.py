@@ -24,12 +24,21 @@ TIME_LIMIT = 240                    # seconds, on a host that is busy
 
 # width: of the program; abi: the events' ABI, also what the guest may use;
 # thread: TCG's; words: the row has the tests with one of these in their name;
-# move: the guest is saved when it asks for that, and goes on in another QEMU.
-Row = collections.namedtuple('Row', 'name width abi cpus thread words move',
-                             defaults=(CPUS, 'multi', (), False))
+# move: the guest is saved when it asks for that, and goes on in another QEMU;
+# accel: more of the accelerator's options; told: of the guest's command line.
+Row = collections.namedtuple('Row', 'name width abi cpus thread words move '
+                             'accel told',
+                             defaults=(CPUS, 'multi', (), False, '', ''))
 
 ROWS = tuple(Row('bare%d-%s' % (width, abi), width, abi)
              for abi in ('2level', 'fifo') for width in (64, 32))
+
+ROWS += (
+    Row('bare64-2level-million', 64, '2level', cpus=1,
+        words=('timer-rearmed',), told=' rearms=1000000'),
+    Row('bare64-2level-unstable-tsc', 64, '2level', words=('clock-',),
+        accel=',xen-tsc-stable=off', told=' tsc=unstable'),
+)
 
 # Where one thread runs all vCPUs TCG compiles other code, and halts otherwise.
 _ALONE = ('timer-', 'upcall-', '-storm')
@@ -90,7 +99,7 @@ def count(chosen):
 def arguments(row, names, accel, kernel, readback=_READBACK_HERE):
     """QEMU's arguments; the caller provides the chardev serial, and stops the
     machine when the guest wants it (pauses.py)."""
-    parameters = 'accel=%s abi=%s pauses=yes' % (accel, row.abi)
+    parameters = 'accel=%s abi=%s pauses=yes' % (accel, row.abi) + row.told
     if accel == 'tcg':
         accel += ',thread=' + row.thread
     if row.move:
@@ -99,8 +108,8 @@ def arguments(row, names, accel, kernel, readback=_READBACK_HERE):
         parameters += ' tests=' + ','.join(names)
     # TCG has vCPUs' own upcall vectors too, and they are to be tested there.
     return ['-accel', '%s,xen-version=4.17,xen-evtchn-abi=%s,'
-            'x-xen-upcall-vector=on,x-xen-bql-check=on'
-            % (accel, row.abi), '-machine', 'pc', '-m', str(MEMORY),
+            'x-xen-upcall-vector=on,x-xen-bql-check=on%s'
+            % (accel, row.abi, row.accel), '-machine', 'pc', '-m', str(MEMORY),
             '-smp', str(row.cpus), *guestvm.BASE,
             '-device', 'isa-debugcon,iobase=0xe9,chardev=serial,readback=%d'
             % readback,
