@@ -165,15 +165,20 @@ class Vm:
         """To QEMU, while it runs."""
         self._process.send_signal(number)
 
-    def run(self, timeout):
-        """Runs until QEMU has ended; kills it after @timeout seconds."""
+    def run(self, timeout, silence=None):
+        """Runs until QEMU has ended; kills it after @timeout seconds, or when
+        nothing has come from the guest in the first @silence seconds."""
         with open(os.path.join(self.log_folder, 'command'), 'w') as f:
             f.write(self.command_line() + '\n')
         started = time.monotonic()
         selector = selectors.DefaultSelector()
         try:
             self._start(selector)
-            self._listen(selector, started + timeout)
+            if silence and not self._listen(selector, started + silence,
+                                            until_heard=True):
+                self.timed_out = True
+            else:
+                self.timed_out = not self._listen(selector, started + timeout)
         finally:
             self._stop()
             self.seconds = time.monotonic() - started
@@ -195,16 +200,19 @@ class Vm:
         for channel in self.channels.values():
             selector.register(channel.ours, selectors.EVENT_READ, channel)
 
-    def _listen(self, selector, deadline):
-        """Until every stream has ended, which QEMU's exit causes."""
+    def _listen(self, selector, deadline, until_heard=False):
+        """Until every stream has ended, which QEMU's exit causes, or until
+        there is a line from the guest; False when it is @deadline first."""
         while selector.get_map():
+            if until_heard and self.serial.lines:
+                return True
             left = deadline - time.monotonic()
             if left <= 0:
-                self.timed_out = True
-                return
+                return False
             for key, _ in selector.select(left):
                 if not key.data.readable():
                     selector.unregister(key.fileobj)
+        return True
 
     def _stop(self):
         if self._process is None:
