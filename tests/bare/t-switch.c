@@ -12,6 +12,7 @@
 #define NEW_PORTS   8
 
 static volatile bool stop;
+static volatile uint32_t turns[MAX_CPUS];
 
 static void reset_to_2level(void)
 {
@@ -46,6 +47,19 @@ static void wait_for_events(void)
 
         EXPECT_SOON(port_count[timer_port[cpu]] >= before + EVENTS ||
                     test_has_failed());
+    }
+}
+
+/*
+ * What other CPUs' handlers had begun to count is counted: each has been back in
+ * arm_timers(), which they interrupt.
+ */
+static void wait_for_handlers(void)
+{
+    for (unsigned cpu = 1; cpu < nr_cpus; cpu++) {
+        uint32_t before = turns[cpu];
+
+        EXPECT_SOON(turns[cpu] != before || test_has_failed());
     }
 }
 
@@ -87,6 +101,7 @@ static void arm_timers(void *unused)
 {
     for (unsigned turn = this_cpu(); !stop; turn++) {
         CHECK_EQ(set_singleshot(soon(turn), 0), 0);
+        turns[this_cpu()]++;
     }
     CHECK_EQ(stop_singleshot(), 0);
 }
@@ -102,6 +117,7 @@ static void check_reset(void)
         start_others(arm_timers);
         wait_for_events();
         reset_to_2level();
+        wait_for_handlers();
         for (unsigned n = 0; n < NEW_PORTS; n++) {
             port[n] = bind_ipi(n % nr_cpus);
         }
@@ -128,6 +144,7 @@ static void check_close(void)
         start_others(arm_timers);
         wait_for_events();
         CHECK_EQ(port_close(timer_port[nr_cpus - 1]), 0);
+        wait_for_handlers();
         port = bind_ipi(0);
         CHECK(port == timer_port[nr_cpus - 1] || *is_fifo);
         for (end = system_time() + MS; system_time() < end;) {

@@ -171,11 +171,10 @@ static uint32_t evtchn_2l_peek(XenEvtchn *e, uint32_t port,
     return word;
 }
 
-static void evtchn_2l_clear_pending(XenEvtchn *e, uint32_t port)
+static bool evtchn_2l_clear_pending(XenEvtchn *e, uint32_t port)
 {
-    if (evtchn_2l_has_port(e, port)) {
-        evtchn_2l_clear(e->shared_info, e->layout->evtchn_pending, port);
-    }
+    return evtchn_2l_has_port(e, port) &&
+           evtchn_2l_clear(e->shared_info, e->layout->evtchn_pending, port);
 }
 
 const XenEvtchnAbiOps evtchn_abi_2l = {

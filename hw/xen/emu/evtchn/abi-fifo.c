@@ -273,15 +273,14 @@ static uint32_t evtchn_fifo_peek(XenEvtchn *e, uint32_t port,
     return __atomic_load_n(word, __ATOMIC_SEQ_CST);
 }
 
-static void evtchn_fifo_clear_pending(XenEvtchn *e, uint32_t port)
+static bool evtchn_fifo_clear_pending(XenEvtchn *e, uint32_t port)
 {
     XenEvtchnPage *page;
     uint32_t *word = evtchn_fifo_word(e, port, &page);
 
     /* Still linked, maybe: the guest drops what it finds not pending. */
-    if (word) {
-        __atomic_fetch_and(word, ~EVTCHN_PENDING, __ATOMIC_SEQ_CST);
-    }
+    return word && __atomic_fetch_and(word, ~EVTCHN_PENDING,
+                                      __ATOMIC_SEQ_CST) & EVTCHN_PENDING;
 }
 
 const XenEvtchnAbiOps evtchn_abi_fifo = {

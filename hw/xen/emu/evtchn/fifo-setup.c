@@ -25,9 +25,10 @@ void evtchn_fifo_switch_on(XenEvtchn *e)
         evtchn_set_route(p, r);
         /*
          * There is no event array yet: what is pending now waits for it.
-         * The bit in shared_info is of no further use to anybody.
+         * Another vCPU may be in its 2-level handler: the event is its, or
+         * ours, not both's.
          */
-        if (e->abi->peek(e, port, NULL) & EVTCHN_PENDING) {
+        if (e->abi->clear_pending(e, port)) {
             evtchn_park(e, &held, p, EVTCHN_RAISE);
         }
     }

@@ -192,7 +192,8 @@ typedef struct XenEvtchnAbiOps {
                    uint32_t port, XenEvtchnEvent event, XenEvtchnFrame *f);
     /* EVTCHN_PENDING and so on; *stale is set when that cannot be known. */
     uint32_t (*peek)(XenEvtchn *e, uint32_t port, XenEvtchnPage **stale);
-    void (*clear_pending)(XenEvtchn *e, uint32_t port);
+    /* Atomic, beside a guest that does the same: whether we were the one. */
+    bool (*clear_pending)(XenEvtchn *e, uint32_t port);
 } XenEvtchnAbiOps;
 
 struct XenEvtchn {
