@@ -92,15 +92,6 @@ static unsigned kvm_xen_phys_bits(void)
     return bits ?: 36;
 }
 
-static uint64_t kvm_xen_system_time(void)
-{
-    struct kvm_clock_data data = { };
-
-    /* Cannot fail on a kernel that has Xen support. */
-    kvm_vm_ioctl(kvm_state, KVM_GET_CLOCK, &data);
-    return data.clock;
-}
-
 static void kvm_xen_raise_vector(CPUState *cs, uint8_t vector)
 {
     uint32_t apic_id = X86_CPU(cs)->apic_id;
@@ -465,6 +456,7 @@ int kvm_xen_init(KVMState *s, uint32_t msr)
         return ret;
     }
     drop_missing(&kvm_ops);
+    kvm_xen_time_init();
 
     ret = configure(evtchn_send);
     if (ret) {

@@ -58,6 +58,12 @@ int kvm_xen_arm_fault(const char *what);
 int kvm_xen_set_clock(CPUState *cs, uint64_t gpa, void *hva);
 
 /*
+ * XenAccelOps.system_time.  init: once, BQL; the VM exists, no vCPU runs.
+ */
+void kvm_xen_time_init(void);
+uint64_t kvm_xen_system_time(void);
+
+/*
  * Sleep in a hypercall: see XenAccelOps.halt and wake.  init_vcpu: before @cs
  * first runs, in its thread; also when it was unplugged and comes again.
  */
