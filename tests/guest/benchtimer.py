@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How late a guest's sleeps end, by who keeps its timer: a table, JSON and a
 plot. In each guest by turns with QEMU's main loop at rest and blocked for half
-of the time, see programs/stall.c."""
+of the time, see programs/stall.c. With --instructions the machine in the middle
+has one CPU, whose clock is the instructions that it runs: then the figures
+depend on nothing else that the host does, and are the same in each run."""
 import json
 import os
 import shlex
@@ -23,10 +25,14 @@ import vm
 SLEEPS = ('50:2000', '200:2000', '1000:2000', '10000:500')
 STALL = '20,40'                     # milliseconds blocked, of each period
 SHOWN = ('50', '90', '99', '99.9')  # percentiles of the table
+COUNTED = ('50', '90', '95', '99')  # and of that with --instructions
 GUEST = 'debian13'
 PROGRAM = 'lateness'
 LIMIT = 240                         # seconds for a turn
 KINDS = ('rest', 'busy')
+# A microsecond of the clock is 250 instructions, and a CPU that sleeps takes no
+# time of the host's.
+COUNTED_CPUS = ('-accel', 'tcg', '-smp', 1, '-icount', 'shift=2,sleep=off')
 
 # QEMU's signal at each turn but the first, see programs/stall.c.
 FOLLOW_TURNS = ''' &
@@ -81,12 +87,12 @@ WAYS = (
 class Plan:
     """One guest. The interface is nested.Plan's."""
 
-    def __init__(self, way, rounds, folder):
+    def __init__(self, way, turns, folder):
         self.way = way
-        self.turns = KINDS * rounds
+        self.turns = turns
         self.folder = os.path.join(folder, way.name)
         self.wrong = []
-        self.figures = {kind: {} for kind in KINDS}
+        self.figures = {kind: {} for kind in turns}
 
     def environment(self, library):
         words = ['LD_PRELOAD=' + library, 'STALL=' + STALL]
@@ -121,7 +127,7 @@ class Plan:
         if run.fact('abi') != self.way.abi:
             self.wrong.append('the guest has the ABI %s, not %s'
                               % (run.fact('abi'), self.way.abi))
-        for kind in KINDS:
+        for kind in self.figures:
             lines = run.facts.get(kind + '-lateness', [])
             if len(lines) != len(SLEEPS) * self.turns.count(kind):
                 self.wrong.append('%d sleeps were measured %s'
@@ -180,7 +186,8 @@ def l1_boot(qemu, upstream, library):
 def run_nested(plans, options, library, folder, tally):
     boot = l1_boot(options.qemu, options.upstream, library)
     outer = os.path.abspath(options.outer or options.qemu)
-    l1 = nested.run_l1(outer, folder, boot, plans, tally)
+    cpus = COUNTED_CPUS if options.instructions else nested.L1_CPUS
+    l1 = nested.run_l1(outer, folder, boot, plans, tally, cpus)
     for reason in nested.l1_failures(l1):
         tally.say('L1: ' + reason)
     for plan in plans:
@@ -200,6 +207,16 @@ def run_tcg(plan, options, library):
     machine.on_fact['turn'] = new_turn
     machine.run(LIMIT * len(plan.turns))
     plan.judge(machine)
+
+
+def counted_table(results):
+    lines = ['%-34s %7s  %s' % ('lateness in us of 250 instructions', 'sleep',
+                                ''.join('%8s ' % ('p' + p) for p in COUNTED))]
+    for way in WAYS:
+        for us, figures in results.get(way.name, {}).get('rest', {}).items():
+            lines.append('%-34s %7s  %s' % (way.title, us, ''.join(
+                '%8.1f ' % (figures[p] / 1000) for p in COUNTED)))
+    return '\n'.join(lines)
 
 
 def table(results):
@@ -266,10 +283,12 @@ def bench(options):
     """The subcommand; returns the exit status."""
     wanted = [w for w in WAYS
               if (options.upstream or not w.upstream) and
+              (w.nested or not options.instructions) and
               (not options.filter or any(f in w.name for f in options.filter))]
     library = stall_library()
     with paths.log_folder('bench-timer') as folder:
-        plans = [Plan(way, options.rounds, folder) for way in wanted]
+        turns = ('rest',) if options.instructions else KINDS * options.rounds
+        plans = [Plan(way, turns, folder) for way in wanted]
         tally = report.Tally(len(plans))
         inner = [p for p in plans if p.way.nested]
         if inner:
@@ -279,8 +298,11 @@ def bench(options):
                 run_tcg(plan, options, library)
             tally.add(report.Outcome(plan.way.name, 0, plan.wrong))
     results = {plan.way.name: plan.figures for plan in plans}
-    tally.say('\n' + table(results))
-    keep(results, options)
+    if options.instructions:
+        tally.say('\n' + counted_table(results))
+    else:
+        tally.say('\n' + table(results))
+        keep(results, options)
     return tally.end()
 
 

@@ -31,6 +31,7 @@ from nested_table import COMMON_ACCEL, PHASES, TABLE
 L1_KERNEL = 'debian13'
 L1_MODULES = ('kvm-amd', 'virtio-blk')
 L1_MEMORY = 1536
+L1_CPUS = ('-accel', 'tcg,thread=multi', '-smp', 2)
 L1_SCRIPTS = os.path.join(paths.HERE, 'nested')
 L1_LIMIT = 120                      # seconds for all but the guests
 # Now and then one of L1's vCPUs stops taking interrupts while Linux boots: a
@@ -197,8 +198,9 @@ def l1_boot(qemu, rows):
                        images.cached_initrd('l1', key, fill))
 
 
-def run_l1(outer, folder, boot, plans, tally):
-    """Runs L1 with @plans; their folders then hold what came back."""
+def run_l1(outer, folder, boot, plans, tally, cpus=L1_CPUS):
+    """Runs L1 with @plans; their folders then hold what came back. @cpus are
+    QEMU's arguments for its CPUs."""
     plan_path = os.path.join(folder, 'plan.tar')
     result_path = os.path.join(folder, 'result.tar')
     with tarfile.open(plan_path, 'w', format=tarfile.USTAR_FORMAT) as tar:
@@ -208,8 +210,8 @@ def run_l1(outer, folder, boot, plans, tally):
         f.truncate(RESULT_SIZE)
     for _ in range(L1_TRIES):
         l1 = vm.Vm(outer, folder)
-        l1.add('-accel', 'tcg,thread=multi', '-cpu', 'max', '-machine', 'pc',
-               '-m', L1_MEMORY, '-smp', 2, *guestvm.BASE,
+        l1.add(*cpus, '-cpu', 'max', '-machine', 'pc', '-m', L1_MEMORY,
+               *guestvm.BASE,
                '-serial', 'chardev:serial',
                '-drive', 'file=%s,format=raw,if=virtio' % plan_path,
                '-drive', 'file=%s,format=raw,if=virtio' % result_path,
