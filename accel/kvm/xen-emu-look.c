@@ -19,9 +19,15 @@
  * Where it is clear, when kvm_cpu_exec() has cleared immediate_exit already, the
  * kick's signal is still to come and sets immediate_exit again.  exit_request
  * comes without a signal; kvm_cpu_exec() looks at it before each KVM_RUN.
+ *
+ * Linux wakes who waits on a signalfd at any signal to the process, and QEMU's
+ * main loop has one, for SIGBUS.  From the first timer on it no longer waits on it
+ * but looks every SIGBUS_MS: there come only broken pages of the host's memory
+ * that nobody has touched yet, which the guest is told of for its information.
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
+#include "qemu/timer.h"
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/vcpu.h"
 #include "system/cpus.h"
@@ -38,12 +44,22 @@
 
 #define LOOK_SIGNAL         SIGRTMIN
 #define KERNEL_SIGSET_BYTES 8
+#define SIGBUS_MS           1000
 
 static struct {
     bool works;         /* signal and timer are set up */
     bool signalled;     /* by a thread, and not looked yet.  Atomic */
     timer_t timer;
 } looks[XEN_EVTCHN_MAX_VCPUS];
+
+static QEMUBH *no_signalfd_bh;
+static QEMUTimer *sigbus_timer;
+
+static void take_signals(void *opaque)
+{
+    qemu_main_loop_take_signals(false);
+    timer_mod(sigbus_timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + SIGBUS_MS);
+}
 
 static sigset_t look_signal(void)
 {
@@ -83,6 +99,10 @@ void kvm_xen_look_init_vcpu(CPUState *cs)
     if (looks[i].works) {
         timer_delete(looks[i].timer);   /* of the vCPU that was unplugged */
     }
+    if (!no_signalfd_bh) {
+        sigbus_timer = timer_new_ms(QEMU_CLOCK_REALTIME, take_signals, NULL);
+        no_signalfd_bh = qemu_bh_new(take_signals, NULL);
+    }
     qatomic_set(&looks[i].signalled, false);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     looks[i].works = kvm_check_extension(kvm_state, KVM_CAP_IMMEDIATE_EXIT) &&
@@ -109,12 +129,17 @@ void kvm_xen_look(CPUState *cs)
 
 bool kvm_xen_look_in(unsigned vcpu, int64_t wait_ns)
 {
+    static bool timers_are_used;        /* atomic */
     struct itimerspec when = { };
 
     if (!looks[vcpu].works) {
         return false;
     }
     if (wait_ns >= 0) {
+        if (!qatomic_read(&timers_are_used) &&
+            !qatomic_xchg(&timers_are_used, true)) {
+            qemu_bh_schedule(no_signalfd_bh);
+        }
         wait_ns = MAX(wait_ns, 1);      /* 0 would stop it */
         when.it_value.tv_sec = wait_ns / NANOSECONDS_PER_SECOND;
         when.it_value.tv_nsec = wait_ns % NANOSECONDS_PER_SECOND;
