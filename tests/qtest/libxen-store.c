@@ -134,3 +134,15 @@ void xen_store_expect_error(XenStore *s, uint32_t type, uint32_t tx,
     g_assert_cmpstr(answer.payload, ==, error);
     g_assert_cmpuint(answer.header.len, ==, strlen(error) + 1);
 }
+
+uint32_t xen_store_start_transaction(XenStore *s)
+{
+    XenStoreMessage answer;
+    unsigned id;
+
+    xen_store_request(s, XS_TRANSACTION_START, 0, XEN_STORE_STRINGS(""),
+                      &answer);
+    g_assert_cmpuint(answer.header.type, ==, XS_TRANSACTION_START);
+    g_assert_cmpint(qemu_strtoui(answer.payload, NULL, 10, &id), ==, 0);
+    return id;
+}

@@ -57,5 +57,7 @@ void xen_store_expect(XenStore *s, uint32_t type, uint32_t tx,
                       XenStoreBytes payload, XenStoreBytes expected);
 void xen_store_expect_error(XenStore *s, uint32_t type, uint32_t tx,
                             XenStoreBytes payload, const char *error);
+/* Its number. */
+uint32_t xen_store_start_transaction(XenStore *s);
 
 #endif

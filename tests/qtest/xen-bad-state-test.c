@@ -17,13 +17,15 @@
 #define ARRAY_PAGES 2
 #define VECTOR      0xf3
 
-/* The sections that are ours, and one of QEMU's with ours in it. */
+/* The sections of Xen's devices, and one of QEMU's with ours in it. */
 static const struct {
     const char *name, *prefix;
 } sections[] = {
     { "cpu", "cpu/xen_vcpu." },
     { "xen_overlay", NULL },
     { "xen_evtchn", NULL },
+    { "xen_gnttab", NULL },
+    { "xen_xenstore", NULL },
 };
 
 static uint32_t bind_pirq(XenVm *vm)
@@ -182,6 +184,28 @@ static void test_damaged(const void *opaque)
     xen_vm_stop(vm);
 }
 
+/* xenstore's nodes are bytes to QEMU's description: each of them. */
+static void test_damaged_tree(const void *opaque)
+{
+    XenVm *vm = start_source(opaque);
+    XenSnapshot *s = xen_snapshot_new(vm);
+    XenStateSection *section = xen_state_section(s->path, "xen_xenstore", 0,
+                                                 "impl_state[");
+
+    g_assert_cmpuint(section->fields->len, >, 100);
+    for (unsigned i = 0; i < section->fields->len; i++) {
+        const XenStateField *f = &g_array_index(section->fields,
+                                                XenStateField, i);
+
+        try_byte(s, f->at, i % 2 ? 0xff : 1u << i / 2 % 8);
+    }
+    xen_state_section_free(section);
+    g_assert_null(xen_snapshot_load(s));
+    live_on(vm);
+    xen_snapshot_free(s);
+    xen_vm_stop(vm);
+}
+
 /* ------------------------------------------------------- what must not be */
 
 typedef struct Wrong {
@@ -211,6 +235,13 @@ static const Wrong wrong_always[] = {
     { "xen_evtchn", "pirq.gsi_pirq[9]", 256, "xen-evtchn-max-pirq" },
     { "xen_evtchn", "pirq.gsi_pirq[10]", 9, "xen-evtchn-max-pirq" },
     { "xen_evtchn", "nr_ports", 4097, INVALID_INPUT },
+    { "xen_gnttab", "nr_frames", 65, "grant frames" },
+    { "xen_gnttab", "nr_frames", UINT32_MAX, "grant frames" },
+    { "xen_xenstore", "req_offset", 17, "xenstore's request" },
+    { "xen_xenstore", "req_offset", UINT32_MAX, "xenstore's request" },
+    { "xen_xenstore", "rsp_offset", 1, "xenstore's response" },
+    { "xen_xenstore", "rsp_offset", UINT32_MAX, "xenstore's response" },
+    { "xen_xenstore", "impl_state_size", UINT32_MAX, "size of xenstore" },
 };
 
 #define PORT(n, field) "port[" #n "]." field
@@ -369,6 +400,7 @@ int main(int argc, char **argv)
         bool both_layouts;
     } tests[] = {
         { "damaged", test_damaged, false },
+        { "damaged-tree", test_damaged_tree, false },
         { "wrong", test_wrong, true },
         { "truncated", test_truncated, false },
     };

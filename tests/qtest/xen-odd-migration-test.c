@@ -6,6 +6,7 @@
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
 #include "libxen-state.h"
+#include "libxen-store.h"
 
 #define VECTOR  0xf3
 
@@ -120,12 +121,34 @@ static void test_event_before_resume(const void *opaque)
     unlink(path);
 }
 
+/* Of two open transactions one has changed nothing, so it has no nodes. */
+static void test_transactions(const void *opaque)
+{
+    const XenVariant *v = opaque;
+    XenVm *vm = xen_vm_start(1, v->long_mode, XEN_STATE_SOURCE);
+    XenStore s = xen_store_open(vm);
+    uint32_t unchanged = xen_store_start_transaction(&s);
+    uint32_t changed = xen_store_start_transaction(&s);
+
+    xen_store_expect(&s, XS_WRITE, changed, XEN_STORE_BYTES("data/new\0text"),
+                     XEN_STORE_STRINGS("OK"));
+    s.vm = vm = xen_state_move(vm, NULL, 0);
+    xen_store_expect(&s, XS_READ, unchanged, XEN_STORE_STRINGS("domid"),
+                     XEN_STORE_BYTES("1"));
+    xen_store_expect_error(&s, XS_READ, unchanged,
+                           XEN_STORE_STRINGS("data/new"), "ENOENT");
+    xen_store_expect(&s, XS_READ, changed, XEN_STORE_STRINGS("data/new"),
+                     XEN_STORE_BYTES("text"));
+    xen_vm_stop(vm);
+}
+
 int main(int argc, char **argv)
 {
     static const XenVariantTest tests[] = {
         { "third-domain", test_third_domain },
         { "fewer-ports", test_fewer_ports, true },
         { "event-before-resume", test_event_before_resume },
+        { "transactions", test_transactions, true },
     };
 
     g_test_init(&argc, &argv, NULL);

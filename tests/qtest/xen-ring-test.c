@@ -130,26 +130,14 @@ static void test_store_errors(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-static uint32_t start_transaction(XenStore *s)
-{
-    XenStoreMessage answer;
-    unsigned id;
-
-    xen_store_request(s, XS_TRANSACTION_START, 0, XEN_STORE_STRINGS(""),
-                      &answer);
-    g_assert_cmpuint(answer.header.type, ==, XS_TRANSACTION_START);
-    g_assert_cmpint(qemu_strtoui(answer.payload, NULL, 10, &id), ==, 0);
-    return id;
-}
-
 static void test_transactions(const void *long_mode)
 {
     XenVm *vm = start(long_mode, NULL);
     XenStore s = xen_store_open(vm);
     uint32_t a, b;
 
-    a = start_transaction(&s);
-    b = start_transaction(&s);
+    a = xen_store_start_transaction(&s);
+    b = xen_store_start_transaction(&s);
     g_assert_cmpuint(a, !=, b);
     xen_store_expect(&s, XS_WRITE, a, XEN_STORE_BYTES("data/a\0one"), OK);
     xen_store_expect_error(&s, XS_READ, 0, XEN_STORE_STRINGS("data/a"),
@@ -163,7 +151,7 @@ static void test_transactions(const void *long_mode)
     xen_store_expect_error(&s, XS_READ, 0, XEN_STORE_STRINGS("data/b"),
                            "ENOENT");
 
-    a = start_transaction(&s);
+    a = xen_store_start_transaction(&s);
     xen_store_expect(&s, XS_RM, a, XEN_STORE_STRINGS("data/a"), OK);
     xen_store_expect(&s, XS_TRANSACTION_END, a, XEN_STORE_STRINGS("F"), OK);
     xen_store_expect(&s, XS_READ, 0, XEN_STORE_STRINGS("data/a"),
@@ -280,7 +268,7 @@ static void test_long(const void *long_mode)
 static void open_all_transactions(XenStore *s)
 {
     for (int i = 0; i < MAX_TRANSACTIONS; i++) {
-        start_transaction(s);
+        xen_store_start_transaction(s);
     }
     xen_store_expect_error(s, XS_TRANSACTION_START, 0, XEN_STORE_STRINGS(""),
                            "ENOSPC");

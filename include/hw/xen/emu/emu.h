@@ -76,6 +76,11 @@ void xen_emu_kvm_prepare(struct Object *accel);
  * is one; once, BQL.
  */
 void xen_emu_lead_pv_devices(void);
+/*
+ * From now on incoming states of the grant table and of xenstore are refused
+ * when their numbers cannot be.  Before these devices are made; once, BQL.
+ */
+void xen_emu_guard_states(void);
 /* The other accelerators' XenAccelOps.  Once. */
 XenAccelOps *xen_emu_tcg_ops(void);
 XenAccelOps *xen_emu_qtest_ops(void);
