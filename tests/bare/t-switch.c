@@ -133,7 +133,33 @@ static void check_reset(void)
     }
 }
 
-/* As above, but the port is closed and its number given to another at once. */
+static void arm_once(void *unused)
+{
+    CHECK_EQ(set_singleshot(system_time() + 3 * MS, 0), 0);
+}
+
+/* An armed timer whose port is closed does not fire into its number's next. */
+static void check_close_of_armed(void)
+{
+    unsigned last = nr_cpus - 1;
+    uint64_t end;
+    uint32_t port;
+
+    bind_timers();
+    cpu_call(last, arm_once, NULL);
+    cpu_wait(last);
+    CHECK_EQ(port_close(timer_port[last]), 0);
+    port = bind_ipi(0);
+    CHECK(port == timer_port[last] || *is_fifo);
+    for (end = system_time() + 6 * MS; system_time() < end;) {
+        cpu_relax();
+    }
+    CHECK_EQ(port_count[port], 0);
+    CHECK(!port_is_pending(port));
+    events_close_all();
+}
+
+/* As check_reset(), but the port is closed and its number given away at once. */
 static void check_close(void)
 {
     for (unsigned i = 0; i < RESETS && !test_has_failed(); i++) {
@@ -159,6 +185,7 @@ static void check_close(void)
 TEST(close, "timer-port-closed-by-another")
 {
     if (nr_cpus > 1) {
+        check_close_of_armed();
         check_close();
     }
 }

@@ -199,10 +199,13 @@ int xen_evtchn_dev_close(uint32_t port)
     int ret;
 
     if (xen_evtchn_dev_in_kernel()) {
+        /* Until it is closed: that vCPU may be about to hand its timer over. */
         BQL_LOCK_GUARD();
         xen_timer_kernel_take_back_port(port);
+        ret = xen_evtchn_close(xen_emu->evtchn, port);
+    } else {
+        ret = xen_evtchn_close(xen_emu->evtchn, port);
     }
-    ret = xen_evtchn_close(xen_emu->evtchn, port);
     xen_pirq_update_routes();
     return ret;
 }
