@@ -23,9 +23,9 @@ import vm
 
 # MICROSECONDS:TIMES of each sleep.
 SLEEPS = ('50:2000', '200:2000', '1000:2000', '10000:500')
+COUNTED_SLEEPS = ('50:500', '200:500', '1000:500', '10000:100')
 STALL = '20,40'                     # milliseconds blocked, of each period
 SHOWN = ('50', '90', '99', '99.9')  # percentiles of the table
-COUNTED = ('50', '90', '95', '99')  # and of that with --instructions
 GUEST = 'debian13'
 PROGRAM = 'lateness'
 LIMIT = 240                         # seconds for a turn
@@ -87,8 +87,9 @@ WAYS = (
 class Plan:
     """One guest. The interface is nested.Plan's."""
 
-    def __init__(self, way, turns, folder):
+    def __init__(self, way, sleeps, turns, folder):
         self.way = way
+        self.sleeps = sleeps
         self.turns = turns
         self.folder = os.path.join(folder, way.name)
         self.wrong = []
@@ -105,7 +106,7 @@ class Plan:
                 '-smp', '1', *guestvm.BASE, '-serial', 'chardev:serial',
                 '-kernel', boot.kernel, '-initrd', boot.initrd,
                 '-append', 'console=ttyS0 panic=-1 XE_STEPS=facts,lateness '
-                'XE_LATENESS=%s XE_TURNS=%s' % (','.join(SLEEPS),
+                'XE_LATENESS=%s XE_TURNS=%s' % (','.join(self.sleeps),
                                                 ','.join(self.turns))]
 
     def add_to(self, tar):
@@ -129,7 +130,7 @@ class Plan:
                               % (run.fact('abi'), self.way.abi))
         for kind in self.figures:
             lines = run.facts.get(kind + '-lateness', [])
-            if len(lines) != len(SLEEPS) * self.turns.count(kind):
+            if len(lines) != len(self.sleeps) * self.turns.count(kind):
                 self.wrong.append('%d sleeps were measured %s'
                                   % (len(lines), kind))
             for line in lines:
@@ -209,19 +210,9 @@ def run_tcg(plan, options, library):
     plan.judge(machine)
 
 
-def counted_table(results):
-    lines = ['%-34s %7s  %s' % ('lateness in us of 250 instructions', 'sleep',
-                                ''.join('%8s ' % ('p' + p) for p in COUNTED))]
-    for way in WAYS:
-        for us, figures in results.get(way.name, {}).get('rest', {}).items():
-            lines.append('%-34s %7s  %s' % (way.title, us, ''.join(
-                '%8.1f ' % (figures[p] / 1000) for p in COUNTED)))
-    return '\n'.join(lines)
-
-
-def table(results):
+def table(results, unit):
     lines = ['%-31s %7s  %35s  %35s  %6s' % (
-        'lateness in us', 'sleep', 'main loop at rest', 'blocked 20 of 40 ms',
+        'lateness in ' + unit, 'sleep', 'main loop at rest', 'blocked 20 of 40 ms',
         'p99'), '%-31s %7s  %s  %s' % (
             '', 'us', ''.join('%8s ' % ('p' + p) for p in SHOWN),
             ''.join('%8s ' % ('p' + p) for p in SHOWN))]
@@ -287,8 +278,9 @@ def bench(options):
               (not options.filter or any(f in w.name for f in options.filter))]
     library = stall_library()
     with paths.log_folder('bench-timer') as folder:
-        turns = ('rest',) if options.instructions else KINDS * options.rounds
-        plans = [Plan(way, turns, folder) for way in wanted]
+        sleeps = COUNTED_SLEEPS if options.instructions else SLEEPS
+        plans = [Plan(way, sleeps, KINDS * options.rounds, folder)
+                 for way in wanted]
         tally = report.Tally(len(plans))
         inner = [p for p in plans if p.way.nested]
         if inner:
@@ -299,9 +291,9 @@ def bench(options):
             tally.add(report.Outcome(plan.way.name, 0, plan.wrong))
     results = {plan.way.name: plan.figures for plan in plans}
     if options.instructions:
-        tally.say('\n' + counted_table(results))
+        tally.say('\n' + table(results, 'us of 250 instr.'))
     else:
-        tally.say('\n' + table(results))
+        tally.say('\n' + table(results, 'us'))
         keep(results, options)
     return tally.end()
 
