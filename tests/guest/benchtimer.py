@@ -2,8 +2,8 @@
 """How late a guest's sleeps end, by who keeps its timer: a table, JSON and a
 plot. In each guest by turns with QEMU's main loop at rest and blocked for half
 of the time, see programs/stall.c. With --instructions the machine in the middle
-has one CPU, whose clock is the instructions that it runs: then the figures
-depend on nothing else that the host does, and are the same in each run."""
+has one CPU, whose clock is the instructions that it runs: what else the host does
+then changes nothing, and medians are the same in each run."""
 import json
 import os
 import shlex
