@@ -19,7 +19,7 @@
 #include "hw/i386/pc.h"
 #include "hw/xen/xen.h"
 #include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/fast.h"
+#include "hw/xen/emu/debug/bql-check.h"
 #include "hw/xen/emu/hypercall.h"
 #include "system/kvm_xen.h"
 #include "system/qtest.h"

@@ -48,7 +48,7 @@
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
 #include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/fault.h"
+#include "hw/xen/emu/debug/fault-inject.h"
 #include "hw/xen/emu/hypercall.h"
 #include "system/qtest.h"
 #include "xen-emu-qtest.h"

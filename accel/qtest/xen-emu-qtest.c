@@ -13,7 +13,7 @@
 #include "hw/i386/apic_internal.h"
 #include "hw/pci/msi.h"
 #include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/time.h"
+#include "hw/xen/emu/vcpu/time.h"
 #include "xen-emu-qtest.h"
 #include "cpu.h"
 

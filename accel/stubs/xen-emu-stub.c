@@ -3,8 +3,8 @@
  * Targets without Xen emulation: what QEMU's own code calls all the same
  */
 #include "qemu/osdep.h"
-#include "hw/xen/emu/time.h"
-#include "hw/xen/emu/upcall.h"
+#include "hw/xen/emu/vcpu/time.h"
+#include "hw/xen/emu/irq/upcall.h"
 #include "system/kvm_xen.h"
 
 void xen_tcg_halted(CPUState *cs, bool halted)

@@ -2,7 +2,7 @@
 /*
  * A vCPU is told when it must be, and only then
  *
- * Each case of the list in include/hw/xen/emu/upcall.h, and its opposite.  By
+ * Each case of the list in include/hw/xen/emu/irq/upcall.h, and its opposite.  By
  * callback vector, which qtest counts; without the big lock, which QEMU checks.
  */
 #include "qemu/osdep.h"

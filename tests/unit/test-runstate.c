@@ -8,7 +8,7 @@
 #include <glib.h>
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/vcpu.h"
-#include "hw/xen/emu/runstate-area.h"
+#include "hw/xen/emu/vcpu/runstate-area.h"
 
 #define MAX_SIZE    48
 

@@ -35,7 +35,7 @@ bool xen_evtchn_deliver_pirq_msi(uint64_t address, uint32_t data);
 
 /*
  * Fills @route for an MSI that KVM delivers by itself.  1: not a PIRQ's
- * message, route it as usual; 0: filled.  BQL.  (accel/kvm/xen-emu-route.c)
+ * message, route it as usual; 0: filled.  BQL.  (target/i386/kvm/xen-route.c)
  */
 struct kvm_irq_routing_entry;
 int xen_evtchn_translate_pirq_msi(struct kvm_irq_routing_entry *route,

@@ -4,7 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/time.h"
+#include "hw/xen/emu/vcpu/time.h"
 #include "cpu.h"
 #include "internal.h"
 

@@ -7,9 +7,9 @@
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/evtchn-dev.h"
-#include "hw/xen/emu/fast.h"
-#include "hw/xen/emu/pirq.h"
+#include "hw/xen/emu/device/evtchn-dev.h"
+#include "hw/xen/emu/debug/bql-check.h"
+#include "hw/xen/emu/irq/pirq.h"
 #include "internal.h"
 #include "trace.h"
 

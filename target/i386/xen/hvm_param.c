@@ -7,7 +7,7 @@
 #include "hw/i386/kvm/xen_primary_console.h"
 #include "hw/i386/kvm/xen_xenstore.h"
 #include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/upcall.h"
+#include "hw/xen/emu/irq/upcall.h"
 #include "migration/vmstate.h"
 #include "system/kvm_xen.h"
 #include "system/reset.h"

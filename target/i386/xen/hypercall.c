@@ -6,7 +6,7 @@
 #include "qemu/log.h"
 #include "exec/address-spaces.h"
 #include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/fault.h"
+#include "hw/xen/emu/debug/fault-inject.h"
 #include "cpu.h"
 #include "internal.h"
 #include "trace.h"

@@ -10,7 +10,7 @@
 #include "qemu/main-loop.h"
 #include "exec/address-spaces.h"
 #include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/guest-page.h"
+#include "hw/xen/emu/memory/guest-page.h"
 #include "cpu.h"
 #include "internal.h"
 #include "trace.h"

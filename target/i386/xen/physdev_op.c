@@ -3,7 +3,7 @@
  * HYPERVISOR_physdev_op: what of it an HVM guest may use, PIRQs
  */
 #include "qemu/osdep.h"
-#include "hw/xen/emu/pirq.h"
+#include "hw/xen/emu/irq/pirq.h"
 #include "internal.h"
 
 #include "hw/xen/interface/physdev.h"

@@ -5,7 +5,7 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/evtchn-dev.h"
+#include "hw/xen/emu/device/evtchn-dev.h"
 #include "system/cpus.h"
 #include "system/kvm_xen.h"
 #include "system/runstate.h"

@@ -3,7 +3,7 @@
  * HYPERVISOR_set_timer_op: the calling vCPU's single-shot timer
  */
 #include "qemu/osdep.h"
-#include "hw/xen/emu/timer-kernel.h"
+#include "hw/xen/emu/offload/timers.h"
 #include "internal.h"
 
 int64_t xen_hcall_set_timer_op(XenHypercall *hc)

@@ -6,8 +6,8 @@
 #include "qemu/main-loop.h"
 #include "qemu/rcu.h"
 #include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/timer-kernel.h"
-#include "hw/xen/emu/vcpu.h"
+#include "hw/xen/emu/offload/timers.h"
+#include "hw/xen/emu/vcpu/vcpu.h"
 #include "cpu.h"
 #include "internal.h"
 

@@ -9,8 +9,8 @@
 #include "hw/xen/emu/accel-tcg.h"
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/hypercall.h"
-#include "hw/xen/emu/time.h"
-#include "hw/xen/emu/upcall.h"
+#include "hw/xen/emu/vcpu/time.h"
+#include "hw/xen/emu/irq/upcall.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/xen-tcg.h"
 

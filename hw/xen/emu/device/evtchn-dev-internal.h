@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The xen-evtchn device: what its files share
+ *
+ *   evtchn-dev.c        life, who delivers, operations that pass through here
+ *   evtchn-migration.c  its state in a stream
+ *   evtchn-kernel.c     ports that the kernel has
+ *   evtchn-backend.c    QEMU's side of inter-domain channels
+ */
+#ifndef HW_XEN_EMU_EVTCHN_DEV_INTERNAL_H
+#define HW_XEN_EMU_EVTCHN_DEV_INTERNAL_H
+
+#include "hw/sysbus.h"
+#include "qom/object.h"
+#include "hw/xen/emu/evtchn.h"
+#include "hw/xen/emu/irq/pirq.h"
+#include "hw/xen/interface/event_channel.h"
+#include "hw/xen/interface/xen.h"
+
+#define TYPE_XEN_EVTCHN "xen-evtchn"
+OBJECT_DECLARE_SIMPLE_TYPE(XenEvtchnDevice, XEN_EVTCHN)
+
+/* A port in upstream's stream. */
+typedef struct XenEvtchnSavedPort {
+    uint32_t vcpu;
+    uint16_t type;          /* EVTCHNSTAT_* */
+    uint16_t val;           /* PIRQ or VIRQ; else remote port 14:0, QEMU 15 */
+} XenEvtchnSavedPort;
+
+/* A port of a guest that uses FIFO. */
+typedef struct XenEvtchnSavedFifoPort {
+    uint32_t port, val;
+    uint16_t vcpu, queue_vcpu;
+    uint8_t type, priority, queue_priority;
+    bool to_backend, parked;
+} XenEvtchnSavedFifoPort;
+
+typedef struct XenEvtchnSavedFifoVcpu {
+    uint64_t control_gpa;   /* XEN_GPA_NONE: none */
+    uint32_t tail[EVTCHN_FIFO_MAX_QUEUES];
+} XenEvtchnSavedFifoVcpu;
+
+#define XEN_EVTCHN_MAX_ARRAY_PAGES \
+    (EVTCHN_FIFO_NR_CHANNELS / (XEN_EMU_PAGE_SIZE / sizeof(event_word_t)))
+
+/* Filled while a state is saved or loaded; what counts is in the engine. */
+struct XenEvtchnDevice {
+    SysBusDevice parent_obj;
+
+    uint64_t callback_param;
+    uint32_t nr_ports;
+    XenEvtchnSavedPort port[EVTCHN_2L_NR_CHANNELS];
+    XenPirqState pirq;
+
+    /* Subsection fifo; nr_fifo_vcpus is 0 where there is none */
+    int32_t nr_fifo_vcpus, nr_fifo_ports;
+    uint32_t nr_array_pages;
+    XenEvtchnSavedFifoVcpu *fifo_vcpu;
+    XenEvtchnSavedFifoPort *fifo_port;
+    uint64_t *array_gfn;
+
+    /* Subsection parked: 2-level ports whose event waits for its page */
+    uint32_t nr_parked;
+    uint32_t *parked;
+
+    /* Subsection unmask: ports, of either ABI, whose unmasking waits so */
+    uint32_t nr_unmask;
+    uint32_t *unmask;
+
+    /* Subsection runstate_flag: VMASST_TYPE_runstate_update_flag is on */
+    bool runstate_flag;
+};
+
+extern const struct VMStateDescription xen_evtchn_vmstate;
+
+/* How many vCPUs the engine was made for. */
+unsigned xen_evtchn_dev_max_vcpus(void);
+/* The engine's state was loaded: the kernel and vCPUs follow.  BQL. */
+void xen_evtchn_dev_loaded(void);
+
+/* evtchn-backend.c; @cookie is what the engine knows the back end by. */
+void xen_evtchn_backend_signal(void *cookie);
+int xen_evtchn_backend_fd(void *cookie);
+void xen_evtchn_backend_register(void);
+
+#endif

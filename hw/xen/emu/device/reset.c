@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Xen emulation: reset of the whole domain
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "hw/core/cpu.h"
+#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/irq/upcall.h"
+#include "hw/xen/emu/vcpu/vcpu.h"
+#include "hw/i386/kvm/xen_evtchn.h"
+#include "hw/i386/kvm/xen_gnttab.h"
+#include "hw/i386/kvm/xen_overlay.h"
+#include "hw/i386/kvm/xen_primary_console.h"
+#include "hw/i386/kvm/xen_xenstore.h"
+#include "system/kvm_xen.h"
+#include "trace.h"
+
+/* The grant table itself forgets only how many it has. */
+static int unmap_grant_frames(void)
+{
+    for (unsigned i = 0; i < xen_emu->config.gnttab_max_frames; i++) {
+        int ret = xen_gnttab_map_page(i, XEN_GPA_NONE >> XEN_EMU_PAGE_SHIFT);
+
+        if (ret) {
+            return ret;
+        }
+    }
+    return 0;
+}
+
+int xen_emu_soft_reset(void)
+{
+    CPUState *cs;
+    int ret;
+
+    assert(bql_locked());
+    trace_xen_emu_soft_reset();
+
+    /* No event may come between the ports' end and the pages' end. */
+    ret = xen_evtchn_soft_reset();
+    if (ret) {
+        return ret;
+    }
+    ret = xen_upcall_set_param(0);
+    if (ret) {
+        return ret;
+    }
+    /* Without the kernel's help it was never on. */
+    xen_runstate_set_update_flag(false);
+    CPU_FOREACH(cs) {
+        XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+        if (v) {
+            xen_vcpu_soft_reset(v);
+        }
+    }
+    ret = xen_overlay_clear();
+    if (ret) {
+        return ret;
+    }
+
+    ret = unmap_grant_frames();
+    if (ret) {
+        return ret;
+    }
+
+    /* Console and xenstore open their ports anew and grant their pages. */
+    ret = xen_gnttab_reset();
+    if (ret) {
+        return ret;
+    }
+    ret = xen_primary_console_reset();
+    if (ret) {
+        return ret;
+    }
+    return xen_xenstore_reset();
+}
+
+uint16_t kvm_xen_get_gnttab_max_frames(void)
+{
+    return xen_emu->config.gnttab_max_frames;
+}
+
+uint16_t kvm_xen_get_evtchn_max_pirq(void)
+{
+    return xen_emu->config.evtchn_max_pirq;
+}

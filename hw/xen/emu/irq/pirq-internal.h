@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PIRQs: what pirq.c (numbers, GSIs) and pirq-msi.c (messages) share
+ */
+#ifndef HW_XEN_EMU_PIRQ_INTERNAL_H
+#define HW_XEN_EMU_PIRQ_INTERNAL_H
+
+#include "hw/xen/emu/irq/pirq.h"
+
+/* What a PIRQ stands for, besides a GSI, which is its number. */
+#define XEN_PIRQ_UNMAPPED   -1
+#define XEN_PIRQ_MSI        -2
+
+typedef struct XenPirq {
+    int16_t source;         /* a GSI, XEN_PIRQ_UNMAPPED or XEN_PIRQ_MSI */
+    bool routed;            /* the accelerator asked where its MSI goes */
+    /* XEN_PIRQ_MSI: the vector that holds the message, if one is known */
+    bool is_msix, is_masked;
+    uint16_t vector;
+    PCIDevice *dev;
+} XenPirq;
+
+/* The map; all of it guarded by the BQL. */
+typedef struct XenPirqMap {
+    unsigned nr;
+    XenPirq *pirq;
+    uint64_t *allocated;            /* bitmap, by PIRQ */
+    uint16_t gsi_pirq[IOAPIC_NUM_PINS];     /* 0: none */
+    uint32_t gsi_high;              /* bitmap, by GSI */
+    GHashTable *by_vector;          /* XenPirqVector -> PIRQ */
+    void (*routes_stale)(void);     /* who asked for a route */
+    QEMUBH *routes_bh;
+} XenPirqMap;
+
+extern XenPirqMap xen_pirqs;
+
+/* pirq-msi.c */
+void xen_pirq_msi_init(void);
+/* No vector's message names @pirq, as far as we know. */
+void xen_pirq_forget_vector(unsigned pirq);
+/* A port was bound to @pirq, which is an MSI's: let it come. */
+void xen_pirq_msi_bound(unsigned pirq);
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Upcalls: HVM_PARAM_CALLBACK_IRQ and the ways of telling a vCPU
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "hw/i386/pc.h"
+#include "hw/pci/pci.h"
+#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/device/evtchn-dev.h"
+#include "hw/xen/emu/irq/pirq.h"
+#include "hw/xen/emu/irq/upcall.h"
+#include "hw/xen/emu/vcpu/vcpu.h"
+#include "cpu.h"
+#include "trace.h"
+
+#include "hw/xen/interface/hvm/params.h"
+
+#define CALLBACK_TYPE_SHIFT     56
+
+static struct {
+    uint64_t param;         /* as the guest gave it; migrated */
+    uint8_t vector;         /* domain-wide; 0: none.  Atomic */
+    uint8_t accel_vector;   /* what the accelerator was told of it */
+    uint32_t gsi;           /* 0: no level type in force.  Atomic */
+    bool asserted;          /* by us, as of the last update.  Atomic */
+    bool moving;            /* the line moves because of us, not a device */
+    int device_level;       /* what devices want of that line */
+    unsigned nr_gsis;
+    qemu_irq *gsis;
+    QEMUBH *level_bh;
+} upcall;
+
+static unsigned callback_type(uint64_t param)
+{
+    return param >> CALLBACK_TYPE_SHIFT;
+}
+
+/* GSI of an INTx pin: domain 47:32, bus 31:16, devfn 15:8, pin 1:0; or 0. */
+static uint32_t intx_gsi(uint64_t param)
+{
+    PCMachineState *pcms = PC_MACHINE(qdev_get_machine());
+    PCIDevice *dev;
+    PCIINTxRoute route;
+
+    if (((param >> 32) & 0xffff) || !pcms->pcibus) {
+        return 0;
+    }
+    dev = pci_find_device(pcms->pcibus, (param >> 16) & 0xffff,
+                          (param >> 8) & 0xff);
+    if (!dev) {
+        return 0;
+    }
+    route = pci_device_route_intx_to_irq(dev, param & 3);
+    return route.mode == PCI_INTX_ENABLED ? route.irq : 0;
+}
+
+static void move_line(int level)
+{
+    uint32_t gsi = upcall.gsi;
+
+    if (gsi && gsi < upcall.nr_gsis) {
+        upcall.moving = true;
+        qemu_set_irq(upcall.gsis[gsi], level);
+        upcall.moving = false;
+    }
+}
+
+static CPUX86State *vcpu0_env(void)
+{
+    CPUState *cs = qemu_get_cpu(0);
+
+    return cs ? &X86_CPU(cs)->env : NULL;
+}
+
+/*
+ * Only the guest's write to vcpu_info ends our claim on the line.  Nobody
+ * traps that write, so it is noticed at the guest's EOI (TCG) or when vCPU 0
+ * next leaves the kernel: upstream's KVM code tests this flag in env there.
+ */
+static void note_asserted(bool asserted)
+{
+    CPUX86State *env = vcpu0_env();
+
+    qatomic_set(&upcall.asserted, asserted);
+    if (env) {
+        env->xen_callback_asserted = asserted;
+    }
+}
+
+void xen_upcall_update_level(void)
+{
+    CPUX86State *env = vcpu0_env();
+    bool pending;
+
+    assert(bql_locked());
+    if (!upcall.gsi || !env) {
+        return;
+    }
+    /* A vector of its own is how vCPU 0 wants to be told, if it has one. */
+    pending = !env->xen_vcpu_callback_vector &&
+              xen_evtchn_upcall_pending(xen_emu->evtchn, 0);
+    if (pending != upcall.asserted) {
+        trace_xen_upcall_level(upcall.gsi, pending);
+    }
+    note_asserted(pending);
+    move_line(pending || upcall.device_level);
+}
+
+bool xen_upcall_level_asserted(void)
+{
+    return qatomic_read(&upcall.asserted);
+}
+
+int xen_upcall_merge_gsi(int gsi, int level)
+{
+    if (!gsi || gsi != upcall.gsi || upcall.moving) {
+        return level;
+    }
+    upcall.device_level = level;
+    return level || upcall.asserted;
+}
+
+static void level_bh(void *opaque)
+{
+    xen_upcall_update_level();
+}
+
+void xen_upcall_raise(unsigned vcpu)
+{
+    XenVcpu *v = xen_vcpu_get(vcpu);
+    CPUState *cs;
+    uint8_t vector;
+
+    if (!v) {
+        return;
+    }
+    cs = v->cs;
+    vector = qatomic_read(&X86_CPU(cs)->env.xen_vcpu_callback_vector);
+    if (vector) {
+        trace_xen_upcall_raise(vcpu, "vcpu vector", vector);
+        xen_emu->accel->raise_vector(cs, vector);
+        return;
+    }
+    vector = qatomic_read(&upcall.vector);
+    if (vector) {
+        trace_xen_upcall_raise(vcpu, "callback vector", vector);
+        xen_emu->accel->raise_callback(cs);
+        return;
+    }
+    /* Xen ties the GSI and INTx types to vCPU 0. */
+    if (vcpu == 0 && qatomic_read(&upcall.gsi)) {
+        trace_xen_upcall_raise(vcpu, "gsi", qatomic_read(&upcall.gsi));
+        /*
+         * With the BQL the line moves now, so that a guest which caused the
+         * event sees the interrupt; without it the main loop moves it.
+         */
+        if (bql_locked()) {
+            xen_upcall_update_level();
+        } else {
+            qemu_bh_schedule(upcall.level_bh);
+        }
+    }
+}
+
+static bool all_have_own_vectors(void)
+{
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+        if (v && !v->accel_vector) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * A kernel interrupts all vCPUs by the callback vector while their upcall is
+ * pending, those too that have a vector of their own, and does not stop before
+ * the guest has cleared that flag.  A guest that has a handler for the one only
+ * never comes to that.  So the kernel has the callback vector only as long as a
+ * vCPU needs it.
+ */
+static int tell_accel(uint8_t vector)
+{
+    XenAccelOps *accel = xen_emu->accel;
+    int ret;
+
+    if (!accel->set_callback_vector) {
+        return 0;
+    }
+    if (vector && all_have_own_vectors()) {
+        vector = 0;
+    }
+    if (vector == upcall.accel_vector) {
+        return 0;
+    }
+    ret = accel->set_callback_vector(vector);
+    if (!ret) {
+        upcall.accel_vector = vector;
+    }
+    return ret;
+}
+
+void xen_upcall_own_vectors_changed(void)
+{
+    assert(bql_locked());
+    tell_accel(upcall.vector);
+}
+
+int xen_upcall_set_param(uint64_t param)
+{
+    uint8_t vector = 0;
+    uint32_t gsi = 0;
+    CPUState *cs;
+    int ret;
+
+    assert(bql_locked());
+
+    switch (callback_type(param)) {
+    case HVM_PARAM_CALLBACK_TYPE_VECTOR:
+        vector = param;
+        if (vector && !xen_emu->accel->raise_callback) {
+            return -EINVAL;     /* XENFEAT_hvm_callback_vector said so */
+        }
+        break;
+    case HVM_PARAM_CALLBACK_TYPE_PCI_INTX:
+        gsi = intx_gsi(param);
+        if (!gsi) {
+            return -EINVAL;
+        }
+        break;
+    case HVM_PARAM_CALLBACK_TYPE_GSI:
+        gsi = (uint32_t)param;
+        break;
+    }
+
+    ret = tell_accel(vector);
+    if (ret) {
+        return ret;
+    }
+
+    trace_xen_upcall_param(param, vector, gsi);
+    if (gsi != upcall.gsi) {
+        /* Leave the old line as its devices want it. */
+        move_line(upcall.device_level);
+        note_asserted(false);
+        upcall.device_level = xen_pirq_gsi_is_high(gsi);
+    }
+    upcall.param = param;
+    qatomic_set(&upcall.vector, vector);
+    qatomic_set(&upcall.gsi, gsi);
+    xen_evtchn_dev_update_delivery();
+
+    /* Events that came before the guest said how to be told. */
+    CPU_FOREACH(cs) {
+        if (xen_evtchn_upcall_pending(xen_emu->evtchn, cs->cpu_index)) {
+            xen_upcall_raise(cs->cpu_index);
+        }
+    }
+    return 0;
+}
+
+uint64_t xen_upcall_param(void)
+{
+    return upcall.param;
+}
+
+uint8_t xen_upcall_callback_vector(void)
+{
+    return qatomic_read(&upcall.vector);
+}
+
+void xen_upcall_init(unsigned nr_gsis, qemu_irq *gsis)
+{
+    upcall.nr_gsis = nr_gsis;
+    upcall.gsis = g_memdup2(gsis, nr_gsis * sizeof(*gsis));
+    upcall.level_bh = qemu_bh_new(level_bh, NULL);
+}

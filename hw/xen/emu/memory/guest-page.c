@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest pages: pinning, invalidation, dirty reporting
+ */
+#include "qemu/osdep.h"
+#include "qemu/lockable.h"
+#include "qemu/rcu.h"
+#include "exec/address-spaces.h"
+#include "exec/memory.h"
+#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/debug/fault-inject.h"
+#include "hw/xen/emu/memory/guest-page.h"
+#include "hw/xen/emu/memory/slots.h"
+#include "hw/xen/emu/vcpu/vcpu.h"
+#include "hw/i386/kvm/xen_overlay.h"
+
+typedef struct GuestPin {
+    MemoryRegion *mr;
+    hwaddr offset;
+    uint32_t len;
+    QLIST_ENTRY(GuestPin) next;
+} GuestPin;
+
+static QemuMutex pins_lock;     /* guards pins; never held while sleeping */
+static QLIST_HEAD(, GuestPin) pins = QLIST_HEAD_INITIALIZER(pins);
+
+static void __attribute__((constructor)) pins_init(void)
+{
+    qemu_mutex_init(&pins_lock);
+}
+
+/* RAM that the guest may write, all of it in one slot. */
+static bool find_ram(uint64_t gpa, uint32_t len, GuestPin *p)
+{
+    const XenSlot *slot;
+    uint64_t offset;
+
+    RCU_READ_LOCK_GUARD();
+    slot = xen_slots_find(xen_ram_slots(), gpa >> XEN_EMU_PAGE_SHIFT);
+    if (!slot || !slot->writable || memory_region_is_ram_device(slot->mr)) {
+        return false;
+    }
+    offset = gpa - (slot->gfn << XEN_EMU_PAGE_SHIFT);
+    if (offset + len > slot->nr_frames << XEN_EMU_PAGE_SHIFT) {
+        return false;
+    }
+    memory_region_ref(slot->mr);
+    *p = (GuestPin) {
+        .mr = slot->mr, .offset = slot->mr_offset + offset, .len = len,
+    };
+    return true;
+}
+
+void *xen_guest_page_pin(void *opaque, uint64_t gpa, uint32_t len, void **pin)
+{
+    GuestPin found, *p;
+
+    if (xen_fault(XEN_FAULT_PIN) || !find_ram(gpa, len, &found)) {
+        return NULL;
+    }
+    p = g_memdup2(&found, sizeof(found));
+    WITH_QEMU_LOCK_GUARD(&pins_lock) {
+        QLIST_INSERT_HEAD(&pins, p, next);
+    }
+    *pin = p;
+    return memory_region_get_ram_ptr(p->mr) + p->offset;
+}
+
+void xen_guest_page_unpin(void *opaque, uint64_t gpa, uint32_t len, void *pin)
+{
+    GuestPin *p = pin;
+
+    WITH_QEMU_LOCK_GUARD(&pins_lock) {
+        QLIST_REMOVE(p, next);
+    }
+    memory_region_set_dirty(p->mr, p->offset, p->len);
+    memory_region_unref(p->mr);
+    g_free(p);
+}
+
+static void ram_lost(uint64_t gpa, uint64_t len)
+{
+    xen_evtchn_invalidate(xen_emu->evtchn, gpa, len);
+    xen_vcpu_invalidate(gpa, len);
+}
+
+static void ram_changed(void)
+{
+    xen_evtchn_retry_parked(xen_emu->evtchn);
+}
+
+/* Before migration reads the dirty bitmap. */
+static void pages_log_sync_global(MemoryListener *listener, bool last_stage)
+{
+    GuestPin *p;
+
+    xen_overlay_set_dirty();
+    QEMU_LOCK_GUARD(&pins_lock);
+    QLIST_FOREACH(p, &pins, next) {
+        memory_region_set_dirty(p->mr, p->offset, p->len);
+    }
+}
+
+static MemoryListener pages_listener = {
+    .name = "xen-guest-pages",
+    .log_sync_global = pages_log_sync_global,
+};
+
+void xen_guest_page_listen(void)
+{
+    xen_ram_listen(ram_lost, ram_changed);
+    memory_listener_register(&pages_listener, &address_space_memory);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest's RAM, ordered by frame
+ *
+ * Answers two questions in O(log n): which slot of RAM holds this frame, and
+ * which slots overlap this range of frames.
+ *
+ *     rcu_read_lock();
+ *     XEN_FOREACH_SLOT_OVERLAPPING(slot, xen_ram_slots(), gfn, nr_frames) {
+ *         ...
+ *     }
+ *     rcu_read_unlock();
+ *
+ * Invariant of XenSlots: slots are sorted by gfn; none is empty; no two
+ * overlap, so of two slots the one that starts first also ends first.  Hence at
+ * most one slot holds a frame, it is the last one that starts at or before the
+ * frame, and the slots that overlap a range stand next to each other.
+ *
+ * The first half is a library without QEMU (C11, GLib), for one writer that
+ * nobody reads.  The second half publishes it: a change to the memory map
+ * copies the index, changes the copy and puts it in the place of the old one.
+ * What readers see never changes under them; they are never waited for.
+ */
+#ifndef HW_XEN_EMU_MEMORY_SLOTS_H
+#define HW_XEN_EMU_MEMORY_SLOTS_H
+
+#include <stdint.h>
+#include <stddef.h>
+#include <stdbool.h>
+
+struct MemoryRegion;
+
+typedef struct XenSlot {
+    uint64_t gfn;               /* first frame */
+    uint64_t nr_frames;         /* at least 1; gfn + nr_frames <= 2^52 */
+    struct MemoryRegion *mr;    /* what backs it */
+    uint64_t mr_offset;         /* bytes from the start of mr to frame gfn */
+    bool writable;              /* by the guest */
+} XenSlot;
+
+typedef struct XenSlots XenSlots;
+
+XenSlots *xen_slots_new(void);
+/* Room for @nr_more additions without moving anything. */
+XenSlots *xen_slots_copy(const XenSlots *slots, size_t nr_more);
+void xen_slots_free(XenSlots *slots);
+
+/* O(n).  False, nothing changed: it is empty, overlaps or is out of range. */
+bool xen_slots_add(XenSlots *slots, const XenSlot *slot);
+/* O(n).  Takes out exactly [gfn, gfn + nr_frames); false: there is no such. */
+bool xen_slots_remove(XenSlots *slots, uint64_t gfn, uint64_t nr_frames,
+                      XenSlot *removed);
+
+size_t xen_slots_count(const XenSlots *slots);
+/* The slot that holds frame @gfn, or NULL.  O(log n). */
+const XenSlot *xen_slots_find(const XenSlots *slots, uint64_t gfn);
+
+/* The parts of the iterator below: O(log n) and O(1). */
+const XenSlot *xen_slots_first_overlapping(const XenSlots *slots, uint64_t gfn,
+                                           uint64_t nr_frames);
+const XenSlot *xen_slots_next_overlapping(const XenSlots *slots,
+                                          const XenSlot *slot, uint64_t gfn,
+                                          uint64_t nr_frames);
+
+/*
+ * Runs the statement with @slot (declared here) for each slot of @slots that
+ * shares a frame with [gfn, gfn + nr_frames), in ascending order.
+ */
+#define XEN_FOREACH_SLOT_OVERLAPPING(slot, slots, gfn, nr_frames) \
+    for (const XenSlot *slot = \
+             xen_slots_first_overlapping(slots, gfn, nr_frames); \
+         slot; \
+         slot = xen_slots_next_overlapping(slots, slot, gfn, nr_frames))
+
+/* ------------------------------------------------------------------------
+ * The RAM of this machine
+ */
+
+/*
+ * Follow the system address space from now on; once, BQL.  After each change,
+ * with the new index in place: @lost(gpa, len) for each range where RAM is no
+ * longer what it was, then @changed().  Both under the BQL.
+ *
+ * Because the index is in place first, whoever looks up a page after @lost was
+ * called for it finds the new memory.  Whoever found the old memory before and
+ * is about to remember it must do both under a lock that @lost takes too.
+ */
+void xen_ram_listen(void (*lost)(uint64_t gpa, uint64_t len),
+                    void (*changed)(void));
+
+/*
+ * The index of now; never NULL after xen_ram_listen().  Any thread, within an
+ * RCU read-side critical section.  Slots in it, and their mr, are valid until
+ * the section ends; take a reference on the mr to keep it for longer.
+ */
+const XenSlots *xen_ram_slots(void);
+
+#endif

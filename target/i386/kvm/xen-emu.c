@@ -1,0 +1,620 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Xen emulation on KVM: what the kernel does, from its capability bits alone
+ *
+ * Fills in XenAccelOps for KVM and implements the functions that upstream's
+ * target/i386/kvm/kvm.c calls (kvm_xen_*, kvm_get/put_xen_state).
+ *
+ * Source of the ABI: Linux Documentation/virt/kvm/api.rst, KVM_XEN_*.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/error-report.h"
+#include "qemu/main-loop.h"
+#include "hw/boards.h"
+#include "hw/i386/apic-msidef.h"
+#include "hw/pci/msi.h"
+#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/device/evtchn-dev.h"
+#include "hw/xen/emu/hypercall.h"
+#include "hw/xen/emu/irq/upcall.h"
+#include "hw/xen/emu/vcpu/vcpu.h"
+#include "system/accel-blocker.h"
+#include "system/kvm.h"
+#include "system/kvm_int.h"
+#include "system/hw_accel.h"
+#include "system/kvm_xen.h"
+#include "cpu.h"
+#include "kvm/kvm_i386.h"
+#include "kvm/xen-emu.h"
+#include "hw/xen/emu/vcpu/runstate-area.h"
+#include "trace/trace-target_i386_xen.h"
+#include "xen-internal.h"
+
+#include "hw/xen/interface/xen.h"
+#include "hw/xen/interface/event_channel.h"
+
+static XenAccelOps kvm_ops;
+static uint32_t hypercall_msr;
+static bool hide_stable_tsc;
+static bool evtchn_send;
+
+/* KVM_XEN_HVM_CONFIG may be given again, to change the flags. */
+static int configure(bool send)
+{
+    struct kvm_xen_hvm_config config = {
+        .msr = hypercall_msr,
+        .flags = KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL,
+    };
+
+    if (send) {
+        config.flags |= KVM_XEN_HVM_CONFIG_EVTCHN_SEND;
+    }
+    if (hide_stable_tsc) {
+        config.flags |= KVM_XEN_HVM_CONFIG_PVCLOCK_TSC_UNSTABLE;
+    }
+    return KVM_XEN_VM_IOCTL(KVM_XEN_HVM_CONFIG, &config);
+}
+
+static int kvm_xen_set_evtchn_send(bool on)
+{
+    int ret = configure(on);
+
+    if (!ret) {
+        evtchn_send = on;
+    }
+    return ret;
+}
+
+static int kvm_xen_translate(CPUState *cs, uint64_t gva, bool write,
+                             uint64_t *gpa, uint64_t *len)
+{
+    struct kvm_translation tr = { .linear_address = gva };
+
+    if (KVM_XEN_VCPU_IOCTL(cs, KVM_TRANSLATE, &tr) < 0 || !tr.valid ||
+        (write && !tr.writeable)) {
+        return -EFAULT;
+    }
+    *gpa = tr.physical_address;
+    *len = MIN(*len, TARGET_PAGE_SIZE - (gva & ~TARGET_PAGE_MASK));
+    return 0;
+}
+
+/*
+ * A slot beyond the host's addresses is refused, and QEMU takes that for its
+ * end.  CPUs that do not say how far theirs go have 36 bits.
+ */
+static unsigned kvm_xen_phys_bits(void)
+{
+    unsigned bits = kvm_arch_get_supported_cpuid(kvm_state, 0x80000008, 0,
+                                                 R_EAX) & 0xff;
+
+    return bits ?: 36;
+}
+
+static void kvm_xen_raise_vector(CPUState *cs, uint8_t vector)
+{
+    uint32_t apic_id = X86_CPU(cs)->apic_id;
+    MSIMessage msg = {
+        /* KVM takes bits 31:8 of the APIC ID in the upper address word. */
+        .address = APIC_DEFAULT_ADDRESS |
+                   (apic_id & 0xff) << MSI_ADDR_DEST_ID_SHIFT |
+                   (uint64_t)(apic_id & 0xffffff00) << 32,
+        .data = vector | 1 << MSI_DATA_LEVEL_SHIFT,
+    };
+
+    kvm_irqchip_send_msi(kvm_state, msg);
+}
+
+/*
+ * The kernel looks at evtchn_upcall_pending whenever it enters the guest; a
+ * vCPU in the guest or blocked in the kernel has to come out for that.  One
+ * that does this to itself is out, and looks on its way back.
+ */
+static void kvm_xen_raise_callback(CPUState *cs)
+{
+    if (!qemu_cpu_is_self(cs)) {
+        kvm_xen_look(cs);
+    }
+}
+
+static int kvm_xen_set_callback_vector(uint8_t vector)
+{
+    struct kvm_xen_hvm_attr attr = {
+        .type = KVM_XEN_ATTR_TYPE_UPCALL_VECTOR,
+        .u.vector = vector,
+    };
+
+    return kvm_xen_set_hvm_attr(&attr);
+}
+
+static int kvm_xen_set_long_mode(bool long_mode)
+{
+    struct kvm_xen_hvm_attr attr = {
+        .type = KVM_XEN_ATTR_TYPE_LONG_MODE,
+        .u.long_mode = long_mode,
+    };
+
+    return kvm_xen_set_hvm_attr(&attr);
+}
+
+static int kvm_xen_get_long_mode(bool *long_mode)
+{
+    struct kvm_xen_hvm_attr attr = { .type = KVM_XEN_ATTR_TYPE_LONG_MODE };
+    int ret = KVM_XEN_VM_IOCTL(KVM_XEN_HVM_GET_ATTR, &attr);
+
+    if (!ret) {
+        *long_mode = attr.u.long_mode;
+    }
+    return ret;
+}
+
+/*
+ * By its address in QEMU, where the kernel knows how: its cache of the page
+ * then survives changes of memory slots.
+ */
+static int kvm_xen_set_shared_info(uint64_t gpa, void *hva)
+{
+    struct kvm_xen_hvm_attr attr = { };
+    int ret;
+
+    if (XEN_ACCEL_HAS(&kvm_ops, SHARED_INFO_HVA)) {
+        attr.type = KVM_XEN_ATTR_TYPE_SHARED_INFO_HVA;
+        attr.u.shared_info.hva = (uintptr_t)hva;
+        ret = kvm_xen_set_hvm_attr(&attr);
+        if (!ret) {
+            return 0;
+        }
+        trace_xen_kvm_fallback(-1, "SHARED_INFO_HVA", ret);
+    }
+    attr.type = KVM_XEN_ATTR_TYPE_SHARED_INFO;
+    attr.u.shared_info.gfn = gpa == XEN_GPA_NONE ?
+        KVM_XEN_INVALID_GFN : gpa >> XEN_EMU_PAGE_SHIFT;
+    return kvm_xen_set_hvm_attr(&attr);
+}
+
+static int set_vcpu_gpa(CPUState *cs, uint16_t type, uint64_t gpa)
+{
+    struct kvm_xen_vcpu_attr attr = { .type = type, .u.gpa = gpa };
+
+    return kvm_xen_set_vcpu_attr(cs, &attr);
+}
+
+static int kvm_xen_set_vcpu_info(CPUState *cs, uint64_t gpa, void *hva)
+{
+    int ret;
+
+    if (hva && XEN_ACCEL_HAS(&kvm_ops, SHARED_INFO_HVA)) {
+        struct kvm_xen_vcpu_attr attr = {
+            .type = KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA,
+            .u.hva = (uintptr_t)hva,
+        };
+
+        ret = kvm_xen_set_vcpu_attr(cs, &attr);
+        if (!ret) {
+            return 0;
+        }
+        trace_xen_kvm_fallback(cs->cpu_index, "VCPU_INFO_HVA", ret);
+    }
+    ret = set_vcpu_gpa(cs, KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO, gpa);
+    if (ret && gpa != XEN_GPA_NONE) {
+        /* Where another vCPU registered it, the guest does not learn of it. */
+        error_report_once("xen: this host's KVM refuses "
+                          "KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO of vCPU %d: %s",
+                          cs->cpu_index, strerror(-ret));
+    }
+    return ret;
+}
+
+static int kvm_xen_set_time_info(CPUState *cs, uint64_t gpa)
+{
+    return set_vcpu_gpa(cs, KVM_XEN_VCPU_ATTR_TYPE_VCPU_TIME_INFO, gpa);
+}
+
+static int kvm_xen_set_runstate(CPUState *cs, uint64_t gpa)
+{
+    return set_vcpu_gpa(cs, KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_ADDR, gpa);
+}
+
+static int kvm_xen_get_runstate(CPUState *cs, XenRunstateSums *sums)
+{
+    struct kvm_xen_vcpu_attr attr = {
+        .type = KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_DATA,
+    };
+    int ret = KVM_XEN_VCPU_IOCTL(cs, KVM_XEN_VCPU_GET_ATTR, &attr);
+
+    if (!ret) {
+        *sums = (XenRunstateSums) {
+            .state = attr.u.runstate.state,
+            .entered = attr.u.runstate.state_entry_time,
+            .time = {
+                attr.u.runstate.time_running, attr.u.runstate.time_runnable,
+                attr.u.runstate.time_blocked, attr.u.runstate.time_offline,
+            },
+        };
+    }
+    return ret;
+}
+
+static int kvm_xen_set_runstate_flag(bool on)
+{
+    struct kvm_xen_hvm_attr attr = {
+        .type = KVM_XEN_ATTR_TYPE_RUNSTATE_UPDATE_FLAG,
+        .u.runstate_update_flag = on,
+    };
+
+    return kvm_xen_set_hvm_attr(&attr);
+}
+
+static int kvm_xen_set_upcall_vector(CPUState *cs, uint8_t vector)
+{
+    struct kvm_xen_vcpu_attr attr = {
+        .type = KVM_XEN_VCPU_ATTR_TYPE_UPCALL_VECTOR,
+        .u.vector = vector,
+    };
+
+    return kvm_xen_set_vcpu_attr(cs, &attr);
+}
+
+static int kvm_xen_set_timer(CPUState *cs, uint32_t port, uint64_t expires_ns)
+{
+    struct kvm_xen_vcpu_attr attr = {
+        .type = KVM_XEN_VCPU_ATTR_TYPE_TIMER,
+        .u.timer.port = port,
+        .u.timer.priority = KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL,
+        .u.timer.expires_ns = expires_ns,
+    };
+
+    return kvm_xen_set_vcpu_attr(cs, &attr);
+}
+
+static int kvm_xen_get_timer(CPUState *cs, uint64_t *expires_ns)
+{
+    struct kvm_xen_vcpu_attr attr = { .type = KVM_XEN_VCPU_ATTR_TYPE_TIMER };
+    int ret = KVM_XEN_VCPU_IOCTL(cs, KVM_XEN_VCPU_GET_ATTR, &attr);
+
+    if (!ret) {
+        *expires_ns = attr.u.timer.expires_ns;
+    }
+    return ret;
+}
+
+static int kvm_xen_deliver(CPUState *cs, uint32_t port)
+{
+    struct kvm_irq_routing_xen_evtchn evt = {
+        .port = port,
+        .vcpu = kvm_arch_vcpu_id(cs),
+        .priority = KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL,
+    };
+    int ret = KVM_XEN_VM_IOCTL(KVM_XEN_HVM_EVTCHN_SEND, &evt);
+
+    /* The kernel says how many vCPUs it woke. */
+    return MIN(ret, 0);
+}
+
+static int kvm_xen_assign_port(uint32_t port, uint8_t type, CPUState *cs,
+                               uint32_t target_port, int fd)
+{
+    struct kvm_xen_hvm_attr attr = {
+        .type = KVM_XEN_ATTR_TYPE_EVTCHN,
+        .u.evtchn.send_port = port,
+        .u.evtchn.type = type,
+    };
+
+    if (cs) {
+        attr.u.evtchn.deliver.port.port = target_port;
+        attr.u.evtchn.deliver.port.vcpu = kvm_arch_vcpu_id(cs);
+        attr.u.evtchn.deliver.port.priority =
+            KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL;
+    } else {
+        attr.u.evtchn.deliver.eventfd.fd = fd;
+    }
+    return kvm_xen_set_hvm_attr(&attr);
+}
+
+static int kvm_xen_unassign_port(uint32_t port)
+{
+    struct kvm_xen_hvm_attr attr = {
+        .type = KVM_XEN_ATTR_TYPE_EVTCHN,
+        .u.evtchn.send_port = port,
+        .u.evtchn.flags = KVM_XEN_EVTCHN_DEASSIGN,
+    };
+
+    return kvm_xen_set_hvm_attr(&attr);
+}
+
+static XenAccelOps kvm_ops = {
+    .name = "kvm",
+    .migrates_vcpus = true,
+    .phys_bits = kvm_xen_phys_bits,
+    .translate = kvm_xen_translate,
+    .system_time = kvm_xen_system_time,
+    .raise_vector = kvm_xen_raise_vector,
+    .raise_callback = kvm_xen_raise_callback,
+    .set_callback_vector = kvm_xen_set_callback_vector,
+    .set_long_mode = kvm_xen_set_long_mode,
+    .get_long_mode = kvm_xen_get_long_mode,
+    .set_shared_info = kvm_xen_set_shared_info,
+    .set_vcpu_info = kvm_xen_set_vcpu_info,
+    .set_time_info = kvm_xen_set_time_info,
+    .set_runstate = kvm_xen_set_runstate,
+    .get_runstate = kvm_xen_get_runstate,
+    .set_runstate_flag = kvm_xen_set_runstate_flag,
+    .set_upcall_vector = kvm_xen_set_upcall_vector,
+    .set_timer = kvm_xen_set_timer,
+    .get_timer = kvm_xen_get_timer,
+    .timer_in = kvm_xen_look_in,
+    .hold_vcpus = accel_ioctl_inhibit_begin,
+    .release_vcpus = accel_ioctl_inhibit_end,
+    .deliver = kvm_xen_deliver,
+    .assign_port = kvm_xen_assign_port,
+    .unassign_port = kvm_xen_unassign_port,
+    .set_evtchn_send = kvm_xen_set_evtchn_send,
+    .halt = kvm_xen_halt,
+    .wake = kvm_xen_wake,
+};
+
+/* What is not there is NULL, so that QEMU's own code does it. */
+static void drop_missing(XenAccelOps *ops)
+{
+    if (!XEN_ACCEL_HAS(ops, SHARED_INFO)) {
+        ops->set_shared_info = NULL;
+        ops->set_vcpu_info = kvm_xen_set_clock;
+        ops->set_time_info = NULL;
+        ops->set_long_mode = NULL;
+        ops->get_long_mode = NULL;
+        /* A vector past the LAPIC is the kernel's to enter, or nobody's. */
+        ops->set_callback_vector = NULL;
+        ops->raise_callback = NULL;
+    }
+    if (!XEN_ACCEL_HAS(ops, RUNSTATE)) {
+        ops->set_runstate = NULL;
+        ops->get_runstate = NULL;
+    }
+    if (!XEN_ACCEL_HAS(ops, RUNSTATE_FLAG)) {
+        ops->set_runstate_flag = NULL;
+    }
+    if (!XEN_ACCEL_HAS(ops, EVTCHN_SEND)) {
+        ops->deliver = NULL;
+        ops->assign_port = NULL;
+        ops->unassign_port = NULL;
+        ops->set_evtchn_send = NULL;
+    }
+    if (!XEN_ACCEL_HAS(ops, TIMER)) {
+        ops->set_timer = NULL;
+        ops->get_timer = NULL;
+    }
+    if (!XEN_ACCEL_HAS(ops, UPCALL_VECTOR)) {
+        ops->set_upcall_vector = NULL;
+    }
+}
+
+/*
+ * The line of a GSI or INTx upcall falls when the guest clears a flag in
+ * memory; only an irqchip in QEMU lets us look at that at the EOI.
+ */
+static int choose_irqchip(KVMState *s)
+{
+    if (s->kernel_irqchip_split == ON_OFF_AUTO_AUTO) {
+        s->kernel_irqchip_split = ON_OFF_AUTO_ON;
+    }
+    if (!s->kernel_irqchip_allowed || !kvm_kernel_irqchip_split()) {
+        error_report("xen-version: a Xen guest's upcalls need "
+                     "kernel-irqchip=split, not 'kernel-irqchip=%s'",
+                     s->kernel_irqchip_allowed ? "on" : "off");
+        error_printf("Valid is kernel-irqchip=split, which is the default "
+                     "with xen-version.\n");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* xen-tsc-stable=off */
+static int choose_tsc_flag(const XenEmuConfig *config)
+{
+    hide_stable_tsc = !config->tsc_stable;
+    if (hide_stable_tsc && !XEN_ACCEL_HAS(&kvm_ops, TSC_UNSTABLE)) {
+        error_report("xen-version: this host's KVM cannot do "
+                     "xen-tsc-stable=off");
+        error_printf("Its KVM_CAP_XEN_HVM lacks "
+                     "KVM_XEN_HVM_CONFIG_PVCLOCK_TSC_UNSTABLE, which a newer "
+                     "kernel with CONFIG_KVM_XEN has.\n");
+        return -ENOSYS;
+    }
+    return 0;
+}
+
+void xen_emu_kvm_prepare(Object *accel)
+{
+    KVM_STATE(accel)->xen_version = xen_emu_accel_config(accel)->version;
+}
+
+int kvm_xen_init(KVMState *s, uint32_t msr)
+{
+    const XenEmuConfig *config = xen_emu_accel_config(OBJECT(s));
+    Error *err = NULL;
+    int bits, ret;
+
+    hypercall_msr = msr;
+    if (xen_emu) {
+        /* Again, because the Hyper-V MSRs took the usual number. */
+        return configure(evtchn_send);
+    }
+
+    if (config->kvm_fail) {
+        ret = kvm_xen_arm_fault(config->kvm_fail);
+        if (ret) {
+            return ret;
+        }
+    }
+    bits = kvm_xen_find_caps(s, config->kvm_caps_mask, &kvm_ops);
+    if (bits < 0) {
+        return bits;
+    }
+    ret = choose_irqchip(s) ?: choose_tsc_flag(config);
+    if (ret) {
+        return ret;
+    }
+    drop_missing(&kvm_ops);
+    kvm_xen_time_init();
+
+    ret = configure(evtchn_send);
+    if (ret) {
+        return kvm_xen_ioctl_failed("KVM_XEN_HVM_CONFIG", ret);
+    }
+    ret = kvm_xen_probe_vm(&kvm_ops);
+    if (ret) {
+        return ret;
+    }
+    if (XEN_ACCEL_HAS(&kvm_ops, EVTCHN_SEND)) {
+        struct kvm_xen_hvm_attr attr = {
+            .type = KVM_XEN_ATTR_TYPE_XEN_VERSION,
+            .u.xen_version = config->version,
+        };
+
+        /* XENVER_version comes to QEMU otherwise. */
+        ret = kvm_xen_set_hvm_attr(&attr);
+        if (ret) {
+            trace_xen_kvm_fallback(-1, "XEN_VERSION", ret);
+        }
+    }
+
+    if (!xen_emu_init(OBJECT(s), &kvm_ops, &err)) {
+        error_report_err(err);
+        return -EINVAL;
+    }
+    s->xen_caps = bits;
+    return 0;
+}
+
+int kvm_xen_init_vcpu(CPUState *cs)
+{
+    int ret;
+
+    /*
+     * An MSI that the kernel delivers can become a 2-level event, if anything,
+     * and the kernel has to know every way of telling a vCPU.  Where that is
+     * not all that the guest may want, devices' MSIs have to come to QEMU.
+     */
+    if (xen_evtchn_dev_fifo_allowed() ||
+        !XEN_ACCEL_HAS(&kvm_ops, EVTCHN_2LEVEL) ||
+        !XEN_ACCEL_HAS(&kvm_ops, UPCALL_VECTOR)) {
+        kvm_msi_via_irqfd_allowed = false;
+    }
+
+    ret = kvm_xen_probe_vcpu(&kvm_ops, cs);
+    if (ret) {
+        return ret;
+    }
+    kvm_xen_sleep_init_vcpu(cs);
+    kvm_xen_look_init_vcpu(cs);
+    xen_vcpu_started(cs);
+    return 0;
+}
+
+/*
+ * The kernel latches the layout when the hypercall page is made, and QEMU hears
+ * of it at the next hypercall.  A kernel that cannot tell leaves the mode that
+ * the guest's kernel runs in.
+ */
+static void follow_long_mode(const XenHypercall *hc)
+{
+    bool latched = hc->long_mode;
+
+    if (hc->long_mode == qatomic_read(&xen_emu->long_mode) || hc->cpl > 0) {
+        return;
+    }
+    if (kvm_ops.get_long_mode && kvm_ops.get_long_mode(&latched)) {
+        return;
+    }
+    BQL_LOCK_GUARD();
+    if (latched != xen_emu->long_mode) {
+        xen_emu_note_long_mode(latched);
+    }
+}
+
+/* Calls that were preempted and are to be made again, by vCPU. */
+static XenHypercall restarts[XEN_EVTCHN_MAX_VCPUS];
+
+static void restart(CPUState *cs, run_on_cpu_data data)
+{
+    const XenHypercall *hc = &restarts[cs->cpu_index];
+    const uint8_t *regs = xen_hypercall_arg_regs(hc->long_mode);
+    CPUX86State *env = cpu_env(cs);
+
+    /* One entry of a multicall may have been a poll. */
+    kvm_xen_end_sleep(cs);
+    cpu_synchronize_state(cs);
+    for (size_t i = 0; i < ARRAY_SIZE(hc->arg); i++) {
+        env->regs[regs[i]] = hc->arg[i];
+    }
+    env->eip -= KVM_XEN_HYPERCALL_LENGTH;
+}
+
+/*
+ * The kernel ends the instruction when the vCPU's thread enters it next: that is
+ * also when it has been told to come out again at once.  Only then the vCPU can
+ * be set back, before it does what it was kicked for.
+ */
+static void restart_later(const XenHypercall *hc)
+{
+    restarts[hc->cs->cpu_index] = *hc;
+    async_run_on_cpu(hc->cs, restart, RUN_ON_CPU_NULL);
+    qatomic_set(&hc->cs->kvm_run->immediate_exit, 1);
+}
+
+int kvm_xen_handle_exit(X86CPU *cpu, struct kvm_xen_exit *exit)
+{
+    XenHypercall hc = {
+        .cs = CPU(cpu),
+        .nr = exit->u.hcall.input,
+        .long_mode = exit->u.hcall.longmode,
+        .cpl = exit->u.hcall.cpl,
+        .can_restart = true,
+    };
+
+    if (exit->type != KVM_EXIT_XEN_HCALL) {
+        return -1;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(hc.arg); i++) {
+        hc.arg[i] = exit->u.hcall.params[i];
+    }
+
+    follow_long_mode(&hc);
+    exit->u.hcall.result = xen_hypercall(&hc);
+    if (hc.restart) {
+        restart_later(&hc);
+        exit->u.hcall.result = hc.nr;
+    }
+    if (!hc.long_mode) {
+        /* The kernel writes all of RAX, 32-bit code writes EAX. */
+        exit->u.hcall.result = (uint32_t)exit->u.hcall.result;
+    }
+    return 0;
+}
+
+void kvm_xen_maybe_deassert_callback(CPUState *cs)
+{
+    /* Looked at without the lock first: this is after every exit. */
+    if (!xen_evtchn_upcall_pending(xen_emu->evtchn, 0)) {
+        BQL_LOCK_GUARD();
+        xen_upcall_update_level();
+    }
+}
+
+int kvm_put_xen_state(CPUState *cs)
+{
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+    if (v) {
+        xen_vcpu_post_load(v);
+    }
+    return 0;
+}
+
+int kvm_get_xen_state(CPUState *cs)
+{
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+    return v ? xen_vcpu_pre_save(v) : 0;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Xen emulation on KVM: having a vCPU come out of the kernel and look, without
+ * the BQL
+ *
+ * QEMU's own kick ends kvm_cpu_exec(), and who leaves that takes the BQL.  Here
+ * is a signal of its own, from a thread (kvm_xen_look) or from a timer of the
+ * host's kernel (kvm_xen_look_in): KVM_RUN ends with -EINTR, kvm_cpu_exec()
+ * asks kvm_xen_looked(), which does what the look is for, and KVM_RUN is called
+ * again.  So a timer wakes its vCPU and nobody else, who would have to wake the
+ * vCPU in turn.
+ *
+ * The signal is blocked everywhere but in KVM_RUN.  One that comes at another
+ * time stays pending and ends the next KVM_RUN at once, so no look is lost, and
+ * there is no handler to be entered and left.
+ *
+ * Nor is a kick lost, whose signal may have ended the same KVM_RUN: its flag,
+ * thread_kicked, is set before that is sent, and cleared in the outer loop only.
+ * Where it is clear, when kvm_cpu_exec() has cleared immediate_exit already, the
+ * kick's signal is still to come and sets immediate_exit again.  exit_request
+ * comes without a signal; kvm_cpu_exec() looks at it before each KVM_RUN.
+ *
+ * Linux wakes who waits on a signalfd at any signal to the process, and QEMU's
+ * main loop has one, for SIGBUS.  From the first timer on it no longer waits on it
+ * but looks every SIGBUS_MS: there come only broken pages of the host's memory
+ * that nobody has touched yet, which the guest is told of for its information.
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "qemu/timer.h"
+#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/vcpu/vcpu.h"
+#include "system/cpus.h"
+#include "system/kvm_xen.h"
+#include "trace/trace-target_i386_xen.h"
+#include "xen-internal.h"
+
+#include <linux/kvm.h>
+
+/* Older C libraries have no name for it. */
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id  _sigev_un._tid
+#endif
+
+#define LOOK_SIGNAL         SIGRTMIN
+#define KERNEL_SIGSET_BYTES 8
+#define SIGBUS_MS           1000
+
+static struct {
+    bool works;         /* signal and timer are set up */
+    bool signalled;     /* by a thread, and not looked yet.  Atomic */
+    timer_t timer;
+} looks[XEN_EVTCHN_MAX_VCPUS];
+
+static QEMUBH *no_signalfd_bh;
+static QEMUTimer *sigbus_timer;
+
+static void take_signals(void *opaque)
+{
+    qemu_main_loop_take_signals(false);
+    timer_mod(sigbus_timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + SIGBUS_MS);
+}
+
+static sigset_t look_signal(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, LOOK_SIGNAL);
+    return set;
+}
+
+/* What may end KVM_RUN is what QEMU leaves unblocked, and ours. */
+static int unblock_in_guest(CPUState *cs)
+{
+    uint32_t buffer[(sizeof(struct kvm_signal_mask) + KERNEL_SIGSET_BYTES) / 4];
+    struct kvm_signal_mask *mask = (struct kvm_signal_mask *)buffer;
+    sigset_t set;
+
+    pthread_sigmask(SIG_BLOCK, NULL, &set);
+    sigdelset(&set, SIG_IPI);
+    sigdelset(&set, SIGBUS);
+    sigdelset(&set, LOOK_SIGNAL);
+    mask->len = KERNEL_SIGSET_BYTES;
+    memcpy(mask->sigset, &set, KERNEL_SIGSET_BYTES);
+    return kvm_vcpu_ioctl(cs, KVM_SET_SIGNAL_MASK, mask);
+}
+
+void kvm_xen_look_init_vcpu(CPUState *cs)
+{
+    struct sigevent event = {
+        .sigev_notify = SIGEV_THREAD_ID,
+        .sigev_signo = LOOK_SIGNAL,
+        .sigev_notify_thread_id = qemu_get_thread_id(),
+    };
+    sigset_t set = look_signal();
+    unsigned i = cs->cpu_index;
+
+    if (looks[i].works) {
+        timer_delete(looks[i].timer);   /* of the vCPU that was unplugged */
+    }
+    if (!no_signalfd_bh) {
+        sigbus_timer = timer_new_ms(QEMU_CLOCK_REALTIME, take_signals, NULL);
+        no_signalfd_bh = qemu_bh_new(take_signals, NULL);
+    }
+    qatomic_set(&looks[i].signalled, false);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    looks[i].works = kvm_check_extension(kvm_state, KVM_CAP_IMMEDIATE_EXIT) &&
+                     !unblock_in_guest(cs) &&
+                     !timer_create(CLOCK_MONOTONIC, &event, &looks[i].timer);
+    if (!looks[i].works) {
+        trace_xen_kvm_fallback(i, "looks", -errno);
+    }
+}
+
+void kvm_xen_look(CPUState *cs)
+{
+    unsigned i = cs->cpu_index;
+
+    if (!looks[i].works) {
+        qemu_cpu_kick(cs);
+    } else if (!qatomic_xchg(&looks[i].signalled, true) &&
+               pthread_kill(cs->thread->thread, LOOK_SIGNAL)) {
+        /* Too many signals are pending for this user. */
+        qatomic_set(&looks[i].signalled, false);
+        qemu_cpu_kick(cs);
+    }
+}
+
+bool kvm_xen_look_in(unsigned vcpu, int64_t wait_ns)
+{
+    static bool timers_are_used;        /* atomic */
+    struct itimerspec when = { };
+
+    if (!looks[vcpu].works) {
+        return false;
+    }
+    if (wait_ns >= 0) {
+        if (!qatomic_read(&timers_are_used) &&
+            !qatomic_xchg(&timers_are_used, true)) {
+            qemu_bh_schedule(no_signalfd_bh);
+        }
+        wait_ns = MAX(wait_ns, 1);      /* 0 would stop it */
+        when.it_value.tv_sec = wait_ns / NANOSECONDS_PER_SECOND;
+        when.it_value.tv_nsec = wait_ns % NANOSECONDS_PER_SECOND;
+    }
+    timer_settime(looks[vcpu].timer, 0, &when, NULL);
+    return true;
+}
+
+bool kvm_xen_looked(CPUState *cs)
+{
+    const struct timespec no_time = { };
+    sigset_t set;
+    bool goes_on;
+
+    if (!xen_emu || !looks[cs->cpu_index].works) {
+        return false;
+    }
+    set = look_signal();
+    if (sigtimedwait(&set, NULL, &no_time) < 0) {
+        return false;
+    }
+    qatomic_set_mb(&looks[cs->cpu_index].signalled, false);
+    xen_vcpu_timer_expired(xen_vcpu_get(cs->cpu_index)->timer);
+
+    goes_on = !qatomic_read(&cs->thread_kicked);
+    trace_xen_kvm_looked(cs->cpu_index, goes_on);
+    return goes_on;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * MSIs that KVM delivers by itself (irqfd), as Xen event channels
+ */
+#include "qemu/osdep.h"
+#include "hw/pci/pci.h"
+#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/irq/pirq.h"
+#include "hw/i386/kvm/xen_evtchn.h"
+#include "system/kvm.h"
+#include "target/i386/kvm/kvm_i386.h"
+#include <linux/kvm.h>
+
+/* A logical destination without a bit is no vCPU's. */
+#define MSI_TO_NOBODY   0xfee00004
+
+static void ask_again(void)
+{
+    kvm_update_msi_routes_all(NULL, true, 0, 0);
+}
+
+int xen_evtchn_translate_pirq_msi(struct kvm_irq_routing_entry *route,
+                                  uint64_t address, uint32_t data)
+{
+    unsigned vcpu;
+    uint32_t port;
+    XenPirqMsi where;
+    CPUState *cs = NULL;
+
+    if (!xen_emu || !xen_emu->evtchn) {
+        return 1;
+    }
+    where = xen_pirq_route_msi(address, data, &port, &vcpu, ask_again);
+    if (where == XEN_PIRQ_MSI_NOT) {
+        return 1;
+    }
+
+    /*
+     * The kernel has no other ABI than 2-level.  kvm_xen_init_vcpu() keeps MSIs
+     * in QEMU where a guest may use FIFO or the kernel cannot do this at all.
+     */
+    if (where == XEN_PIRQ_MSI_PORT &&
+        XEN_ACCEL_HAS(xen_emu->accel, EVTCHN_2LEVEL) &&
+        xen_evtchn_abi(xen_emu->evtchn) == XEN_EVTCHN_ABI_2L &&
+        port < xen_emu_layout()->nr_2l_ports) {
+        cs = qemu_get_cpu(vcpu);
+    }
+    if (!cs) {
+        /*
+         * Not an error: the devices' code takes one for its own mistake, and
+         * ends QEMU, but it is the guest's choice what it writes.
+         */
+        route->type = KVM_IRQ_ROUTING_MSI;
+        route->u.msi.address_lo = MSI_TO_NOBODY;
+        route->u.msi.address_hi = 0;
+        route->u.msi.data = 0;
+        return 0;
+    }
+    route->type = KVM_IRQ_ROUTING_XEN_EVTCHN;
+    route->u.xen_evtchn.port = port;
+    route->u.xen_evtchn.vcpu = kvm_arch_vcpu_id(cs);
+    route->u.xen_evtchn.priority = KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL;
+    return 0;
+}
