@@ -16,19 +16,6 @@
 #include "system/kvm_xen.h"
 #include "trace.h"
 
-/* The grant table itself forgets only how many it has. */
-static int unmap_grant_frames(void)
-{
-    for (unsigned i = 0; i < xen_emu->config.gnttab_max_frames; i++) {
-        int ret = xen_gnttab_map_page(i, XEN_GPA_NONE >> XEN_EMU_PAGE_SHIFT);
-
-        if (ret) {
-            return ret;
-        }
-    }
-    return 0;
-}
-
 int xen_emu_soft_reset(void)
 {
     CPUState *cs;
@@ -56,11 +43,6 @@ int xen_emu_soft_reset(void)
         }
     }
     ret = xen_overlay_clear();
-    if (ret) {
-        return ret;
-    }
-
-    ret = unmap_grant_frames();
     if (ret) {
         return ret;
     }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Incoming states of upstream's Xen devices are checked
+ * Incoming states of upstream's xenstore are checked
  *
- * A migration stream is somebody else's data.  Grant table and xenstore are
- * upstream's, and use numbers from it as lengths and offsets.  So their classes
- * get a copy of their description of the state, with checks of ours behind the
- * fields that need one: a check without data, so the stream stays what it was.
+ * A migration stream is somebody else's data.  xenstore is upstream's, and uses
+ * numbers from it as lengths and offsets.  So its class gets a copy of its
+ * description of the state, with checks of ours behind the fields that need one:
+ * a check without data, so the stream stays what it was.
  * What a state holds for xenstore's nodes is checked where it is parsed
  * (patches/0017-xenstore-bad-state.patch).
  */
@@ -27,7 +27,7 @@ typedef struct StateCheck {
     bool (*ok)(void *opaque, int version_id);
 } StateCheck;
 
-static const VMStateDescription *gnttab, *xenstore;     /* upstream's */
+static const VMStateDescription *xenstore;      /* upstream's */
 
 static const VMStateField *field_of(const VMStateDescription *vmsd,
                                     const char *name)
@@ -48,8 +48,6 @@ static void *state_of(void *opaque, const VMStateDescription *vmsd,
     return opaque + field_of(vmsd, name)->offset;
 }
 
-#define GNTTAB(opaque, type, name) \
-    (*(type *)state_of(opaque, gnttab, name))
 #define XENSTORE(opaque, type, name) \
     (*(type *)state_of(opaque, xenstore, name))
 
@@ -59,13 +57,6 @@ static bool says(bool ok, const char *what)
         error_report("xen: %s of the incoming state cannot be", what);
     }
     return ok;
-}
-
-static bool gnttab_frames_fit(void *opaque, int version_id)
-{
-    return says(GNTTAB(opaque, uint32_t, "nr_frames") <=
-                xen_emu->config.gnttab_max_frames,
-                "the number of grant frames (xen-gnttab-max-frames)");
 }
 
 /*
@@ -135,18 +126,11 @@ static const VMStateDescription *guarded(const VMStateDescription *vmsd,
 
 void xen_emu_guard_states(void)
 {
-    static const StateCheck of_gnttab[] = {
-        { .after = "nr_frames", .ok = gnttab_frames_fit },
-    };
     static const StateCheck of_xenstore[] = {
         { .after = "fatal_error", .ok = xenstore_messages_fit },
         { .after = "impl_state_size", .ok = xenstore_size_fits },
     };
-    DeviceClass *dc = DEVICE_CLASS(object_class_by_name("xen-gnttab"));
-
-    gnttab = dc->vmsd;
-    dc->vmsd = guarded(gnttab, of_gnttab, ARRAY_SIZE(of_gnttab));
-    dc = DEVICE_CLASS(object_class_by_name("xen-xenstore"));
+    DeviceClass *dc = DEVICE_CLASS(object_class_by_name("xen-xenstore"));
     xenstore = dc->vmsd;
     dc->vmsd = guarded(xenstore, of_xenstore, ARRAY_SIZE(of_xenstore));
 }

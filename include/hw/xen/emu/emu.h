@@ -77,8 +77,8 @@ void xen_emu_kvm_prepare(struct Object *accel);
  */
 void xen_emu_lead_pv_devices(void);
 /*
- * From now on incoming states of the grant table and of xenstore are refused
- * when their numbers cannot be.  Before these devices are made; once, BQL.
+ * From now on incoming states of xenstore are refused when their numbers are
+ * invalid.  Before the device is made; once, BQL.
  */
 void xen_emu_guard_states(void);
 /* The other accelerators' XenAccelOps.  Once. */
