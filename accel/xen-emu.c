@@ -25,8 +25,6 @@
 #include "system/qtest.h"
 #include "system/tcg.h"
 
-XenEmu *xen_emu;
-
 /* Object * -> XenEmuConfig *, for accelerators with a xen-* property set. */
 static GHashTable *accel_configs;
 

@@ -30,7 +30,7 @@ static QEMUTimer *copy_timer;
 
 static uint8_t *time_of(CPUState *cs)
 {
-    uint8_t *vi = xen_evtchn_peek_vcpu_info(xen_emu->evtchn, cs->cpu_index);
+    uint8_t *vi = xen_evtchn_peek_vcpu_info(xen_emu_evtchn(), cs->cpu_index);
 
     return vi ? vi + XEN_VCPU_INFO_TIME : NULL;
 }
@@ -72,7 +72,7 @@ int kvm_xen_set_clock(CPUState *cs, uint64_t gpa, void *hva)
 {
     int ret = 0;
 
-    if (!xen_emu->evtchn) {
+    if (!xen_emu_evtchn()) {
         return 0;       /* the machine is being built */
     }
     if (!copy_timer) {

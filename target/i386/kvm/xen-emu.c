@@ -521,14 +521,14 @@ static void follow_long_mode(const XenHypercall *hc)
 {
     bool latched = hc->long_mode;
 
-    if (hc->long_mode == qatomic_read(&xen_emu->long_mode) || hc->cpl > 0) {
+    if (hc->long_mode == xen_emu_long_mode() || hc->cpl > 0) {
         return;
     }
     if (kvm_ops.get_long_mode && kvm_ops.get_long_mode(&latched)) {
         return;
     }
     BQL_LOCK_GUARD();
-    if (latched != xen_emu->long_mode) {
+    if (latched != xen_emu_long_mode()) {
         xen_emu_note_long_mode(latched);
     }
 }
@@ -596,7 +596,7 @@ int kvm_xen_handle_exit(X86CPU *cpu, struct kvm_xen_exit *exit)
 void kvm_xen_maybe_deassert_callback(CPUState *cs)
 {
     /* Looked at without the lock first: this is after every exit. */
-    if (!xen_evtchn_upcall_pending(xen_emu->evtchn, 0)) {
+    if (!xen_evtchn_upcall_pending(xen_emu_evtchn(), 0)) {
         BQL_LOCK_GUARD();
         xen_upcall_update_level();
     }

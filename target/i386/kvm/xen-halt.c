@@ -56,7 +56,7 @@ void kvm_xen_end_sleep(CPUState *cs)
     }
     s->asleep = false;
     timer_del(s->timer);
-    xen_evtchn_poll_end(xen_emu->evtchn, cs->cpu_index);
+    xen_evtchn_poll_end(xen_emu_evtchn(), cs->cpu_index);
 
     halted = is_halted_at(cs, s->rip);
     if (halted) {
@@ -87,7 +87,7 @@ static void time_is_over(void *opaque)
     Sleep *s = opaque;
     XenVcpu *v = xen_vcpu_get(s - sleeps);
     uint64_t deadline = qatomic_read(&s->deadline_ns);
-    uint64_t now = xen_emu->accel->system_time();
+    uint64_t now = xen_emu_accel()->system_time();
 
     if (now < deadline) {
         timer_mod(s->timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
@@ -121,7 +121,7 @@ void kvm_xen_halt(CPUState *cs, int64_t timeout_ns)
 
         timeout_ns = MIN(timeout_ns, INT64_MAX - now);
         qatomic_set(&s->deadline_ns,
-                    xen_emu->accel->system_time() + timeout_ns);
+                    xen_emu_accel()->system_time() + timeout_ns);
         timer_mod(s->timer, now + timeout_ns);
     }
 }

@@ -27,7 +27,7 @@ int xen_evtchn_translate_pirq_msi(struct kvm_irq_routing_entry *route,
     XenPirqMsi where;
     CPUState *cs = NULL;
 
-    if (!xen_emu || !xen_emu->evtchn) {
+    if (!xen_emu_is_on()) {
         return 1;
     }
     where = xen_pirq_route_msi(address, data, &port, &vcpu, ask_again);
@@ -40,8 +40,8 @@ int xen_evtchn_translate_pirq_msi(struct kvm_irq_routing_entry *route,
      * in QEMU where a guest may use FIFO or the kernel cannot do this at all.
      */
     if (where == XEN_PIRQ_MSI_PORT &&
-        XEN_ACCEL_HAS(xen_emu->accel, EVTCHN_2LEVEL) &&
-        xen_evtchn_abi(xen_emu->evtchn) == XEN_EVTCHN_ABI_2L &&
+        XEN_ACCEL_HAS(xen_emu_accel(), EVTCHN_2LEVEL) &&
+        xen_evtchn_abi(xen_emu_evtchn()) == XEN_EVTCHN_ABI_2L &&
         port < xen_emu_layout()->nr_2l_ports) {
         cs = qemu_get_cpu(vcpu);
     }

@@ -53,7 +53,7 @@ static void time_leaf(CPUX86State *env, uint32_t subleaf, uint32_t regs[4])
 
 static void hvm_leaf(CPUState *cs, uint32_t regs[4])
 {
-    uint32_t version = xen_emu->config.version;
+    uint32_t version = xen_emu_config()->version;
 
     if (X86_CPU(cs)->xen_vapic) {
         regs[EAX] |= XEN_HVM_CPUID_APIC_ACCESS_VIRT |
@@ -69,7 +69,7 @@ static void hvm_leaf(CPUState *cs, uint32_t regs[4])
         regs[ECX] = xen_domid;
     }
     if (version >= XEN_EMU_VERSION(4, 17) &&
-        (!xen_emu->accel->lapic_is_slow || xen_emu->config.upcall_vector)) {
+        (!xen_emu_accel()->lapic_is_slow || xen_emu_config()->upcall_vector)) {
         regs[EAX] |= XEN_HVM_CPUID_UPCALL_VECTOR;
     }
 }
@@ -77,7 +77,7 @@ static void hvm_leaf(CPUState *cs, uint32_t regs[4])
 bool xen_emu_cpuid(CPUState *cs, uint32_t leaf, uint32_t subleaf,
                    uint32_t regs[4])
 {
-    bool has_hvm_leaf = xen_emu->config.version >= XEN_EMU_VERSION(4, 5);
+    bool has_hvm_leaf = xen_emu_config()->version >= XEN_EMU_VERSION(4, 5);
 
     if (leaf < XEN_CPUID_FIRST_LEAF || leaf >= LEAF_END) {
         return false;
@@ -92,7 +92,7 @@ bool xen_emu_cpuid(CPUState *cs, uint32_t leaf, uint32_t subleaf,
         regs[EDX] = XEN_CPUID_SIGNATURE_EDX;
         break;
     case LEAF_VERSION:
-        regs[EAX] = xen_emu->config.version;
+        regs[EAX] = xen_emu_config()->version;
         break;
     case LEAF_HYPERCALLS:
         regs[EAX] = 1;                      /* pages */

@@ -73,10 +73,10 @@ static int send_event(uint32_t port)
     int ret;
 
     xen_fast_begin();
-    ret = xen_evtchn_send_fast(xen_emu->evtchn, port);
+    ret = xen_evtchn_send_fast(xen_emu_evtchn(), port);
     xen_fast_end();
     if (ret == -EWOULDBLOCK) {
-        ret = xen_evtchn_send(xen_emu->evtchn, port);
+        ret = xen_evtchn_send(xen_emu_evtchn(), port);
         trace_xen_send_slow(port, ret);
     }
     return ret;
@@ -87,10 +87,10 @@ static int unmask_port(uint32_t port)
     int ret;
 
     xen_fast_begin();
-    ret = xen_evtchn_unmask_fast(xen_emu->evtchn, port);
+    ret = xen_evtchn_unmask_fast(xen_emu_evtchn(), port);
     xen_fast_end();
     if (ret == -EWOULDBLOCK) {
-        ret = xen_evtchn_unmask(xen_emu->evtchn, port);
+        ret = xen_evtchn_unmask(xen_emu_evtchn(), port);
         trace_xen_unmask_slow(port, ret);
     }
     return ret;
@@ -98,7 +98,7 @@ static int unmask_port(uint32_t port)
 
 static int do_op(uint32_t cmd, EvtchnArg *arg)
 {
-    XenEvtchn *e = xen_emu->evtchn;
+    XenEvtchn *e = xen_emu_evtchn();
 
     switch (cmd) {
     case EVTCHNOP_bind_interdomain:

@@ -48,7 +48,7 @@ static int set_upcall_vector(XenHypercall *hc, uint64_t gva)
 
 static int get_time(XenHypercall *hc, uint64_t gva)
 {
-    xen_hvm_get_time_t op = { .now = xen_emu->accel->system_time() };
+    xen_hvm_get_time_t op = { .now = xen_emu_accel()->system_time() };
 
     return XEN_PUT(hc, gva, &op);
 }
@@ -123,10 +123,10 @@ static int flush_tlbs(XenHypercall *hc, uint64_t gva)
     if (gva) {
         return -EINVAL;     /* it takes no argument */
     }
-    if (!xen_emu->accel->flush_tlbs) {
+    if (!xen_emu_accel()->flush_tlbs) {
         return xen_hypercall_unimplemented(hc);
     }
-    xen_emu->accel->flush_tlbs(hc->cs);
+    xen_emu_accel()->flush_tlbs(hc->cs);
     return 0;
 }
 

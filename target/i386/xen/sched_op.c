@@ -37,14 +37,14 @@ QEMU_BUILD_BUG_ON(sizeof(sched_watchdog_t) != 8);
 static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
                             unsigned nr_ports, uint64_t timeout_ns)
 {
-    XenAccelOps *accel = xen_emu->accel;
+    const XenAccelOps *accel = xen_emu_accel();
     unsigned vcpu = hc->cs->cpu_index;
     int64_t wait_ns = -1;
     int ret;
 
     /* An interrupt, or a reset, may have ended the last sleep. */
-    xen_evtchn_poll_end(xen_emu->evtchn, vcpu);
-    ret = xen_evtchn_poll_begin(xen_emu->evtchn, vcpu, ports, nr_ports);
+    xen_evtchn_poll_end(xen_emu_evtchn(), vcpu);
+    ret = xen_evtchn_poll_begin(xen_emu_evtchn(), vcpu, ports, nr_ports);
     if (ret < 0) {
         return ret;
     }
@@ -65,7 +65,7 @@ static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
         }
         g_thread_yield();
     }
-    xen_evtchn_poll_end(xen_emu->evtchn, vcpu);
+    xen_evtchn_poll_end(xen_emu_evtchn(), vcpu);
     return 0;
 }
 

@@ -56,7 +56,7 @@ static int get_features(XenHypercall *hc, uint64_t gva)
                   1u << XENFEAT_auto_translated_physmap |
                   1u << XENFEAT_hvm_safe_pvclock |
                   1u << XENFEAT_hvm_pirqs;
-    if (xen_emu->accel->raise_callback) {
+    if (xen_emu_accel()->raise_callback) {
         info.submap |= 1u << XENFEAT_hvm_callback_vector;
     }
     return XEN_PUT(hc, gva, &info);
@@ -69,7 +69,7 @@ int64_t xen_hcall_xen_version(XenHypercall *hc)
 
     switch (cmd) {
     case XENVER_version:
-        return xen_emu->config.version;
+        return xen_emu_config()->version;
     case XENVER_extraversion:
         return put_string(hc, gva, ".0-qemu", XEN_EXTRAVERSION_LEN);
     case XENVER_compile_info:

@@ -44,7 +44,7 @@ struct xenevtchn_handle *xen_be_evtchn_open(void)
     }
     xc = g_new0(struct xenevtchn_handle, 1);
     xc->fd = fd;
-    xc->be = xen_evtchn_backend_new(xen_emu->evtchn, xc);
+    xc->be = xen_evtchn_backend_new(xen_emu_evtchn(), xc);
     return xc;
 }
 

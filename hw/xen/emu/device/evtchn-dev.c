@@ -56,7 +56,7 @@ bool xen_evtchn_dev_upcall_by_vector(void)
 uint32_t xen_evtchn_dev_timer_port(unsigned vcpu)
 {
     return xen_evtchn_dev_in_kernel() ?
-           xen_evtchn_virq_port(xen_emu->evtchn, vcpu, VIRQ_TIMER) : 0;
+           xen_evtchn_virq_port(xen_emu_evtchn(), vcpu, VIRQ_TIMER) : 0;
 }
 
 static void update_all_timers(void)
@@ -78,7 +78,7 @@ static bool kernel_can_tell(void)
     XenVcpu *v = xen_vcpu_get(0);
 
     if (v && qatomic_read(&X86_CPU(v->cs)->env.xen_vcpu_callback_vector)) {
-        return xen_emu->accel->set_upcall_vector && !v->vector_refused;
+        return xen_emu_accel()->set_upcall_vector && !v->vector_refused;
     }
     return xen_upcall_callback_vector();
 }
@@ -89,7 +89,7 @@ static bool kernel_can_tell(void)
  */
 static bool set_kernel_send(bool on)
 {
-    XenAccelOps *accel = xen_emu->accel;
+    const XenAccelOps *accel = xen_emu_accel();
     CPUState *cs;
     int ret;
 
@@ -113,8 +113,8 @@ static bool set_kernel_send(bool on)
 
 void xen_evtchn_dev_update_delivery(void)
 {
-    bool two_level = xen_evtchn_abi(xen_emu->evtchn) == XEN_EVTCHN_ABI_2L;
-    bool on = xen_emu->accel->deliver && two_level && !dev.switching &&
+    bool two_level = xen_evtchn_abi(xen_emu_evtchn()) == XEN_EVTCHN_ABI_2L;
+    bool on = xen_emu_accel()->deliver && two_level && !dev.switching &&
               kernel_can_tell() && set_kernel_send(true);
 
     assert(bql_locked());
@@ -122,13 +122,13 @@ void xen_evtchn_dev_update_delivery(void)
         trace_xen_evtchn_in_kernel(on);
         /* The engine hands us events only while we know what to do. */
         if (!on) {
-            xen_evtchn_set_kernel_delivery(xen_emu->evtchn, false);
+            xen_evtchn_set_kernel_delivery(xen_emu_evtchn(), false);
         }
         g_rw_lock_writer_lock(&dev.lock);
         qatomic_set(&dev.in_kernel, on);
         g_rw_lock_writer_unlock(&dev.lock);
         if (on) {
-            xen_evtchn_set_kernel_delivery(xen_emu->evtchn, true);
+            xen_evtchn_set_kernel_delivery(xen_emu_evtchn(), true);
             update_all_timers();
         } else {
             xen_timer_kernel_take_back_all();
@@ -146,19 +146,19 @@ int xen_evtchn_dev_init_control(struct evtchn_init_control *op)
     int ret;
 
     BQL_LOCK_GUARD();
-    if (xen_evtchn_abi(xen_emu->evtchn) == XEN_EVTCHN_ABI_2L &&
+    if (xen_evtchn_abi(xen_emu_evtchn()) == XEN_EVTCHN_ABI_2L &&
         xen_evtchn_dev_fifo_allowed()) {
         /* First, so that the engine finds all that is pending. */
         dev.switching = true;
         xen_evtchn_dev_update_delivery();
         /* A kernel that goes on looking at polls would never end one. */
         ret = dev.kernel_send ? -ENOSYS :
-              xen_evtchn_init_control(xen_emu->evtchn, op);
+              xen_evtchn_init_control(xen_emu_evtchn(), op);
         dev.switching = false;
         xen_evtchn_dev_update_delivery();
         xen_pirq_update_all_routes();
     } else {
-        ret = xen_evtchn_init_control(xen_emu->evtchn, op);
+        ret = xen_evtchn_init_control(xen_emu_evtchn(), op);
     }
     trace_xen_evtchn_init_control(op->vcpu, op->control_gfn, ret);
     return ret;
@@ -170,7 +170,7 @@ int xen_evtchn_dev_reset(uint16_t dom)
 
     BQL_LOCK_GUARD();
     xen_timer_kernel_take_back_all();
-    ret = xen_evtchn_reset(xen_emu->evtchn, dom);
+    ret = xen_evtchn_reset(xen_emu_evtchn(), dom);
     trace_xen_evtchn_reset(dom, ret);
     xen_evtchn_dev_update_delivery();
     if (ret) {
@@ -184,7 +184,7 @@ int xen_evtchn_soft_reset(void)
 {
     int ret;
 
-    if (!xen_emu || !xen_emu->evtchn) {
+    if (!xen_emu_is_on()) {
         return -ENOTSUP;
     }
     ret = xen_evtchn_dev_reset(DOMID_SELF);
@@ -202,9 +202,9 @@ int xen_evtchn_dev_close(uint32_t port)
         /* Until it is closed: that vCPU may be about to hand its timer over. */
         BQL_LOCK_GUARD();
         xen_timer_kernel_take_back_port(port);
-        ret = xen_evtchn_close(xen_emu->evtchn, port);
+        ret = xen_evtchn_close(xen_emu_evtchn(), port);
     } else {
-        ret = xen_evtchn_close(xen_emu->evtchn, port);
+        ret = xen_evtchn_close(xen_emu_evtchn(), port);
     }
     xen_pirq_update_routes();
     return ret;
@@ -212,7 +212,7 @@ int xen_evtchn_dev_close(uint32_t port)
 
 int xen_evtchn_dev_bind_vcpu(const struct evtchn_bind_vcpu *op)
 {
-    int ret = xen_evtchn_bind_vcpu(xen_emu->evtchn, op);
+    int ret = xen_evtchn_bind_vcpu(xen_emu_evtchn(), op);
 
     xen_pirq_update_routes();
     return ret;
@@ -220,12 +220,12 @@ int xen_evtchn_dev_bind_vcpu(const struct evtchn_bind_vcpu *op)
 
 int xen_evtchn_alloc_unbound_op(struct evtchn_alloc_unbound *alloc)
 {
-    return xen_evtchn_alloc_unbound(xen_emu->evtchn, alloc);
+    return xen_evtchn_alloc_unbound(xen_emu_evtchn(), alloc);
 }
 
 int xen_evtchn_bind_interdomain_op(struct evtchn_bind_interdomain *interdomain)
 {
-    return xen_evtchn_bind_interdomain(xen_emu->evtchn, interdomain);
+    return xen_evtchn_bind_interdomain(xen_emu_evtchn(), interdomain);
 }
 
 /* ---------------------------------- what the engine asks of the world -- */
@@ -246,9 +246,9 @@ static void wake_poller(void *opaque, unsigned vcpu)
 
     RCU_READ_LOCK_GUARD();
     v = xen_vcpu_get(vcpu);
-    if (v && xen_emu->accel->wake) {
+    if (v && xen_emu_accel()->wake) {
         xen_fast_begin();
-        xen_emu->accel->wake(v->cs);
+        xen_emu_accel()->wake(v->cs);
         xen_fast_end();
     }
 }
@@ -269,7 +269,7 @@ static int kernel_deliver(void *opaque, uint32_t port, unsigned vcpu)
     g_rw_lock_reader_lock(&dev.lock);
     in_kernel = dev.in_kernel;
     if (v && in_kernel) {
-        ret = xen_emu->accel->deliver(v->cs, port);
+        ret = xen_emu_accel()->deliver(v->cs, port);
     }
     g_rw_lock_reader_unlock(&dev.lock);
     if (ret || !in_kernel) {
@@ -277,7 +277,7 @@ static int kernel_deliver(void *opaque, uint32_t port, unsigned vcpu)
     }
 
     /* The engine decided on the kernel just before that was over. */
-    return in_kernel ? ret : xen_evtchn_inject(xen_emu->evtchn, port);
+    return in_kernel ? ret : xen_evtchn_inject(xen_emu_evtchn(), port);
 }
 
 /* env.xen_virq is what upstream's stream has; larger ports do not fit. */
@@ -345,7 +345,7 @@ static void port_changed(void *opaque, const XenEvtchnPortInfo *info,
         break;
     case EVTCHNSTAT_closed:
         virq_changed(info);
-        if (xen_evtchn_pirq_port(xen_emu->evtchn, info->val) == info->port) {
+        if (xen_evtchn_pirq_port(xen_emu_evtchn(), info->val) == info->port) {
             xen_pirq_port_changed(info->val);
         }
         break;
@@ -368,14 +368,14 @@ static const XenEvtchnOps engine_ops = {
 
 bool xen_evtchn_dev_fifo_allowed(void)
 {
-    switch (xen_emu->config.evtchn_abi) {
+    switch (xen_emu_config()->evtchn_abi) {
     case XEN_EMU_ABI_2LEVEL:
         return false;
     case XEN_EMU_ABI_FIFO:
         return true;
     default:
         /* What the kernel delivers is faster than what a guest gains. */
-        return !XEN_ACCEL_HAS(xen_emu->accel, EVTCHN_SEND);
+        return !XEN_ACCEL_HAS(xen_emu_accel(), EVTCHN_SEND);
     }
 }
 
@@ -412,8 +412,8 @@ void xen_evtchn_create(unsigned int nr_gsis, qemu_irq *system_gsis)
     xen_evtchn_kernel_init();
     xen_emu->evtchn = xen_evtchn_new(dev.max_vcpus, nr_pirqs, xen_domid,
                                      &engine_ops, NULL);
-    xen_evtchn_allow_fifo(xen_emu->evtchn, xen_evtchn_dev_fifo_allowed());
-    xen_evtchn_set_shared_info(xen_emu->evtchn, xen_overlay_get_shinfo_ptr());
+    xen_evtchn_allow_fifo(xen_emu_evtchn(), xen_evtchn_dev_fifo_allowed());
+    xen_evtchn_set_shared_info(xen_emu_evtchn(), xen_overlay_get_shinfo_ptr());
 
     xen_pirq_init(nr_pirqs);
     xen_upcall_init(nr_gsis, system_gsis);

@@ -32,7 +32,7 @@
 
 static bool uses_fifo(void)
 {
-    return xen_evtchn_abi(xen_emu->evtchn) == XEN_EVTCHN_ABI_FIFO;
+    return xen_evtchn_abi(xen_emu_evtchn()) == XEN_EVTCHN_ABI_FIFO;
 }
 
 /* ------------------------------------------------------------------ save */
@@ -68,14 +68,14 @@ static void save_parked_unmask(XenEvtchnDevice *s,
 
 static void save_2level(XenEvtchnDevice *s)
 {
-    s->nr_ports = MIN(xen_evtchn_nr_ports(xen_emu->evtchn),
+    s->nr_ports = MIN(xen_evtchn_nr_ports(xen_emu_evtchn()),
                       ARRAY_SIZE(s->port));
     s->parked = g_new(uint32_t, s->nr_ports);
     s->unmask = g_new(uint32_t, s->nr_ports);
     for (uint32_t port = 0; port < s->nr_ports; port++) {
         XenEvtchnPortInfo info;
 
-        xen_evtchn_port_info(xen_emu->evtchn, port, &info);
+        xen_evtchn_port_info(xen_emu_evtchn(), port, &info);
         s->port[port] = encode_port(&info);
         if (info.parked) {
             s->parked[s->nr_parked++] = port;
@@ -86,7 +86,7 @@ static void save_2level(XenEvtchnDevice *s)
 
 static void save_fifo_vcpus(XenEvtchnDevice *s)
 {
-    XenEvtchn *e = xen_emu->evtchn;
+    XenEvtchn *e = xen_emu_evtchn();
 
     s->nr_fifo_vcpus = xen_evtchn_dev_max_vcpus();
     s->fifo_vcpu = g_new0(XenEvtchnSavedFifoVcpu, s->nr_fifo_vcpus);
@@ -106,14 +106,14 @@ static void save_fifo_vcpus(XenEvtchnDevice *s)
 
 static void save_fifo_ports(XenEvtchnDevice *s)
 {
-    uint32_t end = xen_evtchn_nr_ports(xen_emu->evtchn);
+    uint32_t end = xen_evtchn_nr_ports(xen_emu_evtchn());
 
     s->fifo_port = g_new0(XenEvtchnSavedFifoPort, end);
     s->unmask = g_new(uint32_t, end);
     for (uint32_t port = 1; port < end; port++) {
         XenEvtchnPortInfo info;
 
-        if (xen_evtchn_port_info(xen_emu->evtchn, port, &info)) {
+        if (xen_evtchn_port_info(xen_emu_evtchn(), port, &info)) {
             s->fifo_port[s->nr_fifo_ports++] = (XenEvtchnSavedFifoPort) {
                 .port = port,
                 .val = info.val,
@@ -233,7 +233,7 @@ static int load_2level(const XenEvtchnDevice *s)
         }
         info.parked = test_bit(port, parked);
         info.parked_unmask = test_bit(port, unmask);
-        ret = xen_evtchn_restore_port(xen_emu->evtchn, &info);
+        ret = xen_evtchn_restore_port(xen_emu_evtchn(), &info);
         if (ret) {
             return refuse_port(port, ret);
         }
@@ -243,7 +243,7 @@ static int load_2level(const XenEvtchnDevice *s)
 
 static int load_fifo_pages(const XenEvtchnDevice *s)
 {
-    XenEvtchn *e = xen_emu->evtchn;
+    XenEvtchn *e = xen_emu_evtchn();
 
     for (unsigned i = 0; i < s->nr_fifo_vcpus; i++) {
         int ret = xen_evtchn_restore_fifo_control(e, i,
@@ -274,7 +274,7 @@ static int load_fifo_ports(const XenEvtchnDevice *s)
 
     for (unsigned i = 0; i < s->nr_fifo_ports; i++) {
         const XenEvtchnSavedFifoPort *saved = &s->fifo_port[i];
-        int ret = xen_evtchn_restore_port(xen_emu->evtchn,
+        int ret = xen_evtchn_restore_port(xen_emu_evtchn(),
                                           &(XenEvtchnPortInfo) {
             .port = saved->port,
             .type = saved->type,
@@ -301,7 +301,7 @@ static int load_fifo_tails(const XenEvtchnDevice *s)
     for (unsigned i = 0; i < s->nr_fifo_vcpus; i++) {
         for (unsigned q = 0; q < EVTCHN_FIFO_MAX_QUEUES; q++) {
             uint32_t tail = s->fifo_vcpu[i].tail[q];
-            int ret = xen_evtchn_restore_fifo_tail(xen_emu->evtchn, i, q,
+            int ret = xen_evtchn_restore_fifo_tail(xen_emu_evtchn(), i, q,
                                                    tail);
 
             if (ret) {
@@ -318,7 +318,7 @@ static int load_fifo(const XenEvtchnDevice *s)
 {
     int ret;
 
-    if (xen_emu->config.evtchn_abi == XEN_EMU_ABI_2LEVEL) {
+    if (xen_emu_config()->evtchn_abi == XEN_EMU_ABI_2LEVEL) {
         error_report("xen_evtchn: the incoming guest uses the FIFO ABI, but "
                      "xen-evtchn-abi is 2level here (valid: auto, fifo)");
         return -EINVAL;
@@ -333,7 +333,7 @@ static int load_fifo(const XenEvtchnDevice *s)
 static int evtchn_post_load(void *opaque, int version_id)
 {
     XenEvtchnDevice *s = opaque;
-    XenEvtchn *e = xen_emu->evtchn;
+    XenEvtchn *e = xen_emu_evtchn();
     int ret;
 
     ret = xen_pirq_load(&s->pirq);

@@ -58,13 +58,3 @@ int xen_emu_soft_reset(void)
     }
     return xen_xenstore_reset();
 }
-
-uint16_t kvm_xen_get_gnttab_max_frames(void)
-{
-    return xen_emu->config.gnttab_max_frames;
-}
-
-uint16_t kvm_xen_get_evtchn_max_pirq(void)
-{
-    return xen_emu->config.evtchn_max_pirq;
-}

@@ -151,7 +151,7 @@ bool xen_evtchn_deliver_pirq_msi(uint64_t address, uint32_t data)
     }
     if (pirq < xen_pirqs.nr && xen_pirqs.pirq[pirq].source < 0) {
         xen_pirqs.pirq[pirq].source = XEN_PIRQ_MSI;
-        xen_evtchn_raise_pirq(xen_emu->evtchn, pirq);
+        xen_evtchn_raise_pirq(xen_emu_evtchn(), pirq);
     }
     return true;
 }
@@ -176,9 +176,9 @@ XenPirqMsi xen_pirq_route_msi(uint64_t address, uint32_t data,
     p->routed = true;
     xen_pirqs.routes_stale = stale;
 
-    *port = xen_evtchn_pirq_port(xen_emu->evtchn, pirq);
+    *port = xen_evtchn_pirq_port(xen_emu_evtchn(), pirq);
     if (p->source >= 0 || !*port ||
-        !xen_evtchn_port_info(xen_emu->evtchn, *port, &info)) {
+        !xen_evtchn_port_info(xen_emu_evtchn(), *port, &info)) {
         return XEN_PIRQ_MSI_NOWHERE;
     }
     *vcpu = info.vcpu;

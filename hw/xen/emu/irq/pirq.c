@@ -46,7 +46,7 @@ static bool is_free(unsigned pirq)
 {
     return !is_allocated(pirq) &&
            xen_pirqs.pirq[pirq].source == XEN_PIRQ_UNMAPPED &&
-           !xen_evtchn_pirq_port(xen_emu->evtchn, pirq);
+           !xen_evtchn_pirq_port(xen_emu_evtchn(), pirq);
 }
 
 /* The guest allocated, mapped or bound it. */
@@ -141,19 +141,19 @@ bool xen_pirq_set_gsi(int gsi, int level)
      * always sees it fall.
      */
     pirq = xen_pirqs.gsi_pirq[gsi];
-    if (!level || !pirq || !xen_evtchn_pirq_port(xen_emu->evtchn, pirq)) {
+    if (!level || !pirq || !xen_evtchn_pirq_port(xen_emu_evtchn(), pirq)) {
         return false;
     }
     if (!was_high) {
         trace_xen_pirq_gsi(gsi, pirq);
-        xen_evtchn_raise_pirq(xen_emu->evtchn, pirq);
+        xen_evtchn_raise_pirq(xen_emu_evtchn(), pirq);
     }
     return true;
 }
 
 bool xen_evtchn_set_gsi(int gsi, int *level)
 {
-    if (!xen_emu || !xen_emu->evtchn) {
+    if (!xen_emu_is_on()) {
         return false;
     }
     *level = xen_upcall_merge_gsi(gsi, *level);
@@ -250,7 +250,7 @@ int xen_pirq_eoi(struct physdev_eoi *op)
     }
     trace_xen_pirq_eoi(op->irq, must_come_again(op->irq));
     if (must_come_again(op->irq)) {
-        xen_evtchn_raise_pirq(xen_emu->evtchn, op->irq);
+        xen_evtchn_raise_pirq(xen_emu_evtchn(), op->irq);
     }
     return 0;
 }
@@ -291,13 +291,13 @@ int xen_pirq_bind(struct evtchn_bind_pirq *op)
     int ret;
 
     BQL_LOCK_GUARD();
-    ret = xen_evtchn_bind_pirq(xen_emu->evtchn, op);
+    ret = xen_evtchn_bind_pirq(xen_emu_evtchn(), op);
     trace_xen_pirq_bind(op->pirq, ret ? 0 : op->port, ret);
     if (ret) {
         return ret;
     }
     if (must_come_again(op->pirq)) {
-        xen_evtchn_raise_pirq(xen_emu->evtchn, op->pirq);
+        xen_evtchn_raise_pirq(xen_emu_evtchn(), op->pirq);
     }
     xen_pirq_msi_bound(op->pirq);
     return 0;

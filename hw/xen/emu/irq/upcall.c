@@ -99,7 +99,7 @@ void xen_upcall_update_level(void)
     }
     /* A vector of its own is how vCPU 0 wants to be told, if it has one. */
     pending = !env->xen_vcpu_callback_vector &&
-              xen_evtchn_upcall_pending(xen_emu->evtchn, 0);
+              xen_evtchn_upcall_pending(xen_emu_evtchn(), 0);
     if (pending != upcall.asserted) {
         trace_xen_upcall_level(upcall.gsi, pending);
     }
@@ -139,13 +139,13 @@ void xen_upcall_raise(unsigned vcpu)
     vector = qatomic_read(&X86_CPU(cs)->env.xen_vcpu_callback_vector);
     if (vector) {
         trace_xen_upcall_raise(vcpu, "vcpu vector", vector);
-        xen_emu->accel->raise_vector(cs, vector);
+        xen_emu_accel()->raise_vector(cs, vector);
         return;
     }
     vector = qatomic_read(&upcall.vector);
     if (vector) {
         trace_xen_upcall_raise(vcpu, "callback vector", vector);
-        xen_emu->accel->raise_callback(cs);
+        xen_emu_accel()->raise_callback(cs);
         return;
     }
     /* Xen ties the GSI and INTx types to vCPU 0. */
@@ -186,7 +186,7 @@ static bool all_have_own_vectors(void)
  */
 static int tell_accel(uint8_t vector)
 {
-    XenAccelOps *accel = xen_emu->accel;
+    const XenAccelOps *accel = xen_emu_accel();
     int ret;
 
     if (!accel->set_callback_vector) {
@@ -223,7 +223,7 @@ int xen_upcall_set_param(uint64_t param)
     switch (callback_type(param)) {
     case HVM_PARAM_CALLBACK_TYPE_VECTOR:
         vector = param;
-        if (vector && !xen_emu->accel->raise_callback) {
+        if (vector && !xen_emu_accel()->raise_callback) {
             return -EINVAL;     /* XENFEAT_hvm_callback_vector said so */
         }
         break;
@@ -257,7 +257,7 @@ int xen_upcall_set_param(uint64_t param)
 
     /* Events that came before the guest said how to be told. */
     CPU_FOREACH(cs) {
-        if (xen_evtchn_upcall_pending(xen_emu->evtchn, cs->cpu_index)) {
+        if (xen_evtchn_upcall_pending(xen_emu_evtchn(), cs->cpu_index)) {
             xen_upcall_raise(cs->cpu_index);
         }
     }

@@ -80,13 +80,13 @@ void xen_guest_page_unpin(void *opaque, uint64_t gpa, uint32_t len, void *pin)
 
 static void ram_lost(uint64_t gpa, uint64_t len)
 {
-    xen_evtchn_invalidate(xen_emu->evtchn, gpa, len);
+    xen_evtchn_invalidate(xen_emu_evtchn(), gpa, len);
     xen_vcpu_invalidate(gpa, len);
 }
 
 static void ram_changed(void)
 {
-    xen_evtchn_retry_parked(xen_emu->evtchn);
+    xen_evtchn_retry_parked(xen_emu_evtchn());
 }
 
 /* Before migration reads the dirty bitmap. */

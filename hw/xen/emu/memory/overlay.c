@@ -35,7 +35,7 @@ struct XenOverlay {
     MemoryRegion shinfo_mem;
     void *shinfo;
     uint64_t shinfo_gpa;        /* XEN_GPA_NONE: not mapped */
-    bool long_mode;             /* migrated copy of xen_emu->long_mode */
+    bool long_mode;             /* migrated copy of xen_emu_long_mode() */
 };
 
 static XenOverlay *overlay;
@@ -70,7 +70,7 @@ void xen_overlay_set_dirty(void)
 
 bool xen_overlay_frame_is_valid(uint64_t gfn)
 {
-    XenAccelOps *accel = xen_emu->accel;
+    const XenAccelOps *accel = xen_emu_accel();
     unsigned bits = X86_CPU(first_cpu)->phys_bits;
 
     if (accel->phys_bits) {
@@ -113,7 +113,7 @@ void xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa)
 
 static int accel_set_shared_info(uint64_t gpa, void *hva)
 {
-    XenAccelOps *accel = xen_emu->accel;
+    const XenAccelOps *accel = xen_emu_accel();
 
     return accel->set_shared_info ? accel->set_shared_info(gpa, hva) : 0;
 }
@@ -167,7 +167,7 @@ int xen_overlay_map_shinfo_page(uint64_t gpa)
         s->shinfo_gpa = XEN_GPA_NONE;
         return ret;
     }
-    if (!XEN_ACCEL_HAS(xen_emu->accel, SHARED_INFO)) {
+    if (!XEN_ACCEL_HAS(xen_emu_accel(), SHARED_INFO)) {
         xen_time_write_wallclock(s->shinfo);
     }
     return 0;
@@ -201,7 +201,7 @@ int xen_overlay_clear(void)
 
 int xen_emu_set_long_mode(bool long_mode)
 {
-    XenAccelOps *accel = xen_emu->accel;
+    const XenAccelOps *accel = xen_emu_accel();
     int ret = 0;
 
     if (accel->set_long_mode) {
@@ -216,19 +216,19 @@ int xen_emu_set_long_mode(bool long_mode)
 
 void xen_emu_note_long_mode(bool long_mode)
 {
-    bool changed = xen_emu->long_mode != long_mode;
+    bool changed = xen_emu_long_mode() != long_mode;
 
-    xen_emu->long_mode = long_mode;
-    xen_evtchn_set_long_mode(xen_emu->evtchn, long_mode);
+    qatomic_set(&xen_emu->long_mode, long_mode);
+    xen_evtchn_set_long_mode(xen_emu_evtchn(), long_mode);
     if (changed && overlay->shinfo_gpa != XEN_GPA_NONE &&
-        !XEN_ACCEL_HAS(xen_emu->accel, SHARED_INFO)) {
+        !XEN_ACCEL_HAS(xen_emu_accel(), SHARED_INFO)) {
         xen_time_write_wallclock(overlay->shinfo);
     }
 }
 
 int xen_sync_long_mode(void)
 {
-    XenAccelOps *accel = xen_emu->accel;
+    const XenAccelOps *accel = xen_emu_accel();
     bool long_mode;
     int ret;
 
@@ -249,7 +249,7 @@ int xen_set_long_mode(bool long_mode)
 
 bool xen_is_long_mode(void)
 {
-    return xen_emu && xen_emu->long_mode;
+    return xen_emu && xen_emu_long_mode();
 }
 
 static void overlay_realize(DeviceState *dev, Error **errp)
@@ -286,7 +286,7 @@ static int overlay_pre_save(void *opaque)
     XenOverlay *s = opaque;
     int ret = xen_sync_long_mode();
 
-    s->long_mode = xen_emu->long_mode;
+    s->long_mode = xen_emu_long_mode();
     return ret;
 }
 

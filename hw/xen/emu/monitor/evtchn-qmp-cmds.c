@@ -23,7 +23,7 @@ QEMU_BUILD_BUG_ON(EVTCHN_PORT_TYPE_IPI != EVTCHNSTAT_ipi);
 
 static bool emulation_is_on(Error **errp)
 {
-    if (!xen_emu || !xen_emu->evtchn) {
+    if (!xen_emu_is_on()) {
         error_setg(errp, "Xen event channel emulation not enabled");
         return false;
     }
@@ -74,10 +74,10 @@ EvtchnInfoList *qmp_xen_event_list(Error **errp)
     if (!emulation_is_on(errp)) {
         return NULL;
     }
-    end = xen_evtchn_nr_ports(xen_emu->evtchn);
-    fifo = xen_evtchn_abi(xen_emu->evtchn) == XEN_EVTCHN_ABI_FIFO;
+    end = xen_evtchn_nr_ports(xen_emu_evtchn());
+    fifo = xen_evtchn_abi(xen_emu_evtchn()) == XEN_EVTCHN_ABI_FIFO;
     for (uint32_t i = 1; i < end; i++) {
-        if (xen_evtchn_port_info(xen_emu->evtchn, i, &port)) {
+        if (xen_evtchn_port_info(xen_emu_evtchn(), i, &port)) {
             QAPI_LIST_APPEND(tail, describe(&port, fifo));
         }
     }
@@ -91,7 +91,7 @@ void qmp_xen_event_inject(uint32_t port, Error **errp)
     if (!emulation_is_on(errp)) {
         return;
     }
-    ret = xen_evtchn_inject(xen_emu->evtchn, port);
+    ret = xen_evtchn_inject(xen_emu_evtchn(), port);
     if (ret == -EINVAL) {
         error_setg(errp, "Port %u is not open", port);
     } else if (ret) {

@@ -95,7 +95,7 @@ static XenVcpuStats *vcpu_stats(unsigned vcpu)
     XenEvtchnStats events[XEN_EVTCHN_NR_KINDS], sum;
     XenVcpuTimerStats timer;
 
-    xen_evtchn_stats(xen_emu->evtchn, vcpu, events);
+    xen_evtchn_stats(xen_emu_evtchn(), vcpu, events);
     sum = xen_evtchn_stats_sum(events);
     xen_vcpu_timer_stats(xen_vcpu_get(vcpu)->timer, &timer);
     *stats = (XenVcpuStats) {
@@ -112,11 +112,11 @@ static XenVcpuStats *vcpu_stats(unsigned vcpu)
 
 static uint32_t count_ports(void)
 {
-    uint32_t end = xen_evtchn_nr_ports(xen_emu->evtchn), nr = 0;
+    uint32_t end = xen_evtchn_nr_ports(xen_emu_evtchn()), nr = 0;
     XenEvtchnPortInfo port;
 
     for (uint32_t i = 1; i < end; i++) {
-        nr += xen_evtchn_port_info(xen_emu->evtchn, i, &port);
+        nr += xen_evtchn_port_info(xen_emu_evtchn(), i, &port);
     }
     return nr;
 }
@@ -127,24 +127,24 @@ XenEmulationInfo *qmp_query_xen(Error **errp)
     XenEmulationInfo *info;
     CPUState *cs;
 
-    if (!xen_emu || !xen_emu->evtchn) {
+    if (!xen_emu_is_on()) {
         error_setg(errp, "Xen is not emulated (-accel ...,xen-version=...)");
         return NULL;
     }
     info = g_new0(XenEmulationInfo, 1);
-    info->version = g_strdup_printf("%u.%u", xen_emu->config.version >> 16,
-                                    xen_emu->config.version & 0xffff);
-    info->accelerator = g_strdup(xen_emu->accel->name);
-    info->capabilities = list_caps(xen_emu->accel->caps);
-    info->missing_capabilities = list_caps(xen_emu->accel->caps_missing);
-    info->long_mode = xen_emu->long_mode;
-    info->event_abi = xen_evtchn_abi(xen_emu->evtchn) == XEN_EVTCHN_ABI_FIFO ?
+    info->version = g_strdup_printf("%u.%u", xen_emu_config()->version >> 16,
+                                    xen_emu_config()->version & 0xffff);
+    info->accelerator = g_strdup(xen_emu_accel()->name);
+    info->capabilities = list_caps(xen_emu_accel()->caps);
+    info->missing_capabilities = list_caps(xen_emu_accel()->caps_missing);
+    info->long_mode = xen_emu_long_mode();
+    info->event_abi = xen_evtchn_abi(xen_emu_evtchn()) == XEN_EVTCHN_ABI_FIFO ?
                       XEN_EVENT_ABI_FIFO : XEN_EVENT_ABI_TWO_LEVEL;
     info->fifo_allowed = xen_evtchn_dev_fifo_allowed();
     info->kernel_delivery = xen_evtchn_dev_in_kernel();
     info->callback = xen_upcall_param();
     info->ports = count_ports();
-    info->has_bql_checked = xen_emu->config.bql_check;
+    info->has_bql_checked = xen_emu_config()->bql_check;
     info->bql_checked = xen_fast_checked();
 
     tail = &info->vcpus;

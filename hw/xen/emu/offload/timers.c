@@ -39,11 +39,11 @@ static void take_back(XenVcpu *v)
     uint64_t deadline = 0;
 
     assert(bql_locked());
-    if (xen_emu->accel->get_timer(v->cs, &deadline)) {
+    if (xen_emu_accel()->get_timer(v->cs, &deadline)) {
         /* Early is better than never: the guest looks at its clock. */
         deadline = 1;
     }
-    xen_emu->accel->set_timer(v->cs, 0, 0);
+    xen_emu_accel()->set_timer(v->cs, 0, 0);
     v->kernel_timer_port = 0;
     if (deadline && !fired_before && has_fired(port)) {
         deadline = 0;
@@ -57,9 +57,9 @@ static void take_back(XenVcpu *v)
 void xen_timer_kernel_take_back(XenVcpu *v)
 {
     if (v->kernel_timer_port) {
-        xen_emu->accel->hold_vcpus();
+        xen_emu_accel()->hold_vcpus();
         take_back(v);
-        xen_emu->accel->release_vcpus();
+        xen_emu_accel()->release_vcpus();
     }
 }
 
@@ -73,14 +73,14 @@ void xen_timer_kernel_take_back_all(void)
 
         if (v && v->kernel_timer_port) {
             if (!held) {
-                xen_emu->accel->hold_vcpus();
+                xen_emu_accel()->hold_vcpus();
                 held = true;
             }
             take_back(v);
         }
     }
     if (held) {
-        xen_emu->accel->release_vcpus();
+        xen_emu_accel()->release_vcpus();
     }
 }
 
@@ -120,7 +120,7 @@ static void hand_over(CPUState *cs, run_on_cpu_data data)
         return;
     }
     deadline = xen_vcpu_timer_take_singleshot(v->timer);
-    ret = xen_emu->accel->set_timer(cs, port, deadline);
+    ret = xen_emu_accel()->set_timer(cs, port, deadline);
     trace_xen_timer_kernel_hand_over(cs->cpu_index, port, deadline, ret);
     if (!ret) {
         v->kernel_timer_port = port;
@@ -131,7 +131,7 @@ static void hand_over(CPUState *cs, run_on_cpu_data data)
 
 void xen_timer_kernel_update(XenVcpu *v)
 {
-    if (xen_emu->accel->set_timer && v->cs->created) {
+    if (xen_emu_accel()->set_timer && v->cs->created) {
         /* Not at once, even if it is ourselves: the engine may be locked. */
         async_run_on_cpu(v->cs, hand_over, RUN_ON_CPU_NULL);
     }
@@ -149,7 +149,7 @@ void xen_timer_kernel_offer(XenVcpu *v)
 void xen_timer_kernel_loaded(XenVcpu *v)
 {
     assert(!v->kernel_timer_port);
-    qatomic_set(&v->timer_stays, xen_emu->accel->set_timer &&
+    qatomic_set(&v->timer_stays, xen_emu_accel()->set_timer &&
                                  cpu_env(v->cs)->xen_virq[VIRQ_TIMER]);
 }
 
@@ -157,13 +157,13 @@ int xen_timer_kernel_deadline(XenVcpu *v, uint64_t *deadline_ns)
 {
     *deadline_ns = 0;
     return v->kernel_timer_port ?
-        xen_emu->accel->get_timer(v->cs, deadline_ns) : 0;
+        xen_emu_accel()->get_timer(v->cs, deadline_ns) : 0;
 }
 
 void xen_timer_kernel_started(XenVcpu *v)
 {
-    if (xen_emu->accel->set_timer) {
-        xen_emu->accel->set_timer(v->cs, 0, 0);
+    if (xen_emu_accel()->set_timer) {
+        xen_emu_accel()->set_timer(v->cs, 0, 0);
     }
 }
 
@@ -187,7 +187,7 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
 
 void xen_timer_kernel_init(void)
 {
-    if (xen_emu->accel->set_timer) {
+    if (xen_emu_accel()->set_timer) {
         /* Before KVM's clock is read, which then stands still. */
         qemu_add_vm_change_state_handler_prio(vm_state_changed, NULL, INT_MAX);
     }

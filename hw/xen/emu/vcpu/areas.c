@@ -21,17 +21,9 @@
 
 #include "hw/xen/interface/xen.h"
 
-/* By vCPU number.  Entries appear and go under the BQL. */
-static XenVcpu *vcpus[XEN_EVTCHN_MAX_VCPUS];
-
 static CPUX86State *vcpu_env(XenVcpu *v)
 {
     return &X86_CPU(v->cs)->env;
-}
-
-XenVcpu *xen_vcpu_get(unsigned id)
-{
-    return id < XEN_EVTCHN_MAX_VCPUS ? qatomic_rcu_read(&vcpus[id]) : NULL;
 }
 
 /*
@@ -110,7 +102,7 @@ static void accel_set_vcpu_info(CPUState *cs, run_on_cpu_data data)
     assert(bql_locked());
     old = v->info_page;
     v->info_page = (XenGuestPage) { .gpa = XEN_GPA_NONE };
-    if (XEN_ACCEL_HAS(xen_emu->accel, SHARED_INFO_HVA) &&
+    if (XEN_ACCEL_HAS(xen_emu_accel(), SHARED_INFO_HVA) &&
         gpa != XEN_GPA_NONE) {
         if (gpa == vcpu_env(v)->xen_vcpu_info_default_gpa) {
             hva = xen_overlay_get_shinfo_ptr() +
@@ -119,7 +111,7 @@ static void accel_set_vcpu_info(CPUState *cs, run_on_cpu_data data)
             hva = v->info_page.hva;
         }
     }
-    ret = xen_emu->accel->set_vcpu_info(cs, gpa, hva);
+    ret = xen_emu_accel()->set_vcpu_info(cs, gpa, hva);
     note_result(cs, ret);
     trace_xen_vcpu_accel_info(cs->cpu_index, gpa, hva, ret);
     forget_page(&old);
@@ -132,13 +124,13 @@ static void accel_move_vcpu_info(CPUState *cs, run_on_cpu_data data)
 
     if (gpa != XEN_GPA_NONE) {
         accel_set_vcpu_info(cs, RUN_ON_CPU_HOST_ULONG(gpa));
-        xen_evtchn_set_vcpu_info(xen_emu->evtchn, cs->cpu_index, gpa, true);
+        xen_evtchn_set_vcpu_info(xen_emu_evtchn(), cs->cpu_index, gpa, true);
     }
 }
 
 static void accel_set_time_info(CPUState *cs, run_on_cpu_data data)
 {
-    int ret = xen_emu->accel->set_time_info(cs, data.host_ulong);
+    int ret = xen_emu_accel()->set_time_info(cs, data.host_ulong);
 
     note_result(cs, ret);
     trace_xen_vcpu_accel(cs->cpu_index, "time_info", data.host_ulong, ret);
@@ -146,7 +138,7 @@ static void accel_set_time_info(CPUState *cs, run_on_cpu_data data)
 
 static void accel_set_runstate(CPUState *cs, run_on_cpu_data data)
 {
-    int ret = xen_emu->accel->set_runstate(cs, data.host_ulong);
+    int ret = xen_emu_accel()->set_runstate(cs, data.host_ulong);
 
     note_result(cs, ret);
     trace_xen_vcpu_accel(cs->cpu_index, "runstate", data.host_ulong, ret);
@@ -170,7 +162,7 @@ static void accel_set_upcall_vector(CPUState *cs, run_on_cpu_data data)
         v->accel_vector = 0;
         xen_upcall_own_vectors_changed();
     }
-    ret = xen_emu->accel->set_upcall_vector(cs, data.host_ulong);
+    ret = xen_emu_accel()->set_upcall_vector(cs, data.host_ulong);
     v->vector_refused = ret && data.host_ulong;
     if (v->vector_refused && cs->cpu_index == 0) {
         xen_evtchn_dev_update_delivery();   /* QEMU injects it */
@@ -181,7 +173,7 @@ static void accel_set_upcall_vector(CPUState *cs, run_on_cpu_data data)
     }
     trace_xen_vcpu_accel(cs->cpu_index, "upcall_vector", data.host_ulong, ret);
     if (data.host_ulong &&
-        xen_evtchn_upcall_pending(xen_emu->evtchn, cs->cpu_index)) {
+        xen_evtchn_upcall_pending(xen_emu_evtchn(), cs->cpu_index)) {
         xen_upcall_raise(cs->cpu_index);
     }
 }
@@ -190,10 +182,10 @@ static void write_time_info(XenVcpu *v)
 {
     uint8_t *vi;
 
-    if (!xen_emu->accel->tsc_is_virtual_clock) {
+    if (!xen_emu_accel()->tsc_is_virtual_clock) {
         return;     /* the accelerator writes it */
     }
-    vi = xen_evtchn_peek_vcpu_info(xen_emu->evtchn, v->cs->cpu_index);
+    vi = xen_evtchn_peek_vcpu_info(xen_emu_evtchn(), v->cs->cpu_index);
     if (vi) {
         xen_time_write_vcpu_time(vi + XEN_VCPU_INFO_TIME);
     }
@@ -201,7 +193,7 @@ static void write_time_info(XenVcpu *v)
 
 static void tell_accel_vcpu_info(XenVcpu *v, uint64_t gpa)
 {
-    if (xen_emu->accel->set_vcpu_info) {
+    if (xen_emu_accel()->set_vcpu_info) {
         run_in_vcpu(v->cs, accel_set_vcpu_info, gpa);
     }
     write_time_info(v);
@@ -216,7 +208,7 @@ static void note_events_again(CPUState *cs, run_on_cpu_data data)
     XenVcpu *v = xen_vcpu_get(cs->cpu_index);
 
     if (v && vcpu_env(v)->xen_vcpu_info_gpa == data.host_ulong) {
-        xen_evtchn_set_vcpu_info(xen_emu->evtchn, cs->cpu_index,
+        xen_evtchn_set_vcpu_info(xen_emu_evtchn(), cs->cpu_index,
                                  data.host_ulong, true);
     }
 }
@@ -228,7 +220,7 @@ static void forget_info(XenVcpu *v)
     unsigned vcpu = v->cs->cpu_index;
 
     vcpu_env(v)->xen_vcpu_info_gpa = XEN_GPA_NONE;
-    xen_evtchn_set_vcpu_info(xen_emu->evtchn, vcpu, XEN_GPA_NONE, false);
+    xen_evtchn_set_vcpu_info(xen_emu_evtchn(), vcpu, XEN_GPA_NONE, false);
     if (gpa != XEN_GPA_NONE) {
         xen_vcpu_set_default_info(v, gpa, xen_overlay_get_shinfo_ptr() +
                                   vcpu * XEN_VCPU_INFO_SIZE);
@@ -246,19 +238,19 @@ int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
     if (gpa != XEN_GPA_NONE && env->xen_vcpu_info_gpa != XEN_GPA_NONE) {
         return -EINVAL;
     }
-    ret = xen_evtchn_set_vcpu_info(xen_emu->evtchn, v->cs->cpu_index, gpa,
+    ret = xen_evtchn_set_vcpu_info(xen_emu_evtchn(), v->cs->cpu_index, gpa,
                                    true);
     if (ret) {
         return ret;
     }
     env->xen_vcpu_info_gpa = gpa;
     tell_accel_vcpu_info(v, gpa);
-    if (xen_emu->accel->set_vcpu_info && result_so_far(v)) {
+    if (xen_emu_accel()->set_vcpu_info && result_so_far(v)) {
         ret = result_so_far(v);
         forget_info(v);
         return ret;
     }
-    if (xen_emu->accel->set_vcpu_info && gpa != XEN_GPA_NONE) {
+    if (xen_emu_accel()->set_vcpu_info && gpa != XEN_GPA_NONE) {
         run_in_vcpu(v->cs, note_events_again, gpa);
     }
     return 0;
@@ -268,14 +260,14 @@ int xen_vcpu_set_default_info(XenVcpu *v, uint64_t gpa, void *hva)
 {
     CPUX86State *env = vcpu_env(v);
     unsigned vcpu = v->cs->cpu_index;
-    bool first = !xen_evtchn_peek_vcpu_info(xen_emu->evtchn, vcpu);
+    bool first = !xen_evtchn_peek_vcpu_info(xen_emu_evtchn(), vcpu);
 
     env->xen_vcpu_info_default_gpa = gpa;
     if (env->xen_vcpu_info_gpa == XEN_GPA_NONE) {
         /* What came before could be noted nowhere. */
-        xen_evtchn_set_vcpu_info_fixed(xen_emu->evtchn, vcpu, hva, first);
+        xen_evtchn_set_vcpu_info_fixed(xen_emu_evtchn(), vcpu, hva, first);
         tell_accel_vcpu_info(v, gpa);
-        if (xen_emu->accel->set_vcpu_info && gpa != XEN_GPA_NONE) {
+        if (xen_emu_accel()->set_vcpu_info && gpa != XEN_GPA_NONE) {
             return result_so_far(v);
         }
     }
@@ -286,7 +278,7 @@ int xen_vcpu_set_time_area(XenVcpu *v, uint64_t gpa)
 {
     CPUX86State *env = vcpu_env(v);
 
-    if (xen_emu->accel->set_time_info) {
+    if (xen_emu_accel()->set_time_info) {
         run_in_vcpu(v->cs, accel_set_time_info, gpa);
         if (gpa != XEN_GPA_NONE && result_so_far(v)) {
             return result_so_far(v);
@@ -297,7 +289,7 @@ int xen_vcpu_set_time_area(XenVcpu *v, uint64_t gpa)
 
     if (gpa == XEN_GPA_NONE) {
         forget_page(&v->time_page);
-    } else if (!xen_emu->accel->tsc_is_virtual_clock) {
+    } else if (!xen_emu_accel()->tsc_is_virtual_clock) {
         /* The accelerator knows one place; guests make do without this one. */
         return -ENOSYS;
     } else if (!renew_page(&v->time_page, gpa, sizeof(vcpu_time_info_t))) {
@@ -314,7 +306,7 @@ int xen_vcpu_set_runstate_area(XenVcpu *v, uint64_t gpa)
     CPUX86State *env = vcpu_env(v);
     int ret;
 
-    if (xen_emu->accel->set_runstate) {
+    if (xen_emu_accel()->set_runstate) {
         run_in_vcpu(v->cs, accel_set_runstate, gpa);
         if (gpa != XEN_GPA_NONE && result_so_far(v)) {
             return result_so_far(v);
@@ -335,7 +327,7 @@ int xen_vcpu_set_upcall_vector(XenVcpu *v, uint8_t vector)
 
     trace_xen_vcpu_upcall_vector(v->cs->cpu_index, vector);
     qatomic_set(&env->xen_vcpu_callback_vector, vector);
-    if (xen_emu->accel->set_upcall_vector) {
+    if (xen_emu_accel()->set_upcall_vector) {
         run_in_vcpu(v->cs, accel_set_upcall_vector, vector);
     }
     /* Whether the kernel can deliver depends on vCPU 0's. */
@@ -344,7 +336,7 @@ int xen_vcpu_set_upcall_vector(XenVcpu *v, uint8_t vector)
         xen_evtchn_dev_update_delivery();
     }
     /* An upcall that is due comes by the new vector, as in Xen. */
-    if (vector && xen_evtchn_upcall_pending(xen_emu->evtchn,
+    if (vector && xen_evtchn_upcall_pending(xen_emu_evtchn(),
                                             v->cs->cpu_index)) {
         xen_upcall_raise(v->cs->cpu_index);
     }
@@ -369,22 +361,22 @@ void xen_vcpu_realize(CPUState *cs)
     XenVcpu *v = g_new0(XenVcpu, 1);
 
     assert(bql_locked());
-    assert(cs->cpu_index < XEN_EVTCHN_MAX_VCPUS && !vcpus[cs->cpu_index]);
+    assert(!xen_vcpu_get(cs->cpu_index));
 
     clear_registered(&X86_CPU(cs)->env);
     v->cs = cs;
     object_ref(OBJECT(cs));
-    if (xen_emu->accel->vcpu_new) {
-        xen_emu->accel->vcpu_new(cs);
+    if (xen_emu_accel()->vcpu_new) {
+        xen_emu_accel()->vcpu_new(cs);
     }
     v->timer = xen_vcpu_timer_new(cs);
     v->runstate = xen_runstate_new(cs->cpu_index);
     v->time_page.gpa = XEN_GPA_NONE;
     v->info_page.gpa = XEN_GPA_NONE;
-    qatomic_rcu_set(&vcpus[cs->cpu_index], v);
+    xen_vcpu_set(cs->cpu_index, v);
 
-    if (xen_emu->evtchn) {
-        xen_evtchn_set_vcpu_present(xen_emu->evtchn, cs->cpu_index, true);
+    if (xen_emu_evtchn()) {
+        xen_evtchn_set_vcpu_present(xen_emu_evtchn(), cs->cpu_index, true);
         xen_overlay_vcpu_added(cs->cpu_index);
         xen_upcall_own_vectors_changed();
     }
@@ -397,13 +389,13 @@ void xen_vcpu_started(CPUState *cs)
 
     assert(bql_locked() && qemu_cpu_is_self(cs));
     tell_accel_vcpu_info(v, vcpu_env(v)->xen_vcpu_info_default_gpa);
-    if (xen_emu->accel->set_time_info) {
+    if (xen_emu_accel()->set_time_info) {
         xen_vcpu_set_time_area(v, XEN_GPA_NONE);
     }
-    if (xen_emu->accel->set_runstate) {
+    if (xen_emu_accel()->set_runstate) {
         xen_vcpu_set_runstate_area(v, XEN_GPA_NONE);
     }
-    if (xen_emu->accel->set_upcall_vector) {
+    if (xen_emu_accel()->set_upcall_vector) {
         run_in_vcpu(cs, accel_set_upcall_vector, 0);
     }
     xen_timer_kernel_started(v);
@@ -426,8 +418,8 @@ void xen_vcpu_unrealize(CPUState *cs)
     }
     xen_vcpu_soft_reset(v);
     forget_page(&v->info_page);
-    xen_evtchn_set_vcpu_present(xen_emu->evtchn, cs->cpu_index, false);
-    qatomic_rcu_set(&vcpus[cs->cpu_index], NULL);
+    xen_evtchn_set_vcpu_present(xen_emu_evtchn(), cs->cpu_index, false);
+    xen_vcpu_set(cs->cpu_index, NULL);
 
     /* Hypercalls of other vCPUs may be looking at it, and who tells it. */
     call_rcu(v, reclaim_vcpu, rcu);
@@ -455,17 +447,17 @@ void xen_vcpu_engine_ready(void)
     CPUState *cs;
 
     CPU_FOREACH(cs) {
-        xen_evtchn_set_vcpu_present(xen_emu->evtchn, cs->cpu_index, true);
+        xen_evtchn_set_vcpu_present(xen_emu_evtchn(), cs->cpu_index, true);
     }
     xen_timer_kernel_init();
-    if (!xen_emu->accel->migrates_vcpus) {
+    if (!xen_emu_accel()->migrates_vcpus) {
         qemu_add_vm_change_state_handler(pre_save_when_stopped, NULL);
     }
 }
 
 void xen_vcpu_soft_reset(XenVcpu *v)
 {
-    xen_evtchn_set_vcpu_info(xen_emu->evtchn, v->cs->cpu_index, XEN_GPA_NONE,
+    xen_evtchn_set_vcpu_info(xen_emu_evtchn(), v->cs->cpu_index, XEN_GPA_NONE,
                              false);
     clear_registered(vcpu_env(v));
     xen_timer_kernel_take_back(v);
@@ -594,7 +586,7 @@ void xen_vcpu_post_load(XenVcpu *v)
      */
     if (gpa != XEN_GPA_NONE &&
         area_is_back(v, "vcpu_info", gpa,
-                     xen_evtchn_set_vcpu_info(xen_emu->evtchn, cs->cpu_index,
+                     xen_evtchn_set_vcpu_info(xen_emu_evtchn(), cs->cpu_index,
                                               gpa, true))) {
         tell_accel_vcpu_info(v, gpa);
     }
@@ -603,7 +595,7 @@ void xen_vcpu_post_load(XenVcpu *v)
     area_is_back(v, "time info", gpa, xen_vcpu_set_time_area(v, gpa));
 
     gpa = env->xen_vcpu_runstate_gpa;
-    ret = xen_emu->accel->set_runstate ?
+    ret = xen_emu_accel()->set_runstate ?
         xen_vcpu_set_runstate_area(v, gpa) :
         xen_runstate_load_area(v->runstate, gpa);
     area_is_back(v, "runstate", gpa, ret);
@@ -633,7 +625,7 @@ static void post_load_when_running(void *opaque, bool running, RunState state)
             continue;
         }
         xen_vcpu_post_load(v);
-        if (xen_evtchn_upcall_pending(xen_emu->evtchn, cs->cpu_index)) {
+        if (xen_evtchn_upcall_pending(xen_emu_evtchn(), cs->cpu_index)) {
             /* Told before it was saved, it may not have come to look. */
             xen_upcall_raise(cs->cpu_index);
         }
@@ -642,7 +634,7 @@ static void post_load_when_running(void *opaque, bool running, RunState state)
 
 void xen_vcpu_post_load_all(void)
 {
-    if (xen_emu->accel->migrates_vcpus || post_load_entry) {
+    if (xen_emu_accel()->migrates_vcpus || post_load_entry) {
         return;
     }
     post_load_entry =

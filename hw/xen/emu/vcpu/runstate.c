@@ -38,7 +38,7 @@ static bool use_update_flag;
 
 int xen_runstate_set_update_flag(bool on)
 {
-    XenAccelOps *accel = xen_emu->accel;
+    const XenAccelOps *accel = xen_emu_accel();
 
     qatomic_set(&use_update_flag, on);
     if (!accel->set_runstate) {
@@ -141,7 +141,7 @@ static void charge(XenRunstate *r, int state)
 {
     uint64_t delay = host_run_delay(r);
 
-    xen_runstate_charge(&r->sums, state, xen_emu->accel->system_time(),
+    xen_runstate_charge(&r->sums, state, xen_emu_accel()->system_time(),
                         delay - r->delay);
     r->delay = delay;
 }
@@ -249,7 +249,7 @@ static int place_area(XenRunstate *r, uint64_t gpa, bool take_sums)
 
         r->delay = host_run_delay(r);
         xen_runstate_fetch(&r->sums, layout, &area,
-                           xen_emu->accel->system_time());
+                           xen_emu_accel()->system_time());
     } else {
         charge(r, current_state(r));
     }
@@ -304,7 +304,7 @@ void xen_runstate_sample(XenRunstate *r)
     }
 
     QEMU_LOCK_GUARD(&r->lock);
-    now = xen_emu->accel->system_time();
+    now = xen_emu_accel()->system_time();
     if (current_state(r) == RUNSTATE_running &&
         now - r->sums.entered >= FRESH_NS) {
         charge(r, RUNSTATE_running);
@@ -317,8 +317,8 @@ static bool get_from_accel(XenRunstate *r, XenRunstateSums *sums)
 {
     CPUState *cs = qemu_get_cpu(r->vcpu);
 
-    return xen_emu->accel->get_runstate && cs && qemu_cpu_is_self(cs) &&
-           !xen_emu->accel->get_runstate(cs, sums);
+    return xen_emu_accel()->get_runstate && cs && qemu_cpu_is_self(cs) &&
+           !xen_emu_accel()->get_runstate(cs, sums);
 }
 
 size_t xen_runstate_get(XenRunstate *r, void *buf)
@@ -337,7 +337,7 @@ size_t xen_runstate_get(XenRunstate *r, void *buf)
     }
     old_state = now.state;
     entered = now.entered;
-    xen_runstate_charge(&now, state, xen_emu->accel->system_time(), stolen);
+    xen_runstate_charge(&now, state, xen_emu_accel()->system_time(), stolen);
     if (now.state == old_state) {
         now.entered = entered;
     }

@@ -62,7 +62,7 @@ void xen_time_write_vcpu_time(void *hva)
              TSC_MUL);
     stb_p(time + offsetof(struct vcpu_time_info, tsc_shift), TSC_SHIFT);
     stb_p(time + offsetof(struct vcpu_time_info, flags),
-          xen_emu->config.tsc_stable ? XEN_PVCLOCK_TSC_STABLE_BIT : 0);
+          xen_emu_config()->tsc_stable ? XEN_PVCLOCK_TSC_STABLE_BIT : 0);
 
     end_write(version, odd);
 }
@@ -95,7 +95,7 @@ void xen_time_write_wallclock(void *shared_info)
     uint8_t *nsec = version + 8;
     uint8_t *sec_hi = (uint8_t *)shared_info + layout->wc_sec_hi;
     uint64_t utc_now = qemu_clock_get_ns(QEMU_CLOCK_HOST);
-    uint64_t up = xen_emu->accel->system_time();
+    uint64_t up = xen_emu_accel()->system_time();
     uint64_t utc_at_start = utc_now - MIN(utc_now, up);
     uint32_t odd = begin_write(version);
 

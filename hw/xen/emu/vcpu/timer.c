@@ -73,13 +73,13 @@ static void choose_expiry_context(void)
 
 static uint64_t system_time_now(void)
 {
-    return xen_emu->accel->system_time();
+    return xen_emu_accel()->system_time();
 }
 
 /* Deadlines are on the clock that QEMUTimers wait on. */
 static bool system_time_is_virtual_clock(void)
 {
-    return xen_emu->accel->system_time == xen_emu_virtual_time;
+    return xen_emu_accel()->system_time == xen_emu_virtual_time;
 }
 
 /* Lock held. */
@@ -111,8 +111,8 @@ static void wait_until(XenVcpuTimer *t, QEMUTimer *timer, uint64_t deadline_ns,
 /* The vCPU's own thread waits, where it can: nobody has to wake it then. */
 static bool wait_in_vcpu(XenVcpuTimer *t, int64_t wait_ns)
 {
-    return xen_emu->accel->timer_in &&
-           xen_emu->accel->timer_in(t->vcpu, wait_ns);
+    return xen_emu_accel()->timer_in &&
+           xen_emu_accel()->timer_in(t->vcpu, wait_ns);
 }
 
 /* Lock held. */
@@ -143,11 +143,11 @@ static void deliver(XenVcpuTimer *t)
             xen_runstate_sample(v->runstate);
         }
     }
-    slow = xen_evtchn_raise_virq_fast(xen_emu->evtchn, t->vcpu,
+    slow = xen_evtchn_raise_virq_fast(xen_emu_evtchn(), t->vcpu,
                                       VIRQ_TIMER) == -EWOULDBLOCK;
     xen_fast_end();
     if (slow) {
-        xen_evtchn_raise_virq(xen_emu->evtchn, t->vcpu, VIRQ_TIMER);
+        xen_evtchn_raise_virq(xen_emu_evtchn(), t->vcpu, VIRQ_TIMER);
     }
 
     qemu_mutex_lock(&t->lock);

@@ -1,48 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The Xen emulation of this machine: one object, its parts and its options
+ * Turning Xen emulation on: options of the accelerators, and composition
  *
- * Life: the accelerator's init calls xen_emu_init() with its XenAccelOps once
- * it knows that it can (before the machine is built); the PC machine then
- * creates the devices (xen_overlay_create, xen_evtchn_create, ...), vCPUs
- * register as they are realized.  Nothing is ever torn down.
+ * The accelerator's init calls xen_emu_init() with its XenAccelOps once it knows
+ * that it can (before the machine is built); the PC machine then creates the
+ * devices (xen_overlay_create, xen_evtchn_create, ...).  What results is in
+ * domain.h.
  */
 #ifndef HW_XEN_EMU_EMU_H
 #define HW_XEN_EMU_EMU_H
 
-#include "hw/xen/emu/accel.h"
-#include "hw/xen/emu/evtchn.h"
-
-#define XEN_EMU_VERSION(major, minor)   ((uint32_t)(major) << 16 | (minor))
-
-typedef enum XenEmuAbi {
-    XEN_EMU_ABI_AUTO,
-    XEN_EMU_ABI_2LEVEL,
-    XEN_EMU_ABI_FIFO,
-} XenEmuAbi;
-
-/* The accelerator's properties, xen-*. */
-typedef struct XenEmuConfig {
-    uint32_t version;           /* XEN_EMU_VERSION(); 0: no Xen */
-    uint16_t gnttab_max_frames; /* 64 */
-    uint16_t evtchn_max_pirq;   /* 256 */
-    XenEmuAbi evtchn_abi;
-    bool tsc_stable;            /* vcpu_time_info may say so; true */
-    uint32_t kvm_caps_mask;     /* x-kvm-xen-caps: bits that may be used */
-    char *kvm_fail;             /* x-kvm-xen-fail, see xen-emu-kvm.h; NULL */
-    bool bql_check;             /* x-xen-bql-check: see fast.h */
-    bool upcall_vector;         /* x-xen-upcall-vector: see cpuid.c */
-} XenEmuConfig;
-
-typedef struct XenEmu {
-    XenEmuConfig config;
-    XenAccelOps *accel;
-    XenEvtchn *evtchn;          /* from xen_evtchn_create() on */
-    bool long_mode;             /* latched layout, as migrated */
-} XenEmu;
-
-/* The emulation of this machine, or NULL where xen-version was not given. */
-extern XenEmu *xen_emu;
+#include "hw/xen/emu/domain.h"
 
 /*
  * Gives an accelerator class the xen-* properties, in the place of those that
@@ -94,10 +62,5 @@ void xen_emu_note_long_mode(bool long_mode);
 
 /* Domain reset: SHUTDOWN_soft_reset, system reset.  BQL. */
 int xen_emu_soft_reset(void);
-
-static inline const XenGuestLayout *xen_emu_layout(void)
-{
-    return &xen_guest_layout[xen_emu->long_mode];
-}
 
 #endif

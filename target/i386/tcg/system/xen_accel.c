@@ -124,7 +124,7 @@ int xen_emu_tcg_upcall_vector(CPUState *cs)
 
     if (!vector ||
         qatomic_read(&X86_CPU(cs)->env.xen_vcpu_callback_vector) ||
-        !xen_evtchn_upcall_pending(xen_emu->evtchn, cs->cpu_index)) {
+        !xen_evtchn_upcall_pending(xen_emu_evtchn(), cs->cpu_index)) {
         return -1;
     }
     return vector;
@@ -186,7 +186,7 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
     CPU_FOREACH(cs) {
         if (cpu_env(cs)->xen_asleep) {
             timer_del(vcpus[cs->cpu_index].sleep_timer);
-            xen_evtchn_poll_end(xen_emu->evtchn, cs->cpu_index);
+            xen_evtchn_poll_end(xen_emu_evtchn(), cs->cpu_index);
             cs->halted = 0;
             xen_tcg_halted(cs, false);
         }

@@ -242,7 +242,7 @@ void xen_tcg_sleep(CPUState *cs)
 {
     CPUX86State *env = cpu_env(cs);
 
-    if (xen_evtchn_poll_woken(xen_emu->evtchn, cs->cpu_index)) {
+    if (xen_evtchn_poll_woken(xen_emu_evtchn(), cs->cpu_index)) {
         env->xen_asleep = false;
         return;
     }

@@ -2,7 +2,7 @@
 /*
  * The event-channel engine as a device of the machine
  *
- * The xen-evtchn device owns the engine (xen_emu->evtchn), connects it to the
+ * The xen-evtchn device owns the engine (xen_emu_evtchn()), connects it to the
  * accelerator, and carries it through reset and migration, in upstream's
  * format as far as that goes.
  *

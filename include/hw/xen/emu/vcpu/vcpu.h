@@ -13,25 +13,9 @@
 #ifndef HW_XEN_EMU_VCPU_VCPU_H
 #define HW_XEN_EMU_VCPU_VCPU_H
 
-#include "hw/core/cpu.h"
-#include "qemu/rcu.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/vcpu/timer.h"
 #include "hw/xen/emu/vcpu/time.h"
-
-typedef struct XenVcpu {
-    struct rcu_head rcu;        /* first, for call_rcu() */
-    CPUState *cs;               /* exists as long as this does */
-    XenVcpuTimer *timer;
-    XenRunstate *runstate;
-    XenGuestPage time_page;     /* the registered copy of time info */
-    XenGuestPage info_page;     /* vcpu_info, if the kernel has its address */
-    uint8_t accel_vector;       /* for upcalls, as the accelerator knows it */
-    bool vector_refused;        /* it would not know of it.  BQL */
-    int accel_ret;              /* of the area it was told of last; [vcpu] */
-    /* Of the single-shot timer, see timer-kernel.h. */
-    uint32_t kernel_timer_port; /* 0: QEMU has the timer; BQL */
-    bool timer_stays;           /* in QEMU until it is armed again; atomic */
-} XenVcpu;
 
 /* A vCPU came up (boot or hot-plug), before it runs; and leaves.  BQL. */
 void xen_vcpu_realize(CPUState *cs);
@@ -42,12 +26,6 @@ void xen_vcpu_unrealize(CPUState *cs);
  * set_vcpu_info; the vCPU's thread, BQL.
  */
 void xen_vcpu_started(CPUState *cs);
-/*
- * vCPU number @id, or NULL.  Any thread; it may be unplugged, and so stays only
- * as long as the caller is in an RCU read section, has the BQL or is its thread.
- */
-XenVcpu *xen_vcpu_get(unsigned id);
-
 /*
  * VCPUOP_register_vcpu_info and friends; @gpa XEN_GPA_NONE: none.
  * -EINVAL: no RAM there, or the operation is final and was done before.  Where

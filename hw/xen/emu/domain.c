@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The Xen domain that this machine is: its data
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "hw/xen/emu/domain.h"
+#include "system/kvm_xen.h"
+
+XenEmu *xen_emu;
+
+/* By vCPU number. */
+static XenVcpu *vcpus[XEN_EVTCHN_MAX_VCPUS];
+
+/* One past the highest number that was ever in use; only grows. */
+static unsigned vcpus_end;
+
+XenVcpu *xen_vcpu_get(unsigned id)
+{
+    return id < XEN_EVTCHN_MAX_VCPUS ? qatomic_rcu_read(&vcpus[id]) : NULL;
+}
+
+XenVcpu *xen_vcpu_next(unsigned id)
+{
+    unsigned end = qatomic_read(&vcpus_end);
+
+    for (; id < end; id++) {
+        XenVcpu *v = xen_vcpu_get(id);
+
+        if (v) {
+            return v;
+        }
+    }
+    return NULL;
+}
+
+void xen_vcpu_set(unsigned id, XenVcpu *v)
+{
+    assert(bql_locked() && id < XEN_EVTCHN_MAX_VCPUS);
+    /* A reader that misses the new end comes before the vCPU exists. */
+    qatomic_rcu_set(&vcpus[id], v);
+    qatomic_set(&vcpus_end, MAX(vcpus_end, id + 1));
+}
+
+uint16_t kvm_xen_get_gnttab_max_frames(void)
+{
+    return xen_emu_config()->gnttab_max_frames;
+}
+
+uint16_t kvm_xen_get_evtchn_max_pirq(void)
+{
+    return xen_emu_config()->evtchn_max_pirq;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The Xen domain that this machine is: its data
+ *
+ * Everybody reads this and it calls nobody: the configuration, the accelerator,
+ * the event-channel engine, the guest's layout, the table of vCPUs, and who
+ * delivers events.  The code that fills it in (device/, accel/xen-emu.c) stands
+ * above everything that reads it.
+ *
+ * Life: xen_emu_init() (emu.h) creates the one XenEmu before the machine is
+ * built; the machine then creates the devices, and vCPUs register as they are
+ * realized.  Nothing but a vCPU is ever torn down.  All accessors but
+ * xen_emu_is_on() need the object to exist.
+ *
+ * Threads: any, unless stated.  What changes while the guest runs (long mode,
+ * the offload flag, the table of vCPUs) is read atomically and written under
+ * the big QEMU lock (BQL).
+ */
+#ifndef HW_XEN_EMU_DOMAIN_H
+#define HW_XEN_EMU_DOMAIN_H
+
+#include "hw/core/cpu.h"
+#include "qemu/atomic.h"
+#include "qemu/rcu.h"
+#include "hw/xen/emu/accel.h"
+#include "hw/xen/emu/evtchn.h"
+#include "hw/xen/emu/layout.h"
+#include "hw/xen/emu/page.h"
+
+#define XEN_EMU_VERSION(major, minor)   ((uint32_t)(major) << 16 | (minor))
+
+typedef enum XenEmuAbi {
+    XEN_EMU_ABI_AUTO,
+    XEN_EMU_ABI_2LEVEL,
+    XEN_EMU_ABI_FIFO,
+} XenEmuAbi;
+
+/* The accelerator's properties, xen-*. */
+typedef struct XenEmuConfig {
+    uint32_t version;           /* XEN_EMU_VERSION(); 0: no Xen */
+    uint16_t gnttab_max_frames; /* 64 */
+    uint16_t evtchn_max_pirq;   /* 256 */
+    XenEmuAbi evtchn_abi;
+    bool tsc_stable;            /* vcpu_time_info may say so; true */
+    uint32_t kvm_caps_mask;     /* x-kvm-xen-caps: bits that may be used */
+    char *kvm_fail;             /* x-kvm-xen-fail, see xen-internal.h; NULL */
+    bool bql_check;             /* x-xen-bql-check: see debug/bql-check.h */
+    bool upcall_vector;         /* x-xen-upcall-vector: see cpuid.c */
+} XenEmuConfig;
+
+typedef struct XenEmu {
+    XenEmuConfig config;
+    XenAccelOps *accel;
+    XenEvtchn *evtchn;          /* from xen_evtchn_create() on */
+    bool long_mode;             /* latched layout, as migrated */
+    bool delivery_offloaded;    /* see xen_emu_delivery_is_offloaded() */
+} XenEmu;
+
+/* The emulation of this machine, or NULL where xen-version was not given. */
+extern XenEmu *xen_emu;
+
+/* Xen is emulated and its devices exist. */
+static inline bool xen_emu_is_on(void)
+{
+    return xen_emu && xen_emu->evtchn;
+}
+
+static inline const XenEmuConfig *xen_emu_config(void)
+{
+    return &xen_emu->config;
+}
+
+static inline const XenAccelOps *xen_emu_accel(void)
+{
+    return xen_emu->accel;
+}
+
+static inline XenEvtchn *xen_emu_evtchn(void)
+{
+    return xen_emu->evtchn;
+}
+
+static inline bool xen_emu_long_mode(void)
+{
+    return qatomic_read(&xen_emu->long_mode);
+}
+
+static inline const XenGuestLayout *xen_emu_layout(void)
+{
+    return &xen_guest_layout[xen_emu_long_mode()];
+}
+
+/*
+ * The accelerator's kernel delivers 2-level events and has the guest's
+ * single-shot timers.  offload/delivery.c decides; readers that act on the
+ * answer without its lock must not mind if it changes right afterwards.
+ */
+static inline bool xen_emu_delivery_is_offloaded(void)
+{
+    return qatomic_read(&xen_emu->delivery_offloaded);
+}
+
+/*
+ * What the emulation knows of a vCPU.  The addresses that the guest registered
+ * are in CPUX86State (env.xen_*), where migration finds them in upstream's
+ * format.  Each field says which file it belongs to.
+ */
+typedef struct XenVcpu {
+    struct rcu_head rcu;        /* first, for call_rcu() */
+    CPUState *cs;               /* exists as long as this does */
+    struct XenVcpuTimer *timer;         /* vcpu/timer.c */
+    struct XenRunstate *runstate;       /* vcpu/runstate.c */
+    /* vcpu/areas.c */
+    XenGuestPage time_page;     /* the registered copy of time info */
+    XenGuestPage info_page;     /* vcpu_info, if the kernel has its address */
+    int accel_ret;              /* of the area it was told of last; [vcpu] */
+    /* offload/delivery.c; BQL */
+    uint8_t accel_vector;       /* for upcalls, as the accelerator knows it */
+    bool vector_refused;        /* it would not know of it */
+    /* offload/timers.c */
+    uint32_t kernel_timer_port; /* 0: QEMU has the timer; BQL */
+    bool timer_stays;           /* in QEMU until it is armed again; atomic */
+} XenVcpu;
+
+/*
+ * vCPU number @id (Xen's number is QEMU's cpu_index), or NULL.  The vCPU may be
+ * unplugged, so the result is valid only as long as the caller is in an RCU
+ * read section, has the BQL or is the vCPU's own thread.
+ */
+XenVcpu *xen_vcpu_get(unsigned id);
+
+/* The first vCPU whose number is at least @id, or NULL.  As xen_vcpu_get(). */
+XenVcpu *xen_vcpu_next(unsigned id);
+
+/* Runs the statement with @v (declared here) for each vCPU, by number. */
+#define XEN_FOREACH_VCPU(v) \
+    for (XenVcpu *v = xen_vcpu_next(0); v; \
+         v = xen_vcpu_next((v)->cs->cpu_index + 1))
+
+/*
+ * Enters @v in the table as vCPU number @id; NULL takes the number out, and the
+ * old entry must outlive an RCU grace period.  BQL.
+ */
+void xen_vcpu_set(unsigned id, XenVcpu *v);
+
+#endif
