@@ -17,8 +17,8 @@
 #include "qemu/module.h"
 #include "hw/boards.h"
 #include "hw/core/cpu.h"
+#include "hw/xen/emu/device/vcpu.h"
 #include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/vcpu/vcpu.h"
 #include "system/accel-ops.h"
 #include "cpu.h"
 

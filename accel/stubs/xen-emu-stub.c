@@ -3,7 +3,6 @@
  * Targets without Xen emulation: what QEMU's own code calls all the same
  */
 #include "qemu/osdep.h"
-#include "hw/xen/emu/vcpu/time.h"
 #include "hw/xen/emu/irq/upcall.h"
 #include "system/kvm_xen.h"
 

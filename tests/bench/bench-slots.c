@@ -11,7 +11,7 @@
  */
 #include <stdio.h>
 #include <glib.h>
-#include "hw/xen/emu/memory/slots.h"
+#include "hw/xen/emu/memory/slot-index.h"
 
 #define SLOT_FRAMES     512u        /* 2 MiB */
 #define STRIDE          1024u

@@ -3,7 +3,7 @@
  * The index of guest RAM against a plain list, and with readers looking on
  */
 #include <glib.h>
-#include "hw/xen/emu/memory/slots.h"
+#include "hw/xen/emu/memory/slot-index.h"
 
 static XenSlot slot(uint64_t gfn, uint64_t nr_frames)
 {

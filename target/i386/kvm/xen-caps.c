@@ -10,7 +10,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/accel-callbacks.h"
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
 

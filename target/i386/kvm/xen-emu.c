@@ -14,11 +14,8 @@
 #include "hw/boards.h"
 #include "hw/i386/apic-msidef.h"
 #include "hw/pci/msi.h"
-#include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/device/evtchn-dev.h"
+#include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/hypercall.h"
-#include "hw/xen/emu/irq/upcall.h"
-#include "hw/xen/emu/vcpu/vcpu.h"
 #include "system/accel-blocker.h"
 #include "system/kvm.h"
 #include "system/kvm_int.h"
@@ -496,7 +493,7 @@ int kvm_xen_init_vcpu(CPUState *cs)
      * and the kernel has to know every way of telling a vCPU.  Where that is
      * not all that the guest may want, devices' MSIs have to come to QEMU.
      */
-    if (xen_evtchn_dev_fifo_allowed() ||
+    if (xen_delivery_fifo_is_allowed() ||
         !XEN_ACCEL_HAS(&kvm_ops, EVTCHN_2LEVEL) ||
         !XEN_ACCEL_HAS(&kvm_ops, UPCALL_VECTOR)) {
         kvm_msi_via_irqfd_allowed = false;

@@ -15,8 +15,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/timer.h"
-#include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/vcpu/vcpu.h"
+#include "hw/xen/emu/accel-callbacks.h"
 #include "system/runstate.h"
 #include "cpu.h"
 #include "trace/trace-target_i386_xen.h"

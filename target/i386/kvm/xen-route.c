@@ -4,7 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "hw/pci/pci.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/irq/pirq.h"
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "system/kvm.h"

@@ -3,7 +3,7 @@
  * Xen's CPUID leaves, for accelerators without leaves of their own
  */
 #include "qemu/osdep.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/vcpu/time.h"
 #include "cpu.h"
 #include "internal.h"

@@ -6,10 +6,11 @@
  * way first; only "would block" leads to the slow one.
  */
 #include "qemu/osdep.h"
-#include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/device/evtchn-dev.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/debug/bql-check.h"
 #include "hw/xen/emu/irq/pirq.h"
+#include "hw/xen/emu/offload/delivery.h"
+#include "hw/xen/emu/offload/evtchn-ops.h"
 #include "internal.h"
 #include "trace.h"
 
@@ -108,7 +109,7 @@ static int do_op(uint32_t cmd, EvtchnArg *arg)
     case EVTCHNOP_bind_pirq:
         return xen_pirq_bind(&arg->bind_pirq);
     case EVTCHNOP_close:
-        return xen_evtchn_dev_close(arg->close.port);
+        return xen_evtchn_op_close(arg->close.port);
     case EVTCHNOP_send:
         return send_event(arg->send.port);
     case EVTCHNOP_status:
@@ -118,13 +119,13 @@ static int do_op(uint32_t cmd, EvtchnArg *arg)
     case EVTCHNOP_bind_ipi:
         return xen_evtchn_bind_ipi(e, &arg->bind_ipi);
     case EVTCHNOP_bind_vcpu:
-        return xen_evtchn_dev_bind_vcpu(&arg->bind_vcpu);
+        return xen_evtchn_op_bind_vcpu(&arg->bind_vcpu);
     case EVTCHNOP_unmask:
         return unmask_port(arg->unmask.port);
     case EVTCHNOP_reset:
-        return xen_evtchn_dev_reset(arg->reset.dom);
+        return xen_evtchn_op_reset(arg->reset.dom);
     case EVTCHNOP_init_control:
-        return xen_evtchn_dev_init_control(&arg->init_control);
+        return xen_evtchn_op_init_control(&arg->init_control);
     case EVTCHNOP_expand_array:
         return xen_evtchn_expand_array(e, &arg->expand_array);
     case EVTCHNOP_set_priority:

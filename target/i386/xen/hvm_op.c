@@ -6,9 +6,9 @@
 #include "qemu/main-loop.h"
 #include "qemu/rcu.h"
 #include "exec/address-spaces.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/irq/upcall.h"
-#include "hw/xen/emu/vcpu/vcpu.h"
+#include "hw/xen/emu/offload/delivery.h"
 #include "system/kvm_xen.h"
 #include "cpu.h"
 #include "hvm_param.h"
@@ -43,7 +43,8 @@ static int set_upcall_vector(XenHypercall *hc, uint64_t gva)
         return -ENOENT;
     }
     BQL_LOCK_GUARD();
-    return xen_vcpu_set_upcall_vector(v, op.vector);
+    xen_delivery_set_vcpu_vector(v, op.vector);
+    return 0;
 }
 
 static int get_time(XenHypercall *hc, uint64_t gva)

@@ -6,8 +6,10 @@
 #include "qemu/main-loop.h"
 #include "hw/i386/kvm/xen_primary_console.h"
 #include "hw/i386/kvm/xen_xenstore.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/irq/upcall.h"
+#include "hw/xen/emu/offload/delivery.h"
+#include "hw/i386/kvm/xen_overlay.h"
 #include "migration/vmstate.h"
 #include "system/kvm_xen.h"
 #include "system/reset.h"
@@ -93,8 +95,8 @@ static int set_param(XenHypercall *hc, xen_hvm_param_t *p)
 
     switch (p->index) {
     case HVM_PARAM_CALLBACK_IRQ:
-        ret = xen_upcall_set_param(p->value);
-        return ret ? ret : xen_emu_set_long_mode(hc->long_mode);
+        ret = xen_delivery_set_callback(p->value);
+        return ret ? ret : xen_set_long_mode(hc->long_mode);
     case HVM_PARAM_ACPI_IOPORTS_LOCATION:
         /* Xen can move the PM timer; the answer for "not to there". */
         return -EINVAL;

@@ -5,7 +5,7 @@
 #include "qemu/osdep.h"
 #include "qemu/log.h"
 #include "exec/address-spaces.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/debug/fault-inject.h"
 #include "cpu.h"
 #include "internal.h"

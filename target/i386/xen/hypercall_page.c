@@ -9,7 +9,8 @@
 #include "qemu/bswap.h"
 #include "qemu/main-loop.h"
 #include "exec/address-spaces.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/domain.h"
+#include "hw/i386/kvm/xen_overlay.h"
 #include "hw/xen/emu/memory/guest-page.h"
 #include "cpu.h"
 #include "internal.h"
@@ -70,5 +71,5 @@ int xen_hypercall_page_write(CPUState *cs, uint64_t msr_value, bool long_mode)
     trace_xen_hypercall_page(cs->cpu_index, gpa, long_mode, intel);
 
     BQL_LOCK_GUARD();
-    return xen_emu_set_long_mode(long_mode) ? -EFAULT : 0;
+    return xen_set_long_mode(long_mode) ? -EFAULT : 0;
 }

@@ -7,7 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include "hw/i386/e820_memory_layout.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/domain.h"
 #include "system/kvm_xen.h"
 #include "compat.h"
 #include "internal.h"

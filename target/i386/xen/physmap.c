@@ -11,7 +11,7 @@
 #include "exec/address-spaces.h"
 #include "hw/i386/kvm/xen_gnttab.h"
 #include "hw/i386/kvm/xen_overlay.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/domain.h"
 #include "qemu/main-loop.h"
 #include "system/kvm_xen.h"
 #include "compat.h"

@@ -10,7 +10,7 @@
 #include "exec/address-spaces.h"
 #include "exec/ramblock.h"
 #include "hw/i386/kvm/xen_overlay.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/domain.h"
 #include "qemu/main-loop.h"
 #include "system/hostmem.h"
 #include "system/kvm_xen.h"

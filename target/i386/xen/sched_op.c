@@ -4,8 +4,8 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
-#include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/device/evtchn-dev.h"
+#include "hw/xen/emu/device/reset.h"
+#include "hw/xen/emu/domain.h"
 #include "system/cpus.h"
 #include "system/kvm_xen.h"
 #include "system/runstate.h"
@@ -55,7 +55,7 @@ static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
             wait_ns = timeout_ns > now ?
                       MIN(timeout_ns - now, (uint64_t)INT64_MAX) : 0;
         }
-        if (nr_ports && xen_evtchn_dev_in_kernel() &&
+        if (nr_ports && xen_emu_delivery_is_offloaded() &&
             (wait_ns < 0 || wait_ns > UNTOLD_SLEEP_NS)) {
             wait_ns = UNTOLD_SLEEP_NS;
         }

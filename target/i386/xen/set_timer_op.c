@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/offload/timers.h"
+#include "hw/xen/emu/vcpu/timer.h"
 #include "internal.h"
 
 int64_t xen_hcall_set_timer_op(XenHypercall *hc)
@@ -17,6 +18,6 @@ int64_t xen_hcall_set_timer_op(XenHypercall *hc)
         timeout_ns = hc->arg[1] << 32 | (uint32_t)hc->arg[0];
     }
     ret = xen_vcpu_timer_set_timer_op(v->timer, timeout_ns);
-    xen_timer_kernel_offer(v);
+    xen_timer_offload_offer(v);
     return ret;
 }

@@ -5,9 +5,11 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "qemu/rcu.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/offload/timers.h"
-#include "hw/xen/emu/vcpu/vcpu.h"
+#include "hw/xen/emu/vcpu/areas.h"
+#include "hw/xen/emu/vcpu/runstate.h"
+#include "hw/xen/emu/vcpu/timer.h"
 #include "cpu.h"
 #include "internal.h"
 
@@ -126,7 +128,7 @@ static int set_singleshot_timer(XenHypercall *hc, XenVcpu *v, uint64_t gva)
     }
     ret = xen_vcpu_timer_set_singleshot(v->timer, op.timeout_abs_ns,
                                         op.flags);
-    xen_timer_kernel_offer(v);
+    xen_timer_offload_offer(v);
     return ret;
 }
 
@@ -136,7 +138,7 @@ static int stop_singleshot_timer(XenHypercall *hc, XenVcpu *v)
         return -EINVAL;
     }
     xen_vcpu_timer_stop_singleshot(v->timer);
-    xen_timer_kernel_offer(v);
+    xen_timer_offload_offer(v);
     return 0;
 }
 

@@ -3,7 +3,7 @@
  * HYPERVISOR_vm_assist: an HVM guest has one, the runstate update flag
  */
 #include "qemu/osdep.h"
-#include "hw/xen/emu/vcpu/time.h"
+#include "hw/xen/emu/vcpu/runstate.h"
 #include "internal.h"
 
 int64_t xen_hcall_vm_assist(XenHypercall *hc)

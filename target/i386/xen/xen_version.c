@@ -6,7 +6,7 @@
 #include "qemu/cutils.h"
 #include "qemu/uuid.h"
 #include "exec/target_page.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/domain.h"
 #include "system/system.h"
 #include "internal.h"
 

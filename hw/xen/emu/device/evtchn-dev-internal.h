@@ -2,10 +2,10 @@
 /*
  * The xen-evtchn device: what its files share
  *
- *   evtchn-dev.c        life, who delivers, operations that pass through here
+ *   evtchn-dev.c        the device, and its life
+ *   engine-callbacks.c  what the engine asks of the rest of the emulation
  *   evtchn-migration.c  its state in a stream
- *   evtchn-kernel.c     ports that the kernel has
- *   evtchn-backend.c    QEMU's side of inter-domain channels
+ *   backend.c           QEMU's side of inter-domain channels
  */
 #ifndef HW_XEN_EMU_EVTCHN_DEV_INTERNAL_H
 #define HW_XEN_EMU_EVTCHN_DEV_INTERNAL_H
@@ -72,13 +72,14 @@ struct XenEvtchnDevice {
 };
 
 extern const struct VMStateDescription xen_evtchn_vmstate;
+extern const XenEvtchnOps xen_evtchn_engine_ops;
 
 /* How many vCPUs the engine was made for. */
 unsigned xen_evtchn_dev_max_vcpus(void);
 /* The engine's state was loaded: the kernel and vCPUs follow.  BQL. */
 void xen_evtchn_dev_loaded(void);
 
-/* evtchn-backend.c; @cookie is what the engine knows the back end by. */
+/* backend.c; @cookie is what the engine knows the back end by. */
 void xen_evtchn_backend_signal(void *cookie);
 int xen_evtchn_backend_fd(void *cookie);
 void xen_evtchn_backend_register(void);

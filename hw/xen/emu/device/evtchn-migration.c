@@ -17,9 +17,9 @@
 #include "qemu/main-loop.h"
 #include "qemu/bitmap.h"
 #include "migration/vmstate.h"
-#include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/device/evtchn-dev.h"
-#include "hw/xen/emu/vcpu/time.h"
+#include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/offload/delivery.h"
+#include "hw/xen/emu/vcpu/runstate.h"
 #include "hw/xen/emu/irq/upcall.h"
 #include "system/kvm_xen.h"
 #include "evtchn-dev-internal.h"
@@ -358,7 +358,7 @@ static int evtchn_post_load(void *opaque, int version_id)
         return ret;
     }
 
-    if (xen_upcall_set_param(s->callback_param)) {
+    if (xen_delivery_set_callback(s->callback_param)) {
         warn_report("xen_evtchn: HVM_PARAM_CALLBACK_IRQ 0x%" PRIx64 " of the "
                     "incoming state names no interrupt of this machine",
                     s->callback_param);

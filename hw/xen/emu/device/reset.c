@@ -5,9 +5,10 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "hw/core/cpu.h"
-#include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/irq/upcall.h"
-#include "hw/xen/emu/vcpu/vcpu.h"
+#include "hw/xen/emu/device/reset.h"
+#include "hw/xen/emu/device/vcpu.h"
+#include "hw/xen/emu/offload/delivery.h"
+#include "hw/xen/emu/vcpu/runstate.h"
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "hw/i386/kvm/xen_gnttab.h"
 #include "hw/i386/kvm/xen_overlay.h"
@@ -18,7 +19,6 @@
 
 int xen_emu_soft_reset(void)
 {
-    CPUState *cs;
     int ret;
 
     assert(bql_locked());
@@ -29,18 +29,14 @@ int xen_emu_soft_reset(void)
     if (ret) {
         return ret;
     }
-    ret = xen_upcall_set_param(0);
+    ret = xen_delivery_set_callback(0);
     if (ret) {
         return ret;
     }
     /* Without the kernel's help it was never on. */
     xen_runstate_set_update_flag(false);
-    CPU_FOREACH(cs) {
-        XenVcpu *v = xen_vcpu_get(cs->cpu_index);
-
-        if (v) {
-            xen_vcpu_soft_reset(v);
-        }
+    XEN_FOREACH_VCPU(v) {
+        xen_vcpu_soft_reset(v);
     }
     ret = xen_overlay_clear();
     if (ret) {

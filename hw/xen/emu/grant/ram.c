@@ -6,7 +6,7 @@
 #include "qemu/rcu.h"
 #include "exec/address-spaces.h"
 #include "hw/xen/emu/layout.h"
-#include "hw/xen/emu/memory/slots.h"
+#include "hw/xen/emu/memory/ram-index.h"
 #include "internal.h"
 
 QEMU_BUILD_BUG_ON(XEN_GRANT_PAGE_SIZE != XEN_EMU_PAGE_SIZE);

@@ -16,7 +16,7 @@
 #include "hw/i386/kvm/xen_gnttab.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "hw/i386/kvm/xen_primary_console.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/xen.h"
 #include "migration/vmstate.h"
 #include "qemu/error-report.h"
@@ -242,7 +242,7 @@ static void table_realize(DeviceState *dev, Error **errp)
         error_setg(errp, TYPE_XEN_GNTTAB " exists already");
         return;
     }
-    t->max_frames = xen_emu->config.gnttab_max_frames;
+    t->max_frames = xen_emu_config()->gnttab_max_frames;
     size = (uint64_t)t->max_frames * XEN_GRANT_PAGE_SIZE;
     if (!memory_region_init_ram(&t->memory, OBJECT(dev), "xen:grant_table",
                                 size, errp)) {

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PIRQs: what pirq.c (numbers, GSIs) and pirq-msi.c (messages) share
+ * PIRQs: the map of their numbers, which pirq.c (GSIs) and pirq-msi.c (messages)
+ * share
  */
 #ifndef HW_XEN_EMU_PIRQ_INTERNAL_H
 #define HW_XEN_EMU_PIRQ_INTERNAL_H
 
 #include "hw/xen/emu/irq/pirq.h"
+
+/* Below this are ISA interrupts, which Xen gives no PIRQ of its own choice. */
+#define XEN_PIRQ_FIRST_FREE_GSI     16
 
 /* What a PIRQ stands for, besides a GSI, which is its number. */
 #define XEN_PIRQ_UNMAPPED   -1
@@ -26,13 +30,21 @@ typedef struct XenPirqMap {
     XenPirq *pirq;
     uint64_t *allocated;            /* bitmap, by PIRQ */
     uint16_t gsi_pirq[IOAPIC_NUM_PINS];     /* 0: none */
-    uint32_t gsi_high;              /* bitmap, by GSI */
     GHashTable *by_vector;          /* XenPirqVector -> PIRQ */
     void (*routes_stale)(void);     /* who asked for a route */
     QEMUBH *routes_bh;
 } XenPirqMap;
 
 extern XenPirqMap xen_pirqs;
+
+/* pirq-map.c; all: BQL. */
+void xen_pirq_map_init(unsigned nr);
+bool xen_pirq_is_allocated(unsigned pirq);
+void xen_pirq_set_allocated(unsigned pirq, bool allocated);
+/* The guest neither allocated nor mapped nor bound it. */
+bool xen_pirq_is_free(unsigned pirq);
+/* A free number, allocated now, of those that MAP_PIRQ_TYPE_* @type gets; or -ENOSPC. */
+int xen_pirq_allocate(int type);
 
 /* pirq-msi.c */
 void xen_pirq_msi_init(void);

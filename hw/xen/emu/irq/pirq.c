@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PIRQ numbers, GSIs as PIRQs, and the guest's PHYSDEVOP_* operations
+ * GSIs as PIRQs, and the guest's PHYSDEVOP_* operations
  */
 #include "qemu/osdep.h"
-#include "qemu/host-utils.h"
 #include "qemu/main-loop.h"
 #include "hw/intc/ioapic_internal.h"
 #include "hw/xen/xen.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/irq/gsi.h"
 #include "hw/xen/emu/irq/upcall.h"
-#include "hw/xen/emu/device/evtchn-dev.h"
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "system/kvm_xen.h"
 #include "pirq-internal.h"
@@ -18,70 +17,8 @@
 #include "hw/xen/interface/event_channel.h"
 #include "hw/xen/interface/physdev.h"
 
-/* Below this are ISA interrupts, which Xen gives no PIRQ of its own choice. */
-#define FIRST_FREE_GSI_PIRQ     16
-
 /* Level-triggered by the interrupt source overrides in the machine's MADT. */
 #define MADT_LEVEL_GSIS         (1u << 5 | 1u << 9 | 1u << 10 | 1u << 11)
-
-XenPirqMap xen_pirqs;
-
-static bool is_allocated(unsigned pirq)
-{
-    return xen_pirqs.allocated[pirq / 64] >> (pirq % 64) & 1;
-}
-
-static void set_allocated(unsigned pirq, bool allocated)
-{
-    uint64_t bit = 1ull << (pirq % 64);
-
-    if (allocated) {
-        xen_pirqs.allocated[pirq / 64] |= bit;
-    } else {
-        xen_pirqs.allocated[pirq / 64] &= ~bit;
-    }
-}
-
-static bool is_free(unsigned pirq)
-{
-    return !is_allocated(pirq) &&
-           xen_pirqs.pirq[pirq].source == XEN_PIRQ_UNMAPPED &&
-           !xen_evtchn_pirq_port(xen_emu_evtchn(), pirq);
-}
-
-/* The guest allocated, mapped or bound it. */
-static bool is_known(unsigned pirq)
-{
-    return !is_free(pirq);
-}
-
-/* -ENOSPC */
-static int allocate(int type)
-{
-    unsigned nr = xen_pirqs.nr;
-
-    if (type == MAP_PIRQ_TYPE_GSI) {
-        for (unsigned pirq = FIRST_FREE_GSI_PIRQ;
-             pirq < MIN(IOAPIC_NUM_PINS, nr); pirq++) {
-            if (is_free(pirq)) {
-                set_allocated(pirq, true);
-                return pirq;
-            }
-        }
-    }
-    for (unsigned pirq = nr; pirq-- > IOAPIC_NUM_PINS; ) {
-        /* A full word of 64 is passed at once. */
-        if (pirq % 64 == 63 && xen_pirqs.allocated[pirq / 64] == UINT64_MAX) {
-            pirq -= 63;
-            continue;
-        }
-        if (is_free(pirq)) {
-            set_allocated(pirq, true);
-            return pirq;
-        }
-    }
-    return -ENOSPC;
-}
 
 /* Xen knows itself, QEMU's domain 0 and nobody else. */
 static int check_domain(domid_t domid)
@@ -96,7 +33,7 @@ static bool gsi_is_level(unsigned gsi)
 {
     static IOAPICCommonState *ioapic;
 
-    if (gsi >= FIRST_FREE_GSI_PIRQ || (MADT_LEVEL_GSIS >> gsi & 1)) {
+    if (gsi >= XEN_PIRQ_FIRST_FREE_GSI || (MADT_LEVEL_GSIS >> gsi & 1)) {
         return true;
     }
     if (!ioapic) {
@@ -110,17 +47,12 @@ static bool gsi_is_level(unsigned gsi)
     return ioapic->ioredtbl[gsi] & IOAPIC_LVT_TRIGGER_MODE;
 }
 
-bool xen_pirq_gsi_is_high(unsigned gsi)
-{
-    return gsi < IOAPIC_NUM_PINS && (xen_pirqs.gsi_high >> gsi & 1);
-}
-
 /* Level-triggered and still asserted. */
 static bool must_come_again(unsigned pirq)
 {
     int gsi = xen_pirqs.pirq[pirq].source;
 
-    return gsi >= 0 && xen_pirq_gsi_is_high(gsi) && gsi_is_level(gsi);
+    return gsi >= 0 && xen_gsi_is_high(gsi) && gsi_is_level(gsi);
 }
 
 bool xen_pirq_set_gsi(int gsi, int level)
@@ -133,8 +65,8 @@ bool xen_pirq_set_gsi(int gsi, int level)
         return false;
     }
 
-    was_high = xen_pirq_gsi_is_high(gsi);
-    xen_pirqs.gsi_high = deposit32(xen_pirqs.gsi_high, gsi, 1, !!level);
+    was_high = xen_gsi_is_high(gsi);
+    xen_gsi_set_high(gsi, level);
 
     /*
      * The IO-APIC may have seen the line rise before the PIRQ was bound, so it
@@ -171,7 +103,7 @@ static int map_gsi(struct physdev_map_pirq *op)
 
     if (op->pirq < 0) {
         /* A kexec'ed kernel does not know what the one before it mapped. */
-        op->pirq = xen_pirqs.gsi_pirq[gsi] ?: allocate(MAP_PIRQ_TYPE_GSI);
+        op->pirq = xen_pirqs.gsi_pirq[gsi] ?: xen_pirq_allocate(MAP_PIRQ_TYPE_GSI);
     }
     if (op->pirq <= 0 || op->pirq >= xen_pirqs.nr) {
         return -EINVAL;
@@ -182,7 +114,7 @@ static int map_gsi(struct physdev_map_pirq *op)
         return 0;
     }
 
-    set_allocated(pirq, true);
+    xen_pirq_set_allocated(pirq, true);
     xen_pirqs.pirq[pirq].source = gsi;
     xen_pirqs.gsi_pirq[gsi] = pirq;
     return 0;
@@ -195,7 +127,7 @@ int xen_pirq_map(struct physdev_map_pirq *op)
     BQL_LOCK_GUARD();
 
     ret = check_domain(op->domid);
-    if (!ret && !xen_evtchn_dev_upcall_by_vector()) {
+    if (!ret && !xen_upcall_is_by_vector()) {
         /* A line's event would have to move the line that announces it. */
         ret = -EINVAL;
     }
@@ -216,7 +148,7 @@ static void unmap(unsigned pirq)
     xen_pirq_forget_vector(pirq);
     p->source = XEN_PIRQ_UNMAPPED;
     p->routed = false;
-    set_allocated(pirq, false);
+    xen_pirq_set_allocated(pirq, false);
 }
 
 int xen_pirq_unmap(struct physdev_unmap_pirq *op)
@@ -245,7 +177,7 @@ int xen_pirq_eoi(struct physdev_eoi *op)
     }
 
     BQL_LOCK_GUARD();
-    if (!is_known(op->irq)) {
+    if (xen_pirq_is_free(op->irq)) {
         return -EINVAL;
     }
     trace_xen_pirq_eoi(op->irq, must_come_again(op->irq));
@@ -277,7 +209,7 @@ int xen_pirq_get_free(struct physdev_get_free_pirq *op)
     int pirq;
 
     BQL_LOCK_GUARD();
-    pirq = allocate(op->type);
+    pirq = xen_pirq_allocate(op->type);
     trace_xen_pirq_get_free(op->type, pirq);
     if (pirq < 0) {
         return pirq;
@@ -305,12 +237,7 @@ int xen_pirq_bind(struct evtchn_bind_pirq *op)
 
 void xen_pirq_init(unsigned nr)
 {
-    xen_pirqs.nr = nr;
-    xen_pirqs.pirq = g_new0(XenPirq, nr);
-    xen_pirqs.allocated = g_new0(uint64_t, DIV_ROUND_UP(nr, 64));
-    for (unsigned i = 0; i < nr; i++) {
-        xen_pirqs.pirq[i].source = XEN_PIRQ_UNMAPPED;
-    }
+    xen_pirq_map_init(nr);
     xen_pirq_msi_init();
 }
 
@@ -330,7 +257,7 @@ void xen_pirq_save(XenPirqState *s)
     memcpy(s->allocated, xen_pirqs.allocated, s->nr_words * sizeof(uint64_t));
 
     /* Upstream never hears of the fall of a line that is not mapped. */
-    s->gsi_high = xen_pirqs.gsi_high;
+    s->gsi_high = xen_gsi_levels();
     for (unsigned gsi = 0; gsi < IOAPIC_NUM_PINS; gsi++) {
         if (!s->gsi_pirq[gsi]) {
             s->gsi_high &= ~(1u << gsi);
@@ -392,6 +319,6 @@ int xen_pirq_load(const XenPirqState *s)
             xen_pirqs.gsi_pirq[gsi] = pirq;
         }
     }
-    xen_pirqs.gsi_high = s->gsi_high;
+    xen_gsi_load_levels(s->gsi_high);
     return 0;
 }

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Upcalls: HVM_PARAM_CALLBACK_IRQ and the ways of telling a vCPU
+ * Upcalls: HVM_PARAM_CALLBACK_IRQ and the ways to notify a vCPU
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "hw/i386/pc.h"
 #include "hw/pci/pci.h"
-#include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/device/evtchn-dev.h"
-#include "hw/xen/emu/irq/pirq.h"
+#include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/irq/gsi.h"
 #include "hw/xen/emu/irq/upcall.h"
-#include "hw/xen/emu/vcpu/vcpu.h"
 #include "cpu.h"
 #include "trace.h"
 
@@ -21,7 +19,6 @@
 static struct {
     uint64_t param;         /* as the guest gave it; migrated */
     uint8_t vector;         /* domain-wide; 0: none.  Atomic */
-    uint8_t accel_vector;   /* what the accelerator was told of it */
     uint32_t gsi;           /* 0: no level type in force.  Atomic */
     bool asserted;          /* by us, as of the last update.  Atomic */
     bool moving;            /* the line moves because of us, not a device */
@@ -163,105 +160,39 @@ void xen_upcall_raise(unsigned vcpu)
     }
 }
 
-static bool all_have_own_vectors(void)
+int xen_upcall_parse(uint64_t param, XenUpcallParam *p)
 {
-    CPUState *cs;
-
-    CPU_FOREACH(cs) {
-        XenVcpu *v = xen_vcpu_get(cs->cpu_index);
-
-        if (v && !v->accel_vector) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/*
- * A kernel interrupts all vCPUs by the callback vector while their upcall is
- * pending, those too that have a vector of their own, and does not stop before
- * the guest has cleared that flag.  A guest that has a handler for the one only
- * never comes to that.  So the kernel has the callback vector only as long as a
- * vCPU needs it.
- */
-static int tell_accel(uint8_t vector)
-{
-    const XenAccelOps *accel = xen_emu_accel();
-    int ret;
-
-    if (!accel->set_callback_vector) {
-        return 0;
-    }
-    if (vector && all_have_own_vectors()) {
-        vector = 0;
-    }
-    if (vector == upcall.accel_vector) {
-        return 0;
-    }
-    ret = accel->set_callback_vector(vector);
-    if (!ret) {
-        upcall.accel_vector = vector;
-    }
-    return ret;
-}
-
-void xen_upcall_own_vectors_changed(void)
-{
-    assert(bql_locked());
-    tell_accel(upcall.vector);
-}
-
-int xen_upcall_set_param(uint64_t param)
-{
-    uint8_t vector = 0;
-    uint32_t gsi = 0;
-    CPUState *cs;
-    int ret;
-
-    assert(bql_locked());
+    *p = (XenUpcallParam) { .param = param };
 
     switch (callback_type(param)) {
     case HVM_PARAM_CALLBACK_TYPE_VECTOR:
-        vector = param;
-        if (vector && !xen_emu_accel()->raise_callback) {
-            return -EINVAL;     /* XENFEAT_hvm_callback_vector said so */
-        }
-        break;
+        p->vector = param;
+        /* XENFEAT_hvm_callback_vector told the guest. */
+        return p->vector && !xen_emu_accel()->raise_callback ? -EINVAL : 0;
     case HVM_PARAM_CALLBACK_TYPE_PCI_INTX:
-        gsi = intx_gsi(param);
-        if (!gsi) {
-            return -EINVAL;
-        }
-        break;
+        p->gsi = intx_gsi(param);
+        return p->gsi ? 0 : -EINVAL;
     case HVM_PARAM_CALLBACK_TYPE_GSI:
-        gsi = (uint32_t)param;
-        break;
+        p->gsi = (uint32_t)param;
+        return 0;
+    default:
+        return 0;
     }
+}
 
-    ret = tell_accel(vector);
-    if (ret) {
-        return ret;
-    }
-
-    trace_xen_upcall_param(param, vector, gsi);
-    if (gsi != upcall.gsi) {
+void xen_upcall_apply(const XenUpcallParam *p)
+{
+    assert(bql_locked());
+    trace_xen_upcall_param(p->param, p->vector, p->gsi);
+    if (p->gsi != upcall.gsi) {
         /* Leave the old line as its devices want it. */
         move_line(upcall.device_level);
         note_asserted(false);
-        upcall.device_level = xen_pirq_gsi_is_high(gsi);
+        upcall.device_level = xen_gsi_is_high(p->gsi);
     }
-    upcall.param = param;
-    qatomic_set(&upcall.vector, vector);
-    qatomic_set(&upcall.gsi, gsi);
-    xen_evtchn_dev_update_delivery();
-
-    /* Events that came before the guest said how to be told. */
-    CPU_FOREACH(cs) {
-        if (xen_evtchn_upcall_pending(xen_emu_evtchn(), cs->cpu_index)) {
-            xen_upcall_raise(cs->cpu_index);
-        }
-    }
-    return 0;
+    upcall.param = p->param;
+    qatomic_set(&upcall.vector, p->vector);
+    qatomic_set(&upcall.gsi, p->gsi);
 }
 
 uint64_t xen_upcall_param(void)
@@ -272,6 +203,14 @@ uint64_t xen_upcall_param(void)
 uint8_t xen_upcall_callback_vector(void)
 {
     return qatomic_read(&upcall.vector);
+}
+
+bool xen_upcall_is_by_vector(void)
+{
+    CPUX86State *env = vcpu0_env();
+
+    return xen_upcall_callback_vector() ||
+           (env && qatomic_read(&env->xen_vcpu_callback_vector));
 }
 
 void xen_upcall_init(unsigned nr_gsis, qemu_irq *gsis)

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest pages: pinning, invalidation, dirty reporting
+ * Guest pages: pinning, and dirty reporting of what is pinned
  */
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
 #include "qemu/rcu.h"
-#include "exec/address-spaces.h"
 #include "exec/memory.h"
-#include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/debug/fault-inject.h"
+#include "hw/xen/emu/layout.h"
 #include "hw/xen/emu/memory/guest-page.h"
-#include "hw/xen/emu/memory/slots.h"
-#include "hw/xen/emu/vcpu/vcpu.h"
-#include "hw/i386/kvm/xen_overlay.h"
+#include "hw/xen/emu/memory/ram-index.h"
 
 typedef struct GuestPin {
     MemoryRegion *mr;
@@ -78,36 +75,12 @@ void xen_guest_page_unpin(void *opaque, uint64_t gpa, uint32_t len, void *pin)
     g_free(p);
 }
 
-static void ram_lost(uint64_t gpa, uint64_t len)
-{
-    xen_evtchn_invalidate(xen_emu_evtchn(), gpa, len);
-    xen_vcpu_invalidate(gpa, len);
-}
-
-static void ram_changed(void)
-{
-    xen_evtchn_retry_parked(xen_emu_evtchn());
-}
-
-/* Before migration reads the dirty bitmap. */
-static void pages_log_sync_global(MemoryListener *listener, bool last_stage)
+void xen_guest_pages_set_dirty(void)
 {
     GuestPin *p;
 
-    xen_overlay_set_dirty();
     QEMU_LOCK_GUARD(&pins_lock);
     QLIST_FOREACH(p, &pins, next) {
         memory_region_set_dirty(p->mr, p->offset, p->len);
     }
-}
-
-static MemoryListener pages_listener = {
-    .name = "xen-guest-pages",
-    .log_sync_global = pages_log_sync_global,
-};
-
-void xen_guest_page_listen(void)
-{
-    xen_ram_listen(ram_lost, ram_changed);
-    memory_listener_register(&pages_listener, &address_space_memory);
 }

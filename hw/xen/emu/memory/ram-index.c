@@ -8,7 +8,7 @@
 #include "exec/address-spaces.h"
 #include "exec/memory.h"
 #include "hw/xen/emu/layout.h"
-#include "hw/xen/emu/memory/slots.h"
+#include "hw/xen/emu/memory/ram-index.h"
 
 /* One published state of the index, and what goes when it goes. */
 typedef struct RamIndex {

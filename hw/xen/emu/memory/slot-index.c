@@ -6,7 +6,7 @@
  * nothing else, and for thousands of slots that array fits the cache.
  */
 #include <glib.h>
-#include "hw/xen/emu/memory/slots.h"
+#include "hw/xen/emu/memory/slot-index.h"
 
 #define MAX_GFN     (UINT64_C(1) << 52)
 

@@ -8,7 +8,7 @@
 #include "qapi/error.h"
 #include "qapi/qapi-commands-misc-target.h"
 #include "qobject/qdict.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/domain.h"
 
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/event_channel.h"

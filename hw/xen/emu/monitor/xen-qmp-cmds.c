@@ -8,11 +8,11 @@
 #include "qapi/error.h"
 #include "qapi/qapi-commands-xen-emu-target.h"
 #include "qemu/module.h"
-#include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/device/evtchn-dev.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/debug/bql-check.h"
 #include "hw/xen/emu/irq/upcall.h"
-#include "hw/xen/emu/vcpu/vcpu.h"
+#include "hw/xen/emu/offload/delivery.h"
+#include "hw/xen/emu/vcpu/timer.h"
 
 /* QAPI's names of the capabilities are in XenAccelCap's order. */
 #define SAME_CAP(qapi, accel) \
@@ -140,8 +140,8 @@ XenEmulationInfo *qmp_query_xen(Error **errp)
     info->long_mode = xen_emu_long_mode();
     info->event_abi = xen_evtchn_abi(xen_emu_evtchn()) == XEN_EVTCHN_ABI_FIFO ?
                       XEN_EVENT_ABI_FIFO : XEN_EVENT_ABI_TWO_LEVEL;
-    info->fifo_allowed = xen_evtchn_dev_fifo_allowed();
-    info->kernel_delivery = xen_evtchn_dev_in_kernel();
+    info->fifo_allowed = xen_delivery_fifo_is_allowed();
+    info->kernel_delivery = xen_emu_delivery_is_offloaded();
     info->callback = xen_upcall_param();
     info->ports = count_ports();
     info->has_bql_checked = xen_emu_config()->bql_check;

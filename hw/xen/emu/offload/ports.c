@@ -5,8 +5,7 @@
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
 #include "qemu/thread.h"
-#include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/vcpu/vcpu.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/offload/ports.h"
 #include "trace.h"
 
@@ -105,7 +104,7 @@ static uint32_t loopback_remote(const XenEvtchnPortInfo *info)
            info->val < MAX_KERNEL_PORTS ? info->val : 0;
 }
 
-void xen_evtchn_kernel_port(const XenEvtchnPortInfo *info, int fd)
+void xen_offload_port_changed(const XenEvtchnPortInfo *info, int fd)
 {
     KernelPort now = {
         .type = info->type,
@@ -145,7 +144,7 @@ void xen_evtchn_kernel_port(const XenEvtchnPortInfo *info, int fd)
     renew(info->port);
 }
 
-void xen_evtchn_kernel_deliver(bool on)
+void xen_offload_ports_update(bool on)
 {
     if (!kernel.port) {
         return;
@@ -162,7 +161,7 @@ void xen_evtchn_kernel_deliver(bool on)
     }
 }
 
-void xen_evtchn_kernel_init(void)
+void xen_offload_ports_init(void)
 {
     if (!xen_emu_accel()->assign_port) {
         return;

@@ -5,10 +5,10 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "hw/core/cpu.h"
-#include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/device/evtchn-dev.h"
+#include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/memory/shared-info.h"
 #include "hw/xen/emu/offload/timers.h"
-#include "hw/i386/kvm/xen_overlay.h"
+#include "hw/xen/emu/vcpu/timer.h"
 #include "system/runstate.h"
 #include "cpu.h"
 #include "trace.h"
@@ -18,10 +18,21 @@
 /* As far as the handler below has heard.  BQL. */
 static bool vm_running;
 
+/*
+ * The port that the kernel's timer of @v shall raise; 0: QEMU keeps that timer.
+ * No lock of the engine.
+ */
+static uint32_t port_for_kernel(XenVcpu *v)
+{
+    return xen_emu_delivery_is_offloaded() ?
+           xen_evtchn_virq_port(xen_emu_evtchn(), v->cs->cpu_index,
+                                VIRQ_TIMER) : 0;
+}
+
 /* The event is pending, by the bit that the kernel sets when a timer fires. */
 static bool has_fired(uint32_t port)
 {
-    uint32_t *word = xen_overlay_get_shinfo_ptr() +
+    uint32_t *word = xen_shared_info() +
                      xen_emu_layout()->evtchn_pending;
 
     return qatomic_read(&word[port / 32]) & 1u << (port % 32);
@@ -32,7 +43,7 @@ static bool has_fired(uint32_t port)
  * the kernel, which is on hold.  The timer goes on until it is stopped, so it
  * may fire when its deadline has been read.
  */
-static void take_back(XenVcpu *v)
+static void reclaim(XenVcpu *v)
 {
     uint32_t port = v->kernel_timer_port;
     bool fired_before = has_fired(port);
@@ -54,29 +65,26 @@ static void take_back(XenVcpu *v)
     }
 }
 
-void xen_timer_kernel_take_back(XenVcpu *v)
+void xen_timer_offload_reclaim(XenVcpu *v)
 {
     if (v->kernel_timer_port) {
         xen_emu_accel()->hold_vcpus();
-        take_back(v);
+        reclaim(v);
         xen_emu_accel()->release_vcpus();
     }
 }
 
-void xen_timer_kernel_take_back_all(void)
+void xen_timer_offload_reclaim_all(void)
 {
     bool held = false;
-    CPUState *cs;
 
-    CPU_FOREACH(cs) {
-        XenVcpu *v = xen_vcpu_get(cs->cpu_index);
-
-        if (v && v->kernel_timer_port) {
+    XEN_FOREACH_VCPU(v) {
+        if (v->kernel_timer_port) {
             if (!held) {
                 xen_emu_accel()->hold_vcpus();
                 held = true;
             }
-            take_back(v);
+            reclaim(v);
         }
     }
     if (held) {
@@ -84,20 +92,16 @@ void xen_timer_kernel_take_back_all(void)
     }
 }
 
-void xen_timer_kernel_take_back_port(uint32_t port)
+void xen_timer_offload_reclaim_port(uint32_t port)
 {
-    CPUState *cs;
-
-    CPU_FOREACH(cs) {
-        XenVcpu *v = xen_vcpu_get(cs->cpu_index);
-
-        if (v && v->kernel_timer_port == port) {
-            xen_timer_kernel_take_back(v);
+    XEN_FOREACH_VCPU(v) {
+        if (v->kernel_timer_port == port) {
+            xen_timer_offload_reclaim(v);
         }
     }
 }
 
-static void hand_over(CPUState *cs, run_on_cpu_data data)
+static void offload(CPUState *cs, run_on_cpu_data data)
 {
     XenVcpu *v = xen_vcpu_get(cs->cpu_index);
     uint64_t deadline;
@@ -108,14 +112,14 @@ static void hand_over(CPUState *cs, run_on_cpu_data data)
     if (!v) {
         return;
     }
-    port = xen_evtchn_dev_timer_port(cs->cpu_index);
+    port = port_for_kernel(v);
     if (!vm_running) {
         qatomic_set(&v->timer_stays, true);
     }
     if (port == v->kernel_timer_port) {
         return;
     }
-    xen_timer_kernel_take_back(v);
+    xen_timer_offload_reclaim(v);
     if (!port || v->timer_stays) {
         return;
     }
@@ -129,38 +133,45 @@ static void hand_over(CPUState *cs, run_on_cpu_data data)
     }
 }
 
-void xen_timer_kernel_update(XenVcpu *v)
+void xen_timer_offload_update(XenVcpu *v)
 {
     if (xen_emu_accel()->set_timer && v->cs->created) {
         /* Not at once, even if it is ourselves: the engine may be locked. */
-        async_run_on_cpu(v->cs, hand_over, RUN_ON_CPU_NULL);
+        async_run_on_cpu(v->cs, offload, RUN_ON_CPU_NULL);
     }
 }
 
-void xen_timer_kernel_offer(XenVcpu *v)
+void xen_timer_offload_update_all(void)
+{
+    XEN_FOREACH_VCPU(v) {
+        xen_timer_offload_update(v);
+    }
+}
+
+void xen_timer_offload_offer(XenVcpu *v)
 {
     if (qatomic_read(&v->timer_stays)) {
         BQL_LOCK_GUARD();
         qatomic_set(&v->timer_stays, false);
-        hand_over(v->cs, RUN_ON_CPU_NULL);
+        offload(v->cs, RUN_ON_CPU_NULL);
     }
 }
 
-void xen_timer_kernel_loaded(XenVcpu *v)
+void xen_timer_offload_loaded(XenVcpu *v)
 {
     assert(!v->kernel_timer_port);
     qatomic_set(&v->timer_stays, xen_emu_accel()->set_timer &&
                                  cpu_env(v->cs)->xen_virq[VIRQ_TIMER]);
 }
 
-int xen_timer_kernel_deadline(XenVcpu *v, uint64_t *deadline_ns)
+int xen_timer_offload_deadline(XenVcpu *v, uint64_t *deadline_ns)
 {
     *deadline_ns = 0;
     return v->kernel_timer_port ?
         xen_emu_accel()->get_timer(v->cs, deadline_ns) : 0;
 }
 
-void xen_timer_kernel_started(XenVcpu *v)
+void xen_timer_offload_started(XenVcpu *v)
 {
     if (xen_emu_accel()->set_timer) {
         xen_emu_accel()->set_timer(v->cs, 0, 0);
@@ -169,23 +180,19 @@ void xen_timer_kernel_started(XenVcpu *v)
 
 static void vm_state_changed(void *opaque, bool running, RunState state)
 {
-    CPUState *cs;
-
     vm_running = running;
     if (running) {
         return;
     }
-    CPU_FOREACH(cs) {
-        XenVcpu *v = xen_vcpu_get(cs->cpu_index);
-
-        if (v && v->kernel_timer_port) {
+    XEN_FOREACH_VCPU(v) {
+        if (v->kernel_timer_port) {
             qatomic_set(&v->timer_stays, true);
         }
     }
-    xen_timer_kernel_take_back_all();
+    xen_timer_offload_reclaim_all();
 }
 
-void xen_timer_kernel_init(void)
+void xen_timer_offload_init(void)
 {
     if (xen_emu_accel()->set_timer) {
         /* Before KVM's clock is read, which then stands still. */

@@ -2,7 +2,7 @@
 /*
  * Runstate of vCPUs: when it changes, what the host stole, where it is shown
  *
- * The contract is in include/hw/xen/emu/vcpu/time.h; sums and their form in guest
+ * The contract is in include/hw/xen/emu/vcpu/runstate.h; sums and their form in guest
  * memory are in runstate-area.c.
  */
 #include "qemu/osdep.h"
@@ -13,10 +13,9 @@
 #include "system/qtest.h"
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/vcpu.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/memory/guest-page.h"
-#include "hw/xen/emu/vcpu/time.h"
-#include "hw/xen/emu/vcpu/vcpu.h"
+#include "hw/xen/emu/vcpu/runstate.h"
 #include "hw/xen/emu/vcpu/runstate-area.h"
 
 #define FRESH_NS    SCALE_MS    /* an area written this lately is fresh */

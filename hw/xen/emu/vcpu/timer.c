@@ -23,10 +23,11 @@
 #include "system/runstate.h"
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/vcpu.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/debug/bql-check.h"
+#include "hw/xen/emu/vcpu/runstate.h"
+#include "hw/xen/emu/vcpu/time.h"
 #include "hw/xen/emu/vcpu/timer.h"
-#include "hw/xen/emu/vcpu/vcpu.h"
 #include "timer-calc.h"
 
 struct XenVcpuTimer {

@@ -163,4 +163,14 @@ typedef struct XenAccelOps {
     void (*wake)(CPUState *cs);
 } XenAccelOps;
 
+/*
+ * Each accelerator's entry; called by accel/xen-emu.c and xen-hooks.c only.
+ * KVM's ops come by xen_emu_init(), and xen_emu_kvm_prepare() is called before
+ * its own init, which asks whether it shall call kvm_xen_init().
+ */
+struct Object;
+void xen_emu_kvm_prepare(struct Object *accel);
+XenAccelOps *xen_emu_tcg_ops(void);
+XenAccelOps *xen_emu_qtest_ops(void);
+
 #endif

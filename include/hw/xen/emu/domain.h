@@ -100,6 +100,17 @@ static inline bool xen_emu_delivery_is_offloaded(void)
     return qatomic_read(&xen_emu->delivery_offloaded);
 }
 
+/* For those who decide: the layout, and who delivers.  BQL. */
+static inline void xen_emu_set_layout(bool long_mode)
+{
+    qatomic_set(&xen_emu->long_mode, long_mode);
+}
+
+static inline void xen_emu_set_delivery_offloaded(bool offloaded)
+{
+    qatomic_set(&xen_emu->delivery_offloaded, offloaded);
+}
+
 /*
  * What the emulation knows of a vCPU.  The addresses that the guest registered
  * are in CPUX86State (env.xen_*), where migration finds them in upstream's
@@ -107,6 +118,7 @@ static inline bool xen_emu_delivery_is_offloaded(void)
  */
 typedef struct XenVcpu {
     struct rcu_head rcu;        /* first, for call_rcu() */
+    unsigned id;                /* its number; outlives that in cs */
     CPUState *cs;               /* exists as long as this does */
     struct XenVcpuTimer *timer;         /* vcpu/timer.c */
     struct XenRunstate *runstate;       /* vcpu/runstate.c */
@@ -135,7 +147,7 @@ XenVcpu *xen_vcpu_next(unsigned id);
 /* Runs the statement with @v (declared here) for each vCPU, by number. */
 #define XEN_FOREACH_VCPU(v) \
     for (XenVcpu *v = xen_vcpu_next(0); v; \
-         v = xen_vcpu_next((v)->cs->cpu_index + 1))
+         v = xen_vcpu_next((v)->id + 1))
 
 /*
  * Enters @v in the table as vCPU number @id; NULL takes the number out, and the

@@ -7,10 +7,8 @@
 #include "cpu.h"
 #include "exec/helper-proto.h"
 #include "hw/xen/emu/accel-tcg.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/hypercall.h"
-#include "hw/xen/emu/vcpu/time.h"
-#include "hw/xen/emu/irq/upcall.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/xen-tcg.h"
 

@@ -14,11 +14,9 @@
 #include "hw/i386/apic_internal.h"
 #include "hw/pci/msi.h"
 #include "hw/xen/emu/accel-tcg.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/debug/bql-check.h"
 #include "hw/xen/emu/tcg-look.h"
-#include "hw/xen/emu/vcpu/time.h"
-#include "hw/xen/emu/irq/upcall.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/xen-tcg.h"
 

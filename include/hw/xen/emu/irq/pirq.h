@@ -87,8 +87,6 @@ void xen_pirq_update_all_routes(void);
  * see it.  BQL.
  */
 bool xen_pirq_set_gsi(int gsi, int level);
-/* The level that GSI @gsi last went to; false where there is no such.  BQL. */
-bool xen_pirq_gsi_is_high(unsigned gsi);
 
 /* Where an MSI with a PIRQ's message goes. */
 typedef enum XenPirqMsi {

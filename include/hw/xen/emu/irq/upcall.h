@@ -54,15 +54,30 @@
 /* Lines to the machine's GSIs, one each; before the guest runs. */
 void xen_upcall_init(unsigned nr_gsis, qemu_irq *gsis);
 
+/* HVM_PARAM_CALLBACK_IRQ, and what it means: one of vector and gsi, or none. */
+typedef struct XenUpcallParam {
+    uint64_t param;         /* as the guest gave it */
+    uint8_t vector;         /* domain-wide; 0: none */
+    uint32_t gsi;           /* also that of an INTx pin; 0: none */
+} XenUpcallParam;
+
 /*
- * HVM_PARAM_CALLBACK_IRQ = @param.  -EINVAL: an INTx pin that does not exist,
- * or a vector where the accelerator has no such way.
- * Unknown types are accepted and mean "none", as in Xen.  BQL.
+ * -EINVAL: an INTx pin that does not exist, or a vector where the accelerator
+ * cannot enter one.  Unknown types are valid and mean "none", as in Xen.  BQL.
  */
-int xen_upcall_set_param(uint64_t param);
+int xen_upcall_parse(uint64_t param, XenUpcallParam *p);
+/*
+ * From now on upcalls go by @p.  The caller renotifies vCPUs whose upcall is
+ * pending (offload/delivery.c).  BQL.
+ */
+void xen_upcall_apply(const XenUpcallParam *p);
+/* The parameter as the guest last gave it.  BQL. */
 uint64_t xen_upcall_param(void);
-/* A vCPU's accel_vector is another, or a vCPU came.  BQL. */
-void xen_upcall_own_vectors_changed(void);
+/*
+ * Upcalls come by a vector, the domain's or vCPU 0's own: the only ways that
+ * KVM knows, and those for which Xen allows PIRQs.  Any thread.
+ */
+bool xen_upcall_is_by_vector(void);
 /* The domain-wide vector, or 0 when another way is in force. */
 uint8_t xen_upcall_callback_vector(void);
 

@@ -17,13 +17,13 @@
 #include "hw/xen/emu/evtchn.h"
 
 /* Does nothing ever where the accelerator cannot take ports. */
-void xen_evtchn_kernel_init(void);
+void xen_offload_ports_init(void);
 /*
  * @info is how a port is from now on; @fd its back end's eventfd, or -1.  Any
  * thread.
  */
-void xen_evtchn_kernel_port(const XenEvtchnPortInfo *info, int fd);
+void xen_offload_port_changed(const XenEvtchnPortInfo *info, int fd);
 /* The kernel shall (or shall not) deliver IPIs and loop-back events. */
-void xen_evtchn_kernel_deliver(bool on);
+void xen_offload_ports_update(bool on);
 
 #endif

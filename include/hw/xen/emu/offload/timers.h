@@ -22,47 +22,49 @@
 #ifndef HW_XEN_EMU_OFFLOAD_TIMERS_H
 #define HW_XEN_EMU_OFFLOAD_TIMERS_H
 
-#include "hw/xen/emu/vcpu/vcpu.h"
+#include "hw/xen/emu/domain.h"
 
 /*
  * The accelerator knows @v from now on: whatever it remembers of an earlier
  * vCPU of that number is over.  The vCPU's thread, BQL.
  */
-void xen_timer_kernel_started(XenVcpu *v);
+void xen_timer_offload_started(XenVcpu *v);
 
 /*
  * The port of @v or who delivers its event has changed, and the kernel may now
  * have the timer.  Any thread and any locks; takes effect when the thread of
  * @v comes to it.
  */
-void xen_timer_kernel_update(XenVcpu *v);
+void xen_timer_offload_update(XenVcpu *v);
+/* The same for all vCPUs.  BQL. */
+void xen_timer_offload_update_all(void);
 
 /*
  * QEMU has the timer of @v, or of all vCPUs, until the next update.  BQL, but
  * no lock of the engine or of a timer.
  */
-void xen_timer_kernel_take_back(XenVcpu *v);
-void xen_timer_kernel_take_back_all(void);
+void xen_timer_offload_reclaim(XenVcpu *v);
+void xen_timer_offload_reclaim_all(void);
 
 /* The same for the vCPU whose timer fires into @port, if there is one. */
-void xen_timer_kernel_take_back_port(uint32_t port);
+void xen_timer_offload_reclaim_port(uint32_t port);
 
 /*
  * The guest has armed or stopped the timer in QEMU: the kernel may have it, if
  * it lost it to a stop.  The vCPU's thread, no lock of the engine.
  */
-void xen_timer_kernel_offer(XenVcpu *v);
+void xen_timer_offload_offer(XenVcpu *v);
 
 /*
  * @v was loaded, with a timer's port or without.  The vCPU's thread, or
  * stopped.
  */
-void xen_timer_kernel_loaded(XenVcpu *v);
+void xen_timer_offload_loaded(XenVcpu *v);
 
 /* The deadline, in ns of system time, if the kernel has one; else 0. [vcpu] */
-int xen_timer_kernel_deadline(XenVcpu *v, uint64_t *deadline_ns);
+int xen_timer_offload_deadline(XenVcpu *v, uint64_t *deadline_ns);
 
 /* There are vCPUs from now on.  BQL, once. */
-void xen_timer_kernel_init(void);
+void xen_timer_offload_init(void);
 
 #endif

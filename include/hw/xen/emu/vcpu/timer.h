@@ -38,13 +38,6 @@
 #define HW_XEN_EMU_VCPU_TIMER_H
 
 #include "hw/core/cpu.h"
-#include "qemu/timer.h"
-
-/*
- * A timer on QEMU_CLOCK_VIRTUAL, in ns, unarmed, that expires where vCPUs' timers
- * do: not under the BQL.  Free it with timer_free().  BQL.
- */
-QEMUTimer *xen_timer_new(QEMUTimerCB *expired, void *opaque);
 
 typedef struct XenVcpuTimer XenVcpuTimer;
 
@@ -84,9 +77,6 @@ int xen_vcpu_timer_set_timer_op(XenVcpuTimer *t, uint64_t timeout_ns);
 int xen_vcpu_timer_set_periodic(XenVcpuTimer *t, uint64_t period_ns);
 /* VCPUOP_stop_periodic_timer.  Always 0.  Any thread. */
 int xen_vcpu_timer_stop_periodic(XenVcpuTimer *t);
-
-/* XenAccelOps.timer_in: the time is over, or may be.  The vCPU's thread. */
-void xen_vcpu_timer_expired(XenVcpuTimer *t);
 
 /* Domain reset: as new, except for the statistics.  Any thread. */
 void xen_vcpu_timer_reset(XenVcpuTimer *t);

@@ -16,13 +16,11 @@
  * most one slot holds a frame, it is the last one that starts at or before the
  * frame, and the slots that overlap a range stand next to each other.
  *
- * The first half is a library without QEMU (C11, GLib), for one writer that
- * nobody reads.  The second half publishes it: a change to the memory map
- * copies the index, changes the copy and puts it in the place of the old one.
- * What readers see never changes under them; they are never waited for.
+ * A library without QEMU (C11, GLib), for one writer that nobody reads;
+ * ram-index.h publishes it to readers.
  */
-#ifndef HW_XEN_EMU_MEMORY_SLOTS_H
-#define HW_XEN_EMU_MEMORY_SLOTS_H
+#ifndef HW_XEN_EMU_MEMORY_SLOT_INDEX_H
+#define HW_XEN_EMU_MEMORY_SLOT_INDEX_H
 
 #include <stdint.h>
 #include <stddef.h>
@@ -71,28 +69,5 @@ const XenSlot *xen_slots_next_overlapping(const XenSlots *slots,
              xen_slots_first_overlapping(slots, gfn, nr_frames); \
          slot; \
          slot = xen_slots_next_overlapping(slots, slot, gfn, nr_frames))
-
-/* ------------------------------------------------------------------------
- * The RAM of this machine
- */
-
-/*
- * Follow the system address space from now on; once, BQL.  After each change,
- * with the new index in place: @lost(gpa, len) for each range where RAM is no
- * longer what it was, then @changed().  Both under the BQL.
- *
- * Because the index is in place first, whoever looks up a page after @lost was
- * called for it finds the new memory.  Whoever found the old memory before and
- * is about to remember it must do both under a lock that @lost takes too.
- */
-void xen_ram_listen(void (*lost)(uint64_t gpa, uint64_t len),
-                    void (*changed)(void));
-
-/*
- * The index of now; never NULL after xen_ram_listen().  Any thread, within an
- * RCU read-side critical section.  Slots in it, and their mr, are valid until
- * the section ends; take a reference on the mr to keep it for longer.
- */
-const XenSlots *xen_ram_slots(void);
 
 #endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Operations of the domain on its shared-info page: where the guest sees it, and
+ * which layout it has
+ *
+ * Both concern everything that is in the page: the accelerator, the vcpu_info of
+ * the first vCPUs, the engine's bits and the wall clock.
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "hw/xen/xen.h"
+#include "hw/xen/emu/accel-callbacks.h"
+#include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/memory/shared-info.h"
+#include "hw/xen/emu/vcpu/areas.h"
+#include "hw/xen/emu/vcpu/time.h"
+#include "hw/i386/kvm/xen_overlay.h"
+#include "trace.h"
+
+#include "hw/xen/interface/xen.h"
+
+static int accel_set_shared_info(uint64_t gpa, void *hva)
+{
+    const XenAccelOps *accel = xen_emu_accel();
+
+    return accel->set_shared_info ? accel->set_shared_info(gpa, hva) : 0;
+}
+
+static int set_default_vcpu_info(XenVcpu *v)
+{
+    return xen_vcpu_set_default_info(v, xen_shared_info_page.gpa +
+                                        v->id * XEN_VCPU_INFO_SIZE,
+                                     xen_shared_info_vcpu(v->id));
+}
+
+/* The vcpu_info of the first vCPUs stand at the start of shared_info. */
+static int set_default_vcpu_infos(void)
+{
+    XEN_FOREACH_VCPU(v) {
+        int ret = v->id < XEN_LEGACY_MAX_VCPUS ? set_default_vcpu_info(v) : 0;
+
+        if (ret) {
+            return ret;
+        }
+    }
+    return 0;
+}
+
+int xen_overlay_map_shinfo_page(uint64_t gpa)
+{
+    XenSharedInfo *s = &xen_shared_info_page;
+    int ret;
+
+    assert(bql_locked());
+    trace_xen_overlay_shared_info(gpa);
+
+    /* The kernel must not write through a mapping that is about to move. */
+    if (s->gpa != XEN_GPA_NONE) {
+        ret = accel_set_shared_info(XEN_GPA_NONE, NULL);
+        if (ret) {
+            return ret;
+        }
+    }
+    xen_overlay_do_map_page(&s->mem, gpa);
+    s->gpa = gpa;
+    if (gpa == XEN_GPA_NONE) {
+        return 0;
+    }
+
+    ret = accel_set_shared_info(gpa, s->hva) ?: set_default_vcpu_infos();
+    if (ret) {
+        /* Nowhere, rather than where the kernel does not know of it. */
+        accel_set_shared_info(XEN_GPA_NONE, NULL);
+        xen_overlay_do_map_page(&s->mem, XEN_GPA_NONE);
+        s->gpa = XEN_GPA_NONE;
+        return ret;
+    }
+    if (!XEN_ACCEL_HAS(xen_emu_accel(), SHARED_INFO)) {
+        xen_time_write_wallclock(s->hva);
+    }
+    return 0;
+}
+
+void xen_overlay_vcpu_added(unsigned vcpu)
+{
+    if (xen_shared_info_page.gpa != XEN_GPA_NONE &&
+        vcpu < XEN_LEGACY_MAX_VCPUS) {
+        set_default_vcpu_info(xen_vcpu_get(vcpu));
+    }
+}
+
+void *xen_overlay_get_shinfo_ptr(void)
+{
+    return xen_shared_info();
+}
+
+int xen_overlay_clear(void)
+{
+    if (!xen_shared_info()) {
+        return 0;
+    }
+    memset(xen_shared_info(), 0, XEN_EMU_PAGE_SIZE);
+    return xen_overlay_map_shinfo_page(XEN_GPA_NONE);
+}
+
+void xen_emu_note_long_mode(bool long_mode)
+{
+    bool changed = xen_emu_long_mode() != long_mode;
+
+    assert(bql_locked());
+    xen_emu_set_layout(long_mode);
+    xen_evtchn_set_long_mode(xen_emu_evtchn(), long_mode);
+    if (changed && xen_shared_info_page.gpa != XEN_GPA_NONE &&
+        !XEN_ACCEL_HAS(xen_emu_accel(), SHARED_INFO)) {
+        xen_time_write_wallclock(xen_shared_info());
+    }
+}
+
+int xen_set_long_mode(bool long_mode)
+{
+    const XenAccelOps *accel = xen_emu_accel();
+    int ret = 0;
+
+    if (accel->set_long_mode) {
+        ret = accel->set_long_mode(long_mode);
+    }
+    if (!ret) {
+        xen_emu_note_long_mode(long_mode);
+    }
+    return ret;
+}
+
+int xen_sync_long_mode(void)
+{
+    const XenAccelOps *accel = xen_emu_accel();
+    bool long_mode;
+    int ret;
+
+    if (!accel->get_long_mode) {
+        return 0;
+    }
+    ret = accel->get_long_mode(&long_mode);
+    if (!ret) {
+        xen_emu_note_long_mode(long_mode);
+    }
+    return ret;
+}
+
+bool xen_is_long_mode(void)
+{
+    return xen_emu && xen_emu_long_mode();
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Life of a vCPU: it comes, is reset, and goes
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "hw/core/cpu.h"
+#include "hw/xen/emu/accel-callbacks.h"
+#include "hw/xen/emu/device/vcpu.h"
+#include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/offload/delivery.h"
+#include "hw/xen/emu/offload/timers.h"
+#include "hw/xen/emu/vcpu/areas.h"
+#include "hw/xen/emu/vcpu/runstate.h"
+#include "hw/xen/emu/vcpu/timer.h"
+#include "hw/i386/kvm/xen_overlay.h"
+#include "cpu.h"
+
+static CPUX86State *vcpu_env(XenVcpu *v)
+{
+    return &X86_CPU(v->cs)->env;
+}
+
+/* Nothing registered; the state of a vCPU that was just made or reset. */
+static void clear_registered(CPUX86State *env)
+{
+    env->xen_vcpu_info_gpa = XEN_GPA_NONE;
+    env->xen_vcpu_info_default_gpa = XEN_GPA_NONE;
+    env->xen_vcpu_time_info_gpa = XEN_GPA_NONE;
+    env->xen_vcpu_runstate_gpa = XEN_GPA_NONE;
+    env->xen_vcpu_callback_vector = 0;
+    memset(env->xen_virq, 0, sizeof(env->xen_virq));
+    env->xen_singleshot_timer_ns = 0;
+    env->xen_periodic_timer_period = 0;
+}
+
+void xen_vcpu_realize(CPUState *cs)
+{
+    XenVcpu *v = g_new0(XenVcpu, 1);
+
+    assert(bql_locked());
+    assert(!xen_vcpu_get(cs->cpu_index));
+
+    clear_registered(&X86_CPU(cs)->env);
+    v->id = cs->cpu_index;
+    v->cs = cs;
+    object_ref(OBJECT(cs));
+    if (xen_emu_accel()->vcpu_new) {
+        xen_emu_accel()->vcpu_new(cs);
+    }
+    v->timer = xen_vcpu_timer_new(cs);
+    v->runstate = xen_runstate_new(cs->cpu_index);
+    v->time_page.gpa = XEN_GPA_NONE;
+    v->info_page.gpa = XEN_GPA_NONE;
+    xen_vcpu_set(cs->cpu_index, v);
+
+    if (xen_emu_evtchn()) {
+        xen_evtchn_set_vcpu_present(xen_emu_evtchn(), cs->cpu_index, true);
+        xen_overlay_vcpu_added(cs->cpu_index);
+        xen_delivery_vcpus_changed();
+    }
+}
+
+/* KVM keeps what was unplugged, for the next vCPU of that number. */
+void xen_vcpu_started(CPUState *cs)
+{
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+    assert(bql_locked() && qemu_cpu_is_self(cs));
+    xen_vcpu_offload_info(v, vcpu_env(v)->xen_vcpu_info_default_gpa);
+    if (xen_emu_accel()->set_time_info) {
+        xen_vcpu_set_time_area(v, XEN_GPA_NONE);
+    }
+    if (xen_emu_accel()->set_runstate) {
+        xen_vcpu_set_runstate_area(v, XEN_GPA_NONE);
+    }
+    xen_delivery_vcpu_started(v);
+    xen_timer_offload_started(v);
+}
+
+static void reclaim_vcpu(XenVcpu *v)
+{
+    xen_vcpu_timer_free(v->timer);
+    xen_runstate_free(v->runstate);
+    object_unref(OBJECT(v->cs));
+    g_free(v);
+}
+
+void xen_vcpu_unrealize(CPUState *cs)
+{
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+    if (!v) {
+        return;
+    }
+    xen_vcpu_soft_reset(v);
+    xen_vcpu_release_areas(v);
+    xen_evtchn_set_vcpu_present(xen_emu_evtchn(), cs->cpu_index, false);
+    xen_vcpu_set(cs->cpu_index, NULL);
+
+    /* Hypercalls of other vCPUs may be looking at it, and who tells it. */
+    call_rcu(v, reclaim_vcpu, rcu);
+}
+
+void xen_vcpu_engine_ready(void)
+{
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        xen_evtchn_set_vcpu_present(xen_emu_evtchn(), cs->cpu_index, true);
+    }
+    xen_timer_offload_init();
+    xen_vcpu_migration_init();
+}
+
+void xen_vcpu_soft_reset(XenVcpu *v)
+{
+    xen_evtchn_set_vcpu_info(xen_emu_evtchn(), v->cs->cpu_index, XEN_GPA_NONE,
+                             false);
+    clear_registered(vcpu_env(v));
+    xen_timer_offload_reclaim(v);
+    xen_vcpu_timer_reset(v->timer);
+    xen_runstate_reset(v->runstate);
+
+    xen_vcpu_offload_info(v, XEN_GPA_NONE);
+    xen_vcpu_set_time_area(v, XEN_GPA_NONE);
+    xen_vcpu_set_runstate_area(v, XEN_GPA_NONE);
+    xen_delivery_set_vcpu_vector(v, 0);
+}

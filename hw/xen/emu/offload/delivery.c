@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who delivers events, the accelerator's kernel or QEMU, and by which vector
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "qemu/rcu.h"
+#include "hw/core/cpu.h"
+#include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/irq/upcall.h"
+#include "hw/xen/emu/offload/delivery.h"
+#include "hw/xen/emu/offload/ports.h"
+#include "hw/xen/emu/offload/timers.h"
+#include "hw/xen/emu/vcpu/areas.h"
+#include "cpu.h"
+#include "trace.h"
+
+static struct {
+    GRWLock lock;               /* see delivery.h */
+    bool kernel_send;           /* the kernel looks at sends and polls */
+    bool switching;             /* from 2-level to FIFO, at this moment */
+    uint8_t callback_vector;    /* domain-wide, as the accelerator knows it */
+} delivery;
+
+static CPUX86State *vcpu_env(XenVcpu *v)
+{
+    return &X86_CPU(v->cs)->env;
+}
+
+int xen_delivery_deliver(uint32_t port, unsigned vcpu)
+{
+    bool offloaded;
+    XenVcpu *v;
+    int ret = 0;
+
+    RCU_READ_LOCK_GUARD();
+    v = xen_vcpu_get(vcpu);
+    g_rw_lock_reader_lock(&delivery.lock);
+    offloaded = xen_emu_delivery_is_offloaded();
+    if (v && offloaded) {
+        ret = xen_emu_accel()->deliver(v->cs, port);
+    }
+    g_rw_lock_reader_unlock(&delivery.lock);
+    if (!offloaded) {
+        /* The caller decided on the kernel just before that was over. */
+        ret = -EWOULDBLOCK;
+    }
+    if (ret) {
+        trace_xen_evtchn_not_by_kernel(port, vcpu, ret);
+    }
+    return ret;
+}
+
+bool xen_delivery_fifo_is_allowed(void)
+{
+    switch (xen_emu_config()->evtchn_abi) {
+    case XEN_EMU_ABI_2LEVEL:
+        return false;
+    case XEN_EMU_ABI_FIFO:
+        return true;
+    default:
+        /* What the kernel delivers is faster than what a guest gains. */
+        return !XEN_ACCEL_HAS(xen_emu_accel(), EVTCHN_SEND);
+    }
+}
+
+/* The kernel knows the way by which the guest wants its upcalls. */
+static bool kernel_can_notify(void)
+{
+    XenVcpu *v = xen_vcpu_get(0);
+
+    if (v && qatomic_read(&vcpu_env(v)->xen_vcpu_callback_vector)) {
+        return xen_emu_accel()->set_upcall_vector && !v->vector_refused;
+    }
+    return xen_upcall_callback_vector();
+}
+
+/*
+ * Has the kernel look at sends and polls, or leave them to QEMU.  It must not
+ * look at polls while QEMU delivers events: it would not hear of them.
+ */
+static bool set_kernel_send(bool on)
+{
+    const XenAccelOps *accel = xen_emu_accel();
+    int ret;
+
+    if (on == delivery.kernel_send || !accel->set_evtchn_send) {
+        return on == delivery.kernel_send;
+    }
+    ret = accel->set_evtchn_send(on);
+    trace_xen_evtchn_kernel_send(on, ret);
+    if (ret) {
+        return false;
+    }
+    delivery.kernel_send = on;
+    if (!on) {
+        /* A vCPU may be in a poll in the kernel: it comes out, to poll again. */
+        XEN_FOREACH_VCPU(v) {
+            qemu_cpu_kick(v->cs);
+        }
+    }
+    return true;
+}
+
+static void set_offloaded(bool on)
+{
+    trace_xen_evtchn_in_kernel(on);
+    /* The engine hands us events only while we know what to do. */
+    if (!on) {
+        xen_evtchn_set_kernel_delivery(xen_emu_evtchn(), false);
+    }
+    g_rw_lock_writer_lock(&delivery.lock);
+    xen_emu_set_delivery_offloaded(on);
+    g_rw_lock_writer_unlock(&delivery.lock);
+    if (on) {
+        xen_evtchn_set_kernel_delivery(xen_emu_evtchn(), true);
+        xen_timer_offload_update_all();
+    } else {
+        xen_timer_offload_reclaim_all();
+    }
+}
+
+void xen_delivery_update(void)
+{
+    bool two_level = xen_evtchn_abi(xen_emu_evtchn()) == XEN_EVTCHN_ABI_2L;
+    bool on = xen_emu_accel()->deliver && two_level && !delivery.switching &&
+              kernel_can_notify() && set_kernel_send(true);
+
+    assert(bql_locked());
+    if (on != xen_emu_delivery_is_offloaded()) {
+        set_offloaded(on);
+    }
+    /* Also for the layout, which limits what the kernel can take. */
+    xen_offload_ports_update(on);
+    if (!on) {
+        set_kernel_send(false);
+    }
+}
+
+int xen_delivery_switch_begin(void)
+{
+    delivery.switching = true;
+    xen_delivery_update();
+    /* A kernel that goes on looking at polls would never end one. */
+    return delivery.kernel_send ? -ENOSYS : 0;
+}
+
+void xen_delivery_switch_end(void)
+{
+    delivery.switching = false;
+    xen_delivery_update();
+}
+
+/* ------------------------------------------- the domain-wide callback -- */
+
+static bool all_have_own_vectors(void)
+{
+    XEN_FOREACH_VCPU(v) {
+        if (!v->accel_vector) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * A kernel interrupts all vCPUs by the callback vector while their upcall is
+ * pending, those too that have a vector of their own, and does not stop before
+ * the guest has cleared that flag.  A guest that has a handler for the one only
+ * never comes to that.  So the kernel has the callback vector only as long as a
+ * vCPU needs it.
+ */
+static int set_kernel_callback_vector(uint8_t vector)
+{
+    const XenAccelOps *accel = xen_emu_accel();
+    int ret;
+
+    if (!accel->set_callback_vector) {
+        return 0;
+    }
+    if (vector && all_have_own_vectors()) {
+        vector = 0;
+    }
+    if (vector == delivery.callback_vector) {
+        return 0;
+    }
+    ret = accel->set_callback_vector(vector);
+    if (!ret) {
+        delivery.callback_vector = vector;
+    }
+    return ret;
+}
+
+void xen_delivery_vcpus_changed(void)
+{
+    assert(bql_locked());
+    set_kernel_callback_vector(xen_upcall_callback_vector());
+}
+
+/* An upcall that is pending comes by the way that is now in force. */
+static void renotify(XenVcpu *v)
+{
+    if (xen_evtchn_upcall_pending(xen_emu_evtchn(), v->cs->cpu_index)) {
+        xen_upcall_raise(v->cs->cpu_index);
+    }
+}
+
+int xen_delivery_set_callback(uint64_t param)
+{
+    XenUpcallParam p;
+    int ret;
+
+    assert(bql_locked());
+    ret = xen_upcall_parse(param, &p) ?: set_kernel_callback_vector(p.vector);
+    if (ret) {
+        return ret;
+    }
+    xen_upcall_apply(&p);
+    xen_delivery_update();
+    XEN_FOREACH_VCPU(v) {
+        renotify(v);
+    }
+    return 0;
+}
+
+/* ---------------------------------------------- a vCPU's own vector -- */
+
+/* What the accelerator delivered before it knew the vector raised no interrupt. */
+static void set_accel_vector(CPUState *cs, run_on_cpu_data data)
+{
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+    uint8_t vector = data.host_ulong;
+    int ret;
+
+    if (!v) {
+        return;
+    }
+    BQL_LOCK_GUARD();
+    if (!vector) {
+        /* First the other way, so that there is one at any time. */
+        v->accel_vector = 0;
+        xen_delivery_vcpus_changed();
+    }
+    ret = xen_emu_accel()->set_upcall_vector(cs, vector);
+    v->vector_refused = ret && vector;
+    if (v->vector_refused && cs->cpu_index == 0) {
+        xen_delivery_update();      /* QEMU injects it */
+    }
+    if (!ret && vector) {
+        v->accel_vector = vector;
+        xen_delivery_vcpus_changed();
+    }
+    trace_xen_vcpu_accel_vector(cs->cpu_index, vector, ret);
+    if (vector) {
+        renotify(v);
+    }
+}
+
+void xen_delivery_set_vcpu_vector(XenVcpu *v, uint8_t vector)
+{
+    assert(bql_locked());
+    trace_xen_vcpu_upcall_vector(v->cs->cpu_index, vector);
+    qatomic_set(&vcpu_env(v)->xen_vcpu_callback_vector, vector);
+    if (xen_emu_accel()->set_upcall_vector) {
+        xen_vcpu_run(v->cs, set_accel_vector, RUN_ON_CPU_HOST_ULONG(vector));
+    }
+    /* Whether the kernel can deliver depends on vCPU 0's. */
+    if (v->cs->cpu_index == 0) {
+        xen_delivery_update();
+    }
+    if (vector) {
+        renotify(v);
+    }
+}
+
+void xen_delivery_vcpu_started(XenVcpu *v)
+{
+    if (xen_emu_accel()->set_upcall_vector) {
+        set_accel_vector(v->cs, RUN_ON_CPU_HOST_ULONG(0));
+    }
+}
+
+void xen_delivery_init(void)
+{
+    g_rw_lock_init(&delivery.lock);
+}

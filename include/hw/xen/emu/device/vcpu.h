@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Life of a vCPU: it comes, is reset, migrates, and goes
+ *
+ * Composition: what each part of the emulation does at these moments, in order.
+ */
+#ifndef HW_XEN_EMU_DEVICE_VCPU_H
+#define HW_XEN_EMU_DEVICE_VCPU_H
+
+#include "hw/xen/emu/domain.h"
+
+/* A vCPU came up (boot or hot-plug), before it runs; and leaves.  BQL. */
+void xen_vcpu_realize(CPUState *cs);
+void xen_vcpu_unrealize(CPUState *cs);
+
+/* The domain is reset: nothing is registered any more.  BQL. */
+void xen_vcpu_soft_reset(XenVcpu *v);
+
+/* The engine exists from now on: tell it which vCPUs there are.  BQL. */
+void xen_vcpu_engine_ready(void);
+
+/* vcpu-migration.c: before the first save or load.  BQL, once. */
+void xen_vcpu_migration_init(void);
+/*
+ * State was loaded into the env of all vCPUs: -EINVAL, and a message, if it is
+ * nothing that a guest can have registered.  BQL.
+ */
+int xen_vcpu_check_loaded_all(void);
+/*
+ * xen_vcpu_post_load() of all vCPUs, once, when the VM next runs; for
+ * accelerators that do not call it themselves.  BQL.
+ */
+void xen_vcpu_post_load_all(void);
+
+#endif
