@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vif: the device
+ */
+#include "qemu/osdep.h"
+#include "qemu/cutils.h"
+#include "qemu/error-report.h"
+#include "qemu/module.h"
+#include "qemu/units.h"
+#include "hw/qdev-properties.h"
+#include "hw/xen/xen-backend.h"
+#include "hw/xen/xen-bus-helper.h"
+#include "net/util.h"
+#include "qapi/error.h"
+#include "qobject/qdict.h"
+#include "standard-headers/linux/virtio_net.h"
+#include "system/runstate.h"
+#include "xen-net.h"
+#include "trace.h"
+
+/*
+ * Numbers that are tried for a vif without "idx="; see also xenstore's quota.
+ */
+#define MAX_AUTO_INDEX  100
+
+/* ------------------------------------------------ what the data path needs */
+
+NetClientState *xen_net_client(const XenNetQueue *queue)
+{
+    return qemu_get_subqueue(queue->dev->nic,
+                             queue->index % queue->dev->nr_clients);
+}
+
+void xen_net_notify(XenNetQueue *queue, XenEventChannel *channel)
+{
+    queue->stats.events_out++;
+    xen_device_notify_event_channel(&queue->dev->xendev, channel, NULL);
+}
+
+static void shut(void *opaque)
+{
+    XenNetDev *net = opaque;
+
+    xen_net_disconnect(net);
+    xen_device_backend_set_state(&net->xendev, XenbusStateClosing);
+}
+
+void xen_net_shut(XenNetQueue *queue, const char *ring, const char *why)
+{
+    XenNetDev *net = queue->dev;
+    gint64 now = g_get_monotonic_time();
+
+    if (net->broken) {
+        return;
+    }
+    net->broken = true;
+    trace_xen_net_shut(net->dev, queue->index, ring, why);
+    if (!net->logged_at || now - net->logged_at >= XEN_NET_LOG_INTERVAL_US) {
+        net->logged_at = now;
+        error_report("vif%d: guest broke the protocol, device is shut: "
+                     "%s ring %u: %s", net->dev, ring, queue->index, why);
+    }
+    /* Somebody above us on the stack works with the queue. */
+    qemu_bh_schedule(net->shut_bh);
+}
+
+static bool is_multicast(const uint8_t *address)
+{
+    static const uint8_t broadcast[6] = { 255, 255, 255, 255, 255, 255 };
+
+    return address[0] & 1 && memcmp(address, broadcast, sizeof(broadcast));
+}
+
+static int find_mcast(const XenNetDev *net, const uint8_t *address)
+{
+    for (int i = 0; i < net->nr_mcast; i++) {
+        if (!memcmp(net->mcast[i], address, sizeof(net->mcast[i]))) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool xen_net_mcast_wanted(const XenNetDev *net, const uint8_t *address)
+{
+    return !net->mcast_control || !is_multicast(address) ||
+        find_mcast(net, address) >= 0;
+}
+
+bool xen_net_mcast_change(XenNetDev *net, const uint8_t *address, bool add)
+{
+    int i = find_mcast(net, address);
+
+    trace_xen_net_mcast(net->dev, add, net->nr_mcast);
+    if (add && i < 0) {
+        if (net->nr_mcast == XEN_NET_MAX_MCAST) {
+            return false;
+        }
+        memcpy(net->mcast[net->nr_mcast++], address, sizeof(net->mcast[0]));
+    } else if (!add && i >= 0) {
+        net->nr_mcast--;
+        memmove(net->mcast[i], net->mcast[net->nr_mcast],
+                sizeof(net->mcast[0]));
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------- the NIC's ends */
+
+static void link_status_changed(NetClientState *nc)
+{
+    XenNetDev *net = qemu_get_nic_opaque(nc);
+
+    trace_xen_net_link(net->dev, nc->queue_index, !nc->link_down);
+    if (!nc->queue_index) {
+        xen_device_backend_printf(&net->xendev, "carrier", "%u",
+                                  !nc->link_down);
+    }
+    if (nc->link_down) {
+        xen_net_tx_unblock(net, nc->queue_index);
+    }
+}
+
+static NetClientInfo client_info = {
+    .type = NET_CLIENT_DRIVER_NIC,
+    .size = sizeof(NICState),
+    .receive = xen_net_receive,
+    .link_status_changed = link_status_changed,
+    .query_rx_filter = xen_net_query_rx_filter,
+};
+
+static void vm_state_changed(void *opaque, bool running, RunState state)
+{
+    XenNetDev *net = opaque;
+
+    net->running = running;
+    if (!running) {
+        return;
+    }
+    for (unsigned i = 0; i < net->nr_queues; i++) {
+        qemu_bh_schedule(net->queue[i].tx_bh);
+    }
+    xen_net_rx_flush(net);
+}
+
+/* ----------------------------------------------------------- device's life */
+
+static void front_end_changed(XenDevice *xendev, enum xenbus_state state,
+                              Error **errp)
+{
+    XenNetDev *net = XEN_NET_DEVICE(xendev);
+
+    trace_xen_net_front_end(net->dev, state,
+                            xen_device_backend_get_state(xendev));
+    switch (state) {
+    case XenbusStateConnected:
+        /* After it broke the protocol it has to close its end first. */
+        if (net->nr_queues || net->broken) {
+            break;
+        }
+        xen_device_backend_set_state(xendev, xen_net_connect(net, errp) ?
+                                             XenbusStateConnected :
+                                             XenbusStateClosing);
+        break;
+
+    case XenbusStateInitialising:
+        /* A new kernel, without the old one's having closed its end. */
+        if (net->nr_queues) {
+            xen_net_disconnect(net);
+            xen_device_backend_set_state(xendev, XenbusStateInitWait);
+        }
+        break;
+
+    case XenbusStateClosing:
+        xen_net_disconnect(net);
+        xen_device_backend_set_state(xendev, XenbusStateClosing);
+        break;
+
+    case XenbusStateClosed:
+    case XenbusStateUnknown:
+        xen_net_disconnect(net);
+        net->broken = false;
+        qemu_bh_cancel(net->shut_bh);
+        xen_device_backend_set_state(xendev, XenbusStateClosed);
+        break;
+
+    default:
+        break;
+    }
+}
+
+static bool number_is_taken(XenNetDev *net, int number)
+{
+    BusState *bus = qdev_get_parent_bus(DEVICE(net));
+    BusChild *child;
+
+    QTAILQ_FOREACH(child, &bus->children, sibling) {
+        XenNetDev *other = (XenNetDev *)
+            object_dynamic_cast(OBJECT(child->child), TYPE_XEN_NET_DEVICE);
+
+        if (other && other != net && other->dev == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The domain may have a vif that is somebody else's. */
+static bool number_is_in_xenstore(XenNetDev *net, int number)
+{
+    XenBus *bus = XEN_BUS(qdev_get_parent_bus(DEVICE(net)));
+    char *value = xs_node_read(bus->xsh, XBT_NULL, NULL, NULL,
+                               "/local/domain/%u/device/vif/%d",
+                               net->xendev.frontend_id, number);
+
+    if (!value) {
+        return errno != ENOENT;
+    }
+    free(value);
+    return true;
+}
+
+static char *get_name(XenDevice *xendev, Error **errp)
+{
+    XenNetDev *net = XEN_NET_DEVICE(xendev);
+    /* A toolstack's own begin with 0. */
+    int number = xen_mode == XEN_EMULATE ? 0 : 1;
+
+    if (net->dev < -1) {
+        error_setg(errp, "idx must not be negative");
+        return NULL;
+    }
+    if (net->dev >= 0) {
+        if (number_is_taken(net, net->dev)) {
+            error_setg(errp, "there is a vif %d already", net->dev);
+            return NULL;
+        }
+        return g_strdup_printf("%d", net->dev);
+    }
+    for (; number < MAX_AUTO_INDEX; number++) {
+        if (!number_is_taken(net, number) &&
+            !number_is_in_xenstore(net, number)) {
+            net->dev = number;
+            return g_strdup_printf("%d", number);
+        }
+    }
+    error_setg(errp, "no number is free for another vif");
+    return NULL;
+}
+
+/* All peers must agree on what precedes a frame. */
+static bool use_vnet_header(XenNetDev *net)
+{
+    for (unsigned i = 0; i < net->nr_clients; i++) {
+        if (!qemu_has_vnet_hdr_len(qemu_get_subqueue(net->nic, i)->peer,
+                                   sizeof(struct virtio_net_hdr))) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < net->nr_clients; i++) {
+        qemu_set_vnet_hdr_len(qemu_get_subqueue(net->nic, i)->peer,
+                              sizeof(struct virtio_net_hdr));
+    }
+    return true;
+}
+
+static void create_nic(XenNetDev *net)
+{
+    DeviceState *dev = DEVICE(net);
+
+    net->nic = qemu_new_nic(&client_info, &net->conf,
+                            object_get_typename(OBJECT(net)), dev->id,
+                            &dev->mem_reentrancy_guard, net);
+    for (unsigned i = 0; i < net->nr_clients; i++) {
+        /* Frames keep their length; a guest's front end needs no minimum. */
+        qemu_get_subqueue(net->nic, i)->do_not_pad = true;
+    }
+    qemu_format_nic_info_str(qemu_get_queue(net->nic), net->conf.macaddr.a);
+    net->vnet_hdr = use_vnet_header(net);
+}
+
+static void realize(XenDevice *xendev, Error **errp)
+{
+    XenNetDev *net = XEN_NET_DEVICE(xendev);
+    DeviceState *dev = DEVICE(net);
+    g_autofree char *mac = NULL;
+
+    net->nr_clients = MAX(net->conf.peers.queues, 1);
+    if (!net->max_queues) {
+        net->max_queues = MIN(net->nr_clients, XEN_NET_MAX_QUEUES);
+    }
+    if (net->max_queues > XEN_NET_MAX_QUEUES) {
+        error_setg(errp, "queues must be 1 to %u", XEN_NET_MAX_QUEUES);
+        return;
+    }
+    net->queue = g_new0(XenNetQueue, net->max_queues);
+    for (unsigned i = 0; i < net->max_queues; i++) {
+        net->queue[i].dev = net;
+        net->queue[i].index = i;
+    }
+    net->blocked = g_new0(unsigned, net->nr_clients);
+    net->tx_frame = g_malloc(xen_net_frame_room());
+    net->rx_frame = g_malloc(xen_net_frame_room());
+    net->shut_bh = qemu_bh_new_guarded(shut, net, &dev->mem_reentrancy_guard);
+    net->rx_timer = timer_new_ms(QEMU_CLOCK_VIRTUAL, xen_net_rx_poll, net);
+    net->running = runstate_is_running();
+    net->vm_state = qdev_add_vm_change_state_handler(dev, vm_state_changed,
+                                                     net);
+
+    qemu_macaddr_default_if_unset(&net->conf.macaddr);
+    mac = qemu_mac_strdup_printf(net->conf.macaddr.a);
+    xen_device_frontend_printf(xendev, "mac", "%s", mac);
+    create_nic(net);
+    xen_net_announce(net);
+    trace_xen_net_realize(net->dev, qemu_get_queue(net->nic)->info_str,
+                          net->nr_clients, net->max_queues, net->vnet_hdr);
+}
+
+/* Of a device that may have been realized in part only. */
+static void unrealize(XenDevice *xendev)
+{
+    XenNetDev *net = XEN_NET_DEVICE(xendev);
+
+    if (!net->queue) {
+        return;
+    }
+    trace_xen_net_unrealize(net->dev);
+    xen_net_disconnect(net);
+    qemu_del_vm_change_state_handler(net->vm_state);
+    qemu_bh_delete(net->shut_bh);
+    timer_free(net->rx_timer);
+    for (unsigned i = 0; i < net->nr_clients; i++) {
+        qemu_purge_queued_packets(qemu_get_subqueue(net->nic, i));
+    }
+    qemu_del_nic(net->nic);
+    g_free(net->tx_frame);
+    g_free(net->rx_frame);
+    g_free(net->blocked);
+    g_free(net->queue);
+    net->queue = NULL;
+}
+
+static const Property properties[] = {
+    DEFINE_NIC_PROPERTIES(XenNetDev, conf),
+    DEFINE_PROP_INT32("idx", XenNetDev, dev, -1),
+    DEFINE_PROP_UINT16("queues", XenNetDev, max_queues, 0),
+    DEFINE_PROP_UINT16("host_mtu", XenNetDev, host_mtu, 0),
+};
+
+static void class_init(ObjectClass *oc, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(oc);
+    XenDeviceClass *xdc = XEN_DEVICE_CLASS(oc);
+
+    xdc->backend = "qnic";
+    xdc->device = "vif";
+    xdc->get_name = get_name;
+    xdc->realize = realize;
+    xdc->unrealize = unrealize;
+    xdc->frontend_changed = front_end_changed;
+    dc->user_creatable = true;
+    dc->desc = "Xen network device (vif)";
+    set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);
+    device_class_set_props(dc, properties);
+    xen_net_add_stats(oc);
+}
+
+static const TypeInfo types[] = {
+    {
+        .name = TYPE_XEN_NET_DEVICE,
+        .parent = TYPE_XEN_DEVICE,
+        .instance_size = sizeof(XenNetDev),
+        .class_init = class_init,
+    },
+};
+
+DEFINE_TYPES(types)
+
+/* --------------------------------------- devices that a toolstack asks for */
+
+static void create_device(XenBackendInstance *backend, QDict *opts,
+                          Error **errp)
+{
+    const char *name = xen_backend_get_name(backend);
+    const char *mac = qdict_get_try_str(opts, "mac");
+    XenNetDev *net;
+    MACAddr address;
+    int number;
+
+    if (qemu_strtoi(name, NULL, 10, &number) || number < 0) {
+        error_setg(errp, "'%s' is not the number of a vif", name);
+        return;
+    }
+    if (!mac || net_parse_macaddr(address.a, mac)) {
+        error_setg(errp, "vif %d has no valid 'mac'", number);
+        return;
+    }
+    net = XEN_NET_DEVICE(qdev_new(TYPE_XEN_NET_DEVICE));
+    net->dev = number;
+    net->conf.macaddr = address;
+    if (qdev_realize_and_unref(DEVICE(net), BUS(xen_backend_get_bus(backend)),
+                               errp)) {
+        xen_backend_set_device(backend, &net->xendev);
+    }
+}
+
+static void destroy_device(XenBackendInstance *backend, Error **errp)
+{
+    object_unparent(OBJECT(xen_backend_get_device(backend)));
+}
+
+static const XenBackendInfo backend_info = {
+    .type = "qnic",
+    .create = create_device,
+    .destroy = destroy_device,
+};
+
+static void register_backend(void)
+{
+    xen_backend_register(&backend_info);
+}
+
+xen_backend_init(register_backend);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * "xen-net-device": the back end of a Xen guest's network device, a vif
+ *
+ * Files: netif.c knows the rings and frame.c knows frames, both without QEMU;
+ * tx.c carries frames from the guest to QEMU's network layer and rx.c the
+ * other way; connect.c reads what the front end wrote to xenstore and sets up
+ * its queues; device.c is the device with its properties and life.
+ *
+ * Guest memory: the two ring pages of a queue stay mapped while it is
+ * connected. All else is copied, through the grant table, at the moment at
+ * which it is needed, and no other page stays mapped.
+ *
+ * Threads: all of it runs in the main thread, with the BQL.  QEMU's network
+ * layer (queues, filters, taps) asks for that, and a frame costs little before
+ * it gets there; so an iothread would copy and then wait for the main thread.
+ *
+ * What a guest can make it do is bounded: a turn of one queue's transmit ring
+ * ends after XEN_NET_TURN_FRAMES frames or XEN_NET_TURN_BYTES bytes, and a
+ * bottom half goes on after everything else that waits for the main loop.  One
+ * frame of a queue at most waits for a network that is slow; no more are taken
+ * then. Towards the guest, frames wait in QEMU's network layer with its own
+ * limit, and the network is told to stop where it can be.
+ */
+#ifndef HW_XEN_PV_NET_XEN_NET_H
+#define HW_XEN_PV_NET_XEN_NET_H
+
+#include "hw/xen/xen-bus.h"
+#include "net/net.h"
+#include "qemu/main-loop.h"
+#include "qemu/timer.h"
+#include "frame.h"
+#include "netif.h"
+
+#define TYPE_XEN_NET_DEVICE "xen-net-device"
+OBJECT_DECLARE_SIMPLE_TYPE(XenNetDev, XEN_NET_DEVICE)
+
+/* What "queues=" may be.  Each costs the guest two pages and two events. */
+#define XEN_NET_MAX_QUEUES      64
+
+/* One turn of a transmit ring; a frame may exceed it by its own size. */
+#define XEN_NET_TURN_FRAMES     64
+#define XEN_NET_TURN_BYTES      (256 * KiB)
+
+/* Multicast addresses that a guest may ask for; as many as in netback. */
+#define XEN_NET_MAX_MCAST       64
+
+/*
+ * A front end without feature-rx-notify gives no event when it has put
+ * requests on a receive ring that was empty.  While a frame waits the ring is
+ * looked at this often.
+ */
+#define XEN_NET_RX_POLL_MS      10
+
+/*
+ * A guest that breaks the protocol over and over is worth a line this often.
+ */
+#define XEN_NET_LOG_INTERVAL_US (10 * G_USEC_PER_SEC)
+
+/* Since the device was created, of one queue. */
+typedef struct XenNetStats {
+    uint64_t tx_frames, tx_bytes;
+    uint64_t tx_errors;         /* malformed, or its pages were not granted */
+    uint64_t tx_dropped;        /* well-formed, and not sent */
+    uint64_t tx_turns;          /* that ended with the budget */
+    uint64_t rx_frames, rx_bytes;
+    uint64_t rx_errors;         /* the guest's pages were not granted */
+    uint64_t rx_dropped;        /* too large, or no front end was connected */
+    uint64_t rx_filtered;       /* multicast that the guest did not ask for */
+    uint64_t rx_waits;          /* the guest had too few requests */
+    uint64_t events_in, events_out;
+} XenNetStats;
+
+typedef struct XenNetQueue {
+    XenNetDev *dev;
+    unsigned index;
+    XenNetStats stats;
+
+    /* While connected: */
+    XenNetifRing tx, rx;
+    void *tx_page, *rx_page;
+    uint32_t tx_ref, rx_ref;
+    XenEventChannel *tx_channel;
+    XenEventChannel *rx_channel;        /* the same unless they are split */
+    QEMUBH *tx_bh;
+    unsigned rx_wanted;                 /* requests the waiting frame needs */
+} XenNetQueue;
+
+typedef struct XenNetFeatures {
+    bool sg;                    /* frames in several slots */
+    bool gso_v4, gso_v6;        /* frames larger than the MTU */
+    bool csum_v4, csum_v6;      /* frames with a blank checksum */
+    bool rx_notify;
+} XenNetFeatures;
+
+struct XenNetDev {
+    XenDevice xendev;
+
+    /* Properties */
+    int dev;                    /* number of the vif; -1: the first free one */
+    uint16_t max_queues;        /* 0: as many as the network has */
+    uint16_t host_mtu;          /* 0: the guest is told nothing */
+    NICConf conf;
+
+    NICState *nic;
+    unsigned nr_clients;        /* of the NIC's queues in QEMU's layer */
+    unsigned *blocked;          /* per client: frames that wait for its peer */
+    bool vnet_hdr;              /* peers take and give a virtio-net header */
+    bool running;               /* the VM is */
+    bool broken;                /* shut until the front end starts afresh */
+    gint64 logged_at;
+    VMChangeStateEntry *vm_state;
+    QEMUBH *shut_bh;
+    QEMUTimer *rx_timer;
+    uint8_t *tx_frame;          /* a frame in one piece, behind a header */
+    uint8_t *rx_frame;          /* a copy of one that has to be changed */
+
+    XenNetQueue *queue;         /* max_queues of them */
+    unsigned nr_queues;         /* the front end's; 0: not connected */
+    XenNetFeatures features;    /* the front end's */
+    struct qemu_xs_watch *mcast_watch;
+    bool mcast_control;         /* the list below is in use */
+    unsigned nr_mcast;
+    uint8_t mcast[XEN_NET_MAX_MCAST][6];
+};
+
+/* ------------------------------------------------------------- connect.c */
+
+/* False: the front end's nodes are not usable; nothing is set up then. */
+bool xen_net_connect(XenNetDev *net, Error **errp);
+/* Afterwards nothing of the guest is touched.  May be called twice. */
+void xen_net_disconnect(XenNetDev *net);
+/* Back end's nodes that say what it can do. */
+void xen_net_announce(XenNetDev *net);
+
+/* ------------------------------------------------------------------ tx.c */
+
+/* Room for a frame and what the network layer wants in front of it. */
+size_t xen_net_frame_room(void);
+/* The transmit ring's event.  True: there was something to do. */
+bool xen_net_tx_event(void *queue);
+void xen_net_tx_bh(void *queue);
+/* All queues that send through @client go on. */
+void xen_net_tx_resume(XenNetDev *net, unsigned client);
+/*
+ * The same, and nothing is waited for: the peer may be gone together with the
+ * frames that it had yet to take.
+ */
+void xen_net_tx_unblock(XenNetDev *net, unsigned client);
+
+/* ------------------------------------------------------------------ rx.c */
+
+bool xen_net_rx_event(void *queue);
+/* A single channel for both rings. */
+bool xen_net_event(void *queue);
+/* NetClientInfo.receive */
+ssize_t xen_net_receive(NetClientState *nc, const uint8_t *buf, size_t size);
+void xen_net_rx_poll(void *net);
+/* A waiting frame can go on, or is dropped if nobody is connected. */
+void xen_net_rx_flush(XenNetDev *net);
+
+/* -------------------------------------------------------------- device.c */
+
+/* Which of the NIC's clients a queue sends through. */
+NetClientState *xen_net_client(const XenNetQueue *queue);
+void xen_net_notify(XenNetQueue *queue, XenEventChannel *channel);
+/*
+ * The front end broke the protocol: nothing is done for it any more, and the
+ * device is shut as soon as nothing of it is on the stack.
+ */
+void xen_net_shut(XenNetQueue *queue, const char *ring, const char *why);
+bool xen_net_mcast_wanted(const XenNetDev *net, const uint8_t *address);
+/* False: the list is full. */
+bool xen_net_mcast_change(XenNetDev *net, const uint8_t *address, bool add);
+
+/* ------------------------------------------------------------- monitor.c */
+
+/* The property "queue-stats". */
+void xen_net_add_stats(ObjectClass *oc);
+/* NetClientInfo.query_rx_filter */
+RxFilterInfo *xen_net_query_rx_filter(NetClientState *nc);
+
+#endif
