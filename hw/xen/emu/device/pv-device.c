@@ -2,9 +2,9 @@
 /*
  * PV devices keep the guest from being migrated
  *
- * The state of the emulation migrates, xenstore's too; that of a back end does
- * not.  Every class of PV device is led past us by its realize() and
- * unrealize(), so QEMU's Xen bus need not know.
+ * The state of the emulation migrates, xenstore's too; that of a back end only
+ * if its class has a description of it (a vmsd).  Every class of PV device is
+ * led past us by its realize() and unrealize(), so QEMU's Xen bus need not know.
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/emu.h"
@@ -25,7 +25,7 @@ static void realize(DeviceState *dev, Error **errp)
     Error *blocker = NULL;
 
     own_realize(dev, errp);
-    if (*errp) {
+    if (*errp || DEVICE_GET_CLASS(dev)->vmsd) {
         return;
     }
     error_setg(&blocker, "%s '%s' cannot be migrated",

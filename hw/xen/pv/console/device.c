@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xen-console: the device, and its two sides in xenstore
+ *
+ * Its nodes are those that libxl writes: in the back end's folder protocol, in
+ * the front end's also type, output, tty and limit.  They are for the guest's
+ * eyes: a guest can write to its folder, so none is read again but ring-ref and
+ * port, which are the guest's to choose.
+ */
+#include "qemu/osdep.h"
+#include "chardev/char.h"
+#include "console.h"
+#include "hw/i386/kvm/xen_primary_console.h"
+#include "hw/qdev-properties.h"
+#include "hw/qdev-properties-system.h"
+#include "hw/xen/xen-backend.h"
+#include "hw/xen/xen-bus-helper.h"
+#include "qemu/cutils.h"
+#include "qapi/error.h"
+#include "trace.h"
+
+#define PROTOCOL    "vt100"
+
+/* ------------------------------------------------------------- connection */
+
+struct xencons_interface *xen_console_page(XenConsole *con)
+{
+    return con->idx ? xen_grant_map_page(con->map, 0)
+                    : xen_primary_console_get_map();
+}
+
+static bool map_ring(XenConsole *con, Error **errp)
+{
+    int16_t status;
+
+    if (!con->idx) {
+        /* The guest's grant of that page is for the guest to see only. */
+        return true;
+    }
+    con->map = xen_grant_map(XEN_DEVICE(con)->frontend_id, &con->ring_ref, 1,
+                             true, &status);
+    if (!con->map) {
+        error_setg(errp, "console %d: ring-ref %" PRIu32 ": %s", con->idx,
+                   con->ring_ref, xen_grant_strstatus(status));
+    }
+    return con->map;
+}
+
+bool xen_console_connect(XenConsole *con, Error **errp)
+{
+    XenDevice *xendev = XEN_DEVICE(con);
+
+    if (!map_ring(con, errp)) {
+        return false;
+    }
+    con->connected = true;
+    con->broken = true;
+    con->channel = xen_device_bind_event_channel(xendev, con->port,
+                                                 xen_console_event, con, errp);
+    if (!con->channel) {
+        error_prepend(errp, "console %d, port %" PRIu32 ": ", con->idx,
+                      con->port);
+        xen_console_disconnect(con);
+        return false;
+    }
+    trace_xen_pv_console_connect(con->idx, con->ring_ref, con->port);
+    if (!con->idx) {
+        xen_primary_console_set_be_port(
+            xen_event_channel_get_local_port(con->channel));
+    }
+    xen_console_attach(con);
+    return true;
+}
+
+void xen_console_disconnect(XenConsole *con)
+{
+    XenDevice *xendev = XEN_DEVICE(con);
+
+    if (!con->connected) {
+        return;
+    }
+    trace_xen_pv_console_disconnect(con->idx);
+    xen_console_detach(con);
+    if (con->channel) {
+        /* The guest may have closed its end, which is no error. */
+        xen_device_unbind_event_channel(xendev, con->channel, NULL);
+        con->channel = NULL;
+    }
+    if (!con->idx) {
+        xen_primary_console_set_be_port(0);
+    }
+    xen_grant_unmap(con->map);
+    con->map = NULL;
+    con->connected = false;
+}
+
+/* What the front end offers; false: not yet, or not a number. */
+static bool read_offer(XenConsole *con, Error **errp)
+{
+    XenDevice *xendev = XEN_DEVICE(con);
+    unsigned ring_ref, port;
+
+    if (!con->idx) {
+        con->port = xen_primary_console_get_port();
+        return true;
+    }
+    if (xen_device_frontend_scanf(xendev, "ring-ref", "%u", &ring_ref) != 1 ||
+        xen_device_frontend_scanf(xendev, "port", "%u", &port) != 1) {
+        error_setg(errp, "console %d: ring-ref or port is missing", con->idx);
+        return false;
+    }
+    con->ring_ref = ring_ref;
+    con->port = port;
+    return true;
+}
+
+static void offered(XenConsole *con, Error **errp)
+{
+    XenDevice *xendev = XEN_DEVICE(con);
+
+    if (xen_device_backend_get_state(xendev) == XenbusStateClosing) {
+        /* The guest has to close, and to begin again. */
+        return;
+    }
+    if (xen_device_backend_get_state(xendev) == XenbusStateConnected &&
+        con->connected) {
+        return;
+    }
+    xen_console_disconnect(con);
+    if (read_offer(con, errp) && xen_console_connect(con, errp)) {
+        xen_device_backend_set_state(xendev, XenbusStateConnected);
+    } else {
+        xen_device_backend_set_state(xendev, XenbusStateClosing);
+    }
+}
+
+static void frontend_changed(XenDevice *xendev, enum xenbus_state state,
+                             Error **errp)
+{
+    XenConsole *con = XEN_CONSOLE(xendev);
+
+    switch (state) {
+    case XenbusStateInitialised:
+    case XenbusStateConnected:
+        offered(con, errp);
+        break;
+    case XenbusStateClosing:
+        xen_device_backend_set_state(xendev, XenbusStateClosing);
+        break;
+    case XenbusStateUnknown:
+    case XenbusStateClosed:
+        xen_console_disconnect(con);
+        xen_device_backend_set_state(xendev, XenbusStateClosed);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ------------------------------------------------------------------ nodes */
+
+static char *get_frontend_path(XenDevice *xendev, Error **errp)
+{
+    XenConsole *con = XEN_CONSOLE(xendev);
+
+    if (!con->idx) {
+        return g_strdup_printf("/local/domain/%u/console",
+                               xendev->frontend_id);
+    }
+    return g_strdup_printf("/local/domain/%u/device/console/%d",
+                           xendev->frontend_id, con->idx);
+}
+
+void xen_console_publish_tty(XenConsole *con)
+{
+    XenDevice *xendev = XEN_DEVICE(con);
+    const Chardev *chr = con->chr.chr;
+    const char *tty = "";
+
+    if (CHARDEV_IS_PTY(chr)) {
+        xen_device_frontend_printf(xendev, "output", "pty");
+        strstart(chr->filename, "pty:", &tty);
+    } else {
+        xen_device_frontend_printf(xendev, "output", "chardev:%s",
+                                   chr->label);
+    }
+    xen_device_frontend_printf(xendev, "tty", "%s", tty);
+}
+
+static void publish(XenConsole *con)
+{
+    XenDevice *xendev = XEN_DEVICE(con);
+
+    xen_device_backend_printf(xendev, "protocol", PROTOCOL);
+    xen_device_frontend_printf(xendev, "protocol", PROTOCOL);
+    xen_device_frontend_printf(xendev, "type", "ioemu");
+    xen_device_frontend_printf(xendev, "limit", "%" PRIu64, con->limit);
+    xen_console_publish_tty(con);
+}
+
+/* ------------------------------------------------------------------ index */
+
+/* Another console has @idx.  Its name is there once it has. */
+static bool is_taken(XenConsole *con, int idx)
+{
+    BusState *bus = qdev_get_parent_bus(DEVICE(con));
+    BusChild *child;
+
+    QTAILQ_FOREACH(child, &bus->children, sibling) {
+        XenConsole *other = (XenConsole *)
+            object_dynamic_cast(OBJECT(child->child), TYPE_XEN_CONSOLE);
+
+        if (other && other != con && XEN_DEVICE(other)->name &&
+            other->idx == idx) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static char *get_name(XenDevice *xendev, Error **errp)
+{
+    XenConsole *con = XEN_CONSOLE(xendev);
+
+    if (con->idx == -1) {
+        /* The primary one is there from the start or not at all. */
+        con->idx = DEVICE(con)->hotplugged ? 1 : 0;
+        while (is_taken(con, con->idx)) {
+            con->idx++;
+        }
+    } else if (con->idx < 0) {
+        error_setg(errp, "idx=%d: a console's index is 0 or more", con->idx);
+        return NULL;
+    } else if (is_taken(con, con->idx)) {
+        error_setg(errp, "idx=%d: there is a console with that index",
+                   con->idx);
+        return NULL;
+    }
+    return g_strdup_printf("%d", con->idx);
+}
+
+/* ----------------------------------------------------------------- device */
+
+static bool check(XenConsole *con, Error **errp)
+{
+    if (xen_mode != XEN_EMULATE) {
+        error_setg(errp, TYPE_XEN_CONSOLE " is for emulated Xen only");
+        return false;
+    }
+    if (!qemu_chr_fe_backend_connected(&con->chr)) {
+        error_setg(errp, "no backing character device: chardev=ID is missing");
+        return false;
+    }
+    if (con->limit > XEN_CONSOLE_LIMIT_MAX) {
+        error_setg(errp, "limit=%" PRIu64 " is more than %" PRIu64 " bytes",
+                   con->limit, (uint64_t)XEN_CONSOLE_LIMIT_MAX);
+        return false;
+    }
+    if (!con->idx && DEVICE(con)->hotplugged) {
+        error_setg(errp, "idx=0: the primary console cannot be added to a "
+                   "running guest");
+        return false;
+    }
+    return true;
+}
+
+static void console_realize(XenDevice *xendev, Error **errp)
+{
+    XenConsole *con = XEN_CONSOLE(xendev);
+
+    if (!check(con, errp)) {
+        return;
+    }
+    if (!con->idx) {
+        xen_primary_console_create();
+        xen_primary_console_set_backend(con);
+    }
+    trace_xen_pv_console_realize(con->idx,
+                                 object_get_typename(OBJECT(con->chr.chr)));
+    publish(con);
+    xen_console_start(con);
+}
+
+static void console_unrealize(XenDevice *xendev)
+{
+    XenConsole *con = XEN_CONSOLE(xendev);
+
+    if (con->running) {
+        trace_xen_pv_console_unrealize(con->idx);
+        xen_console_disconnect(con);
+        xen_console_stop(con);
+        if (!con->idx) {
+            xen_primary_console_set_backend(NULL);
+        }
+    }
+    qemu_chr_fe_deinit(&con->chr, false);
+}
+
+/*
+ * The primary one's ring and port are primary.c's to reset.  Any other guest's
+ * front end is gone with the guest.
+ */
+static void reset_hold(Object *obj, ResetType type)
+{
+    XenConsole *con = XEN_CONSOLE(obj);
+    XenDevice *xendev = XEN_DEVICE(obj);
+
+    if (!con->running || !con->idx) {
+        return;
+    }
+    xen_console_disconnect(con);
+    xen_device_backend_set_state(xendev, XenbusStateInitWait);
+    xen_device_frontend_printf(xendev, "state", "%u", XenbusStateInitialising);
+}
+
+static const Property properties[] = {
+    DEFINE_PROP_CHR("chardev", XenConsole, chr),
+    DEFINE_PROP_INT32("idx", XenConsole, idx, -1),
+    DEFINE_PROP_SIZE("limit", XenConsole, limit, XEN_CONSOLE_LIMIT_MAX),
+};
+
+static void class_init(ObjectClass *oc, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(oc);
+    XenDeviceClass *xdc = XEN_DEVICE_CLASS(oc);
+
+    xdc->backend = "console";
+    xdc->device = "console";
+    xdc->get_name = get_name;
+    xdc->get_frontend_path = get_frontend_path;
+    xdc->realize = console_realize;
+    xdc->unrealize = console_unrealize;
+    xdc->frontend_changed = frontend_changed;
+    dc->vmsd = &xen_console_vmstate;
+    RESETTABLE_CLASS(oc)->phases.hold = reset_hold;
+    device_class_set_props(dc, properties);
+}
+
+static const TypeInfo console_info = {
+    .name = TYPE_XEN_CONSOLE,
+    .parent = TYPE_XEN_DEVICE,
+    .instance_size = sizeof(XenConsole),
+    .class_init = class_init,
+};
+
+static void register_types(void)
+{
+    type_register_static(&console_info);
+}
+
+type_init(register_types)
+
+/* ---------------------------------------------------------------- back end */
+
+/* A toolstack that writes nodes of a console: there is none with this Xen. */
+static void backend_create(XenBackendInstance *backend, QDict *opts,
+                           Error **errp)
+{
+    error_setg(errp, "console %s: consoles are added by -device "
+               TYPE_XEN_CONSOLE " or device_add",
+               xen_backend_get_name(backend));
+}
+
+/* The bus follows what happens to back ends of types that are registered. */
+static const XenBackendInfo backend_info = {
+    .type = "console",
+    .create = backend_create,
+};
+
+static void register_backend(void)
+{
+    xen_backend_register(&backend_info);
+}
+
+xen_backend_init(register_backend);
