@@ -209,6 +209,15 @@ class SmallTree(unittest.TestCase):
         self.assertRegex(self.complaint(), r'circle of 2 folders: right uses '
                          r'left \(door_open\), and left -> right$')
 
+    def test_interface_up(self):
+        """A header that a folder may use opens the circle through it."""
+        self.write('include/hw/roof.h', 'int roof(void);\n')
+        self.write('hw/left/a.c', '#include "hw/roof.h"\n'
+                   'int a(void) { return roof(); }\n')
+        self.write('scripts/layers.txt', RULES.replace(
+            ': low right', ': low right include/hw/roof.h'))
+        self.assertEqual(self.check(status=0), '')
+
     def test_written_circle_only(self):
         self.write('scripts/layers.txt',
                    RULES.replace('circle   :', '# circle :'))
