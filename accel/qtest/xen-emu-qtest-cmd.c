@@ -130,7 +130,7 @@ static bool cmd_fault(CPUState *cs, const uint64_t *arg, uint64_t *result)
 
 static bool cmd_set_clock(CPUState *cs, const uint64_t *arg, uint64_t *result)
 {
-    *result = xen_emu_accel()->system_time();
+    *result = xen_emu_system_time();
     xen_emu_qtest_set_system_time(arg[1]);
     return true;
 }

@@ -17,7 +17,6 @@
 #include "xen-emu-qtest.h"
 #include "cpu.h"
 
-static unsigned callbacks[XEN_EVTCHN_MAX_VCPUS];
 static uint64_t clock_offset;       /* modulo 2^64 */
 
 /* A test has no TLB. */
@@ -33,11 +32,11 @@ static int qtest_xen_translate(CPUState *cs, uint64_t gva, bool write,
     return 0;
 }
 
-static void qtest_xen_raise_vector(CPUState *cs, uint8_t vector)
+static void qtest_xen_raise_vector(XenVcpu *v, uint8_t vector)
 {
     MSIMessage msg = {
         .address = APIC_DEFAULT_ADDRESS |
-                   X86_CPU(cs)->apic_id << MSI_ADDR_DEST_ID_SHIFT,
+                   X86_CPU(v->cs)->apic_id << MSI_ADDR_DEST_ID_SHIFT,
         .data = vector | 1 << MSI_DATA_LEVEL_SHIFT,
     };
 
@@ -45,16 +44,28 @@ static void qtest_xen_raise_vector(CPUState *cs, uint8_t vector)
     apic_get_class(NULL)->send_msi(&msg);
 }
 
-static void qtest_xen_raise_callback(CPUState *cs)
+/* v->accel_data: how many callback vectors it has got. */
+static void qtest_xen_vcpu_new(XenVcpu *v)
 {
-    callbacks[cs->cpu_index]++;
+    v->accel_data = g_new0(unsigned, 1);
+}
+
+static void qtest_xen_vcpu_free(XenVcpu *v)
+{
+    g_free(v->accel_data);
+}
+
+static void qtest_xen_raise_callback(XenVcpu *v)
+{
+    ++*(unsigned *)v->accel_data;
 }
 
 unsigned xen_emu_qtest_take_callbacks(CPUState *cs)
 {
-    unsigned count = callbacks[cs->cpu_index];
+    unsigned *callbacks = xen_vcpu_get(cs->cpu_index)->accel_data;
+    unsigned count = *callbacks;
 
-    callbacks[cs->cpu_index] = 0;
+    *callbacks = 0;
     return count;
 }
 
@@ -71,12 +82,18 @@ bool xen_emu_qtest_take_vector(CPUState *cs, uint8_t vector)
 static XenAccelOps qtest_ops = {
     .name = "qtest",
     .caps = 1u << XEN_ACCEL_CAP_HCALL,
-    .tsc_is_virtual_clock = true,
-    .translate = qtest_xen_translate,
-    .system_time = xen_emu_virtual_time,
-    .raise_vector = qtest_xen_raise_vector,
-    .raise_callback = qtest_xen_raise_callback,
-    .flush_tlbs = qtest_xen_flush_tlbs,
+    .cpu = {
+        .vcpu_new = qtest_xen_vcpu_new,
+        .vcpu_free = qtest_xen_vcpu_free,
+        .translate = qtest_xen_translate,
+        .raise_vector = qtest_xen_raise_vector,
+        .raise_callback = qtest_xen_raise_callback,
+        .flush_tlbs = qtest_xen_flush_tlbs,
+    },
+    .clock = {
+        .system_time = xen_emu_virtual_time,
+        .tsc_is_virtual_clock = true,
+    },
 };
 
 static uint64_t own_system_time(void)
@@ -88,7 +105,7 @@ static uint64_t own_system_time(void)
 void xen_emu_qtest_set_system_time(uint64_t ns)
 {
     clock_offset = ns - xen_emu_virtual_time();
-    qtest_ops.system_time = own_system_time;
+    qtest_ops.clock.system_time = own_system_time;
 }
 
 XenAccelOps *xen_emu_qtest_ops(void)

@@ -20,7 +20,7 @@ void xen_upcall_update_level(void)
 {
 }
 
-bool kvm_xen_looked(CPUState *cs)
+bool kvm_xen_handle_kick(CPUState *cs)
 {
     return false;
 }

@@ -3,7 +3,7 @@
  * What QEMU's own code needs to know of Xen emulation
  *
  * Grant table, xenstore and primary console are QEMU's own; this header keeps
- * the names that they use.  But for kvm_xen_looked() nothing here is about KVM.
+ * the names that they use.  But for kvm_xen_handle_kick() nothing here is about KVM.
  */
 #ifndef QEMU_SYSTEM_KVM_XEN_H
 #define QEMU_SYSTEM_KVM_XEN_H
@@ -35,6 +35,6 @@ uint16_t kvm_xen_get_evtchn_max_pirq(void);
  * Also without Xen emulation.  Its thread, without the BQL.
  */
 struct CPUState;
-bool kvm_xen_looked(struct CPUState *cs);
+bool kvm_xen_handle_kick(struct CPUState *cs);
 
 #endif

@@ -67,7 +67,7 @@ static int set_clock_msr(CPUState *cs, uint64_t value)
     return ret < 0 ? ret : 0;
 }
 
-int kvm_xen_set_clock(CPUState *cs, uint64_t gpa, void *hva)
+int kvm_xen_set_clock(CPUState *cs, uint64_t gpa)
 {
     int ret = 0;
 

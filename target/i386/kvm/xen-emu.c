@@ -89,9 +89,9 @@ static unsigned kvm_xen_phys_bits(void)
     return bits ?: 36;
 }
 
-static void kvm_xen_raise_vector(CPUState *cs, uint8_t vector)
+static void kvm_xen_raise_vector(XenVcpu *v, uint8_t vector)
 {
-    uint32_t apic_id = X86_CPU(cs)->apic_id;
+    uint32_t apic_id = X86_CPU(v->cs)->apic_id;
     MSIMessage msg = {
         /* KVM takes bits 31:8 of the APIC ID in the upper address word. */
         .address = APIC_DEFAULT_ADDRESS |
@@ -108,10 +108,10 @@ static void kvm_xen_raise_vector(CPUState *cs, uint8_t vector)
  * vCPU in the guest or blocked in the kernel has to come out for that.  One
  * that does this to itself is out, and looks on its way back.
  */
-static void kvm_xen_raise_callback(CPUState *cs)
+static void kvm_xen_raise_callback(XenVcpu *v)
 {
-    if (!qemu_cpu_is_self(cs)) {
-        kvm_xen_look(cs);
+    if (!qemu_cpu_is_self(v->cs)) {
+        kvm_xen_kick(v);
     }
 }
 
@@ -320,14 +320,19 @@ static int kvm_xen_unassign_port(uint32_t port)
     return kvm_xen_set_hvm_attr(&attr);
 }
 
-static XenAccelOps kvm_ops = {
-    .name = "kvm",
-    .migrates_vcpus = true,
-    .phys_bits = kvm_xen_phys_bits,
-    .translate = kvm_xen_translate,
-    .system_time = kvm_xen_system_time,
-    .raise_vector = kvm_xen_raise_vector,
-    .raise_callback = kvm_xen_raise_callback,
+static void kvm_xen_vcpu_new(XenVcpu *v)
+{
+    v->accel_data = g_new0(KvmXenVcpu, 1);
+}
+
+static void kvm_xen_vcpu_free(XenVcpu *v)
+{
+    kvm_xen_kick_free_vcpu(v);
+    kvm_xen_halt_free_vcpu(v);
+    g_free(v->accel_data);
+}
+
+static const XenAccelOffloadOps offload_ops = {
     .set_callback_vector = kvm_xen_set_callback_vector,
     .set_long_mode = kvm_xen_set_long_mode,
     .get_long_mode = kvm_xen_get_long_mode,
@@ -340,49 +345,41 @@ static XenAccelOps kvm_ops = {
     .set_upcall_vector = kvm_xen_set_upcall_vector,
     .set_timer = kvm_xen_set_timer,
     .get_timer = kvm_xen_get_timer,
-    .timer_in = kvm_xen_look_in,
     .hold_vcpus = accel_ioctl_inhibit_begin,
     .release_vcpus = accel_ioctl_inhibit_end,
     .deliver = kvm_xen_deliver,
     .assign_port = kvm_xen_assign_port,
     .unassign_port = kvm_xen_unassign_port,
     .set_evtchn_send = kvm_xen_set_evtchn_send,
-    .halt = kvm_xen_halt,
-    .wake = kvm_xen_wake,
 };
 
-/* What is not there is NULL, so that QEMU's own code does it. */
-static void drop_missing(XenAccelOps *ops)
+static XenAccelOps kvm_ops = {
+    .name = "kvm",
+    .migrates_vcpus = true,
+    .cpu = {
+        .vcpu_new = kvm_xen_vcpu_new,
+        .vcpu_free = kvm_xen_vcpu_free,
+        .phys_bits = kvm_xen_phys_bits,
+        .translate = kvm_xen_translate,
+        .raise_vector = kvm_xen_raise_vector,
+        .raise_callback = kvm_xen_raise_callback,
+        .timer_in = kvm_xen_kick_in,
+        .halt = kvm_xen_halt,
+        .wake = kvm_xen_wake,
+    },
+    .clock = {
+        .system_time = kvm_xen_system_time,
+    },
+    .offload = &offload_ops,
+};
+
+/* What goes with a capability, but is not offloaded. */
+static void adapt_to_caps(XenAccelOps *ops)
 {
     if (!XEN_ACCEL_HAS(ops, SHARED_INFO)) {
-        ops->set_shared_info = NULL;
-        ops->set_vcpu_info = kvm_xen_set_clock;
-        ops->set_time_info = NULL;
-        ops->set_long_mode = NULL;
-        ops->get_long_mode = NULL;
+        ops->clock.set_vcpu_info = kvm_xen_set_clock;
         /* A vector past the LAPIC is the kernel's to enter, or nobody's. */
-        ops->set_callback_vector = NULL;
-        ops->raise_callback = NULL;
-    }
-    if (!XEN_ACCEL_HAS(ops, RUNSTATE)) {
-        ops->set_runstate = NULL;
-        ops->get_runstate = NULL;
-    }
-    if (!XEN_ACCEL_HAS(ops, RUNSTATE_FLAG)) {
-        ops->set_runstate_flag = NULL;
-    }
-    if (!XEN_ACCEL_HAS(ops, EVTCHN_SEND)) {
-        ops->deliver = NULL;
-        ops->assign_port = NULL;
-        ops->unassign_port = NULL;
-        ops->set_evtchn_send = NULL;
-    }
-    if (!XEN_ACCEL_HAS(ops, TIMER)) {
-        ops->set_timer = NULL;
-        ops->get_timer = NULL;
-    }
-    if (!XEN_ACCEL_HAS(ops, UPCALL_VECTOR)) {
-        ops->set_upcall_vector = NULL;
+        ops->cpu.raise_callback = NULL;
     }
 }
 
@@ -452,7 +449,7 @@ int kvm_xen_init(KVMState *s, uint32_t msr)
     if (ret) {
         return ret;
     }
-    drop_missing(&kvm_ops);
+    adapt_to_caps(&kvm_ops);
     kvm_xen_time_init();
 
     ret = configure(evtchn_send);
@@ -503,8 +500,8 @@ int kvm_xen_init_vcpu(CPUState *cs)
     if (ret) {
         return ret;
     }
-    kvm_xen_sleep_init_vcpu(cs);
-    kvm_xen_look_init_vcpu(cs);
+    kvm_xen_halt_init_vcpu(xen_vcpu_get(cs->cpu_index));
+    kvm_xen_kick_init_vcpu(xen_vcpu_get(cs->cpu_index));
     xen_vcpu_started(cs);
     return 0;
 }
@@ -521,7 +518,7 @@ static void follow_long_mode(const XenHypercall *hc)
     if (hc->long_mode == xen_emu_long_mode() || hc->cpl > 0) {
         return;
     }
-    if (kvm_ops.get_long_mode && kvm_ops.get_long_mode(&latched)) {
+    if (XEN_ACCEL_HAS(&kvm_ops, SHARED_INFO) && kvm_xen_get_long_mode(&latched)) {
         return;
     }
     BQL_LOCK_GUARD();
@@ -530,17 +527,15 @@ static void follow_long_mode(const XenHypercall *hc)
     }
 }
 
-/* Calls that were preempted and are to be made again, by vCPU. */
-static XenHypercall restarts[XEN_EVTCHN_MAX_VCPUS];
-
 static void restart(CPUState *cs, run_on_cpu_data data)
 {
-    const XenHypercall *hc = &restarts[cs->cpu_index];
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+    const XenHypercall *hc = &kvm_xen_vcpu(v)->restart;
     const uint8_t *regs = xen_hypercall_arg_regs(hc->long_mode);
     CPUX86State *env = cpu_env(cs);
 
     /* One entry of a multicall may have been a poll. */
-    kvm_xen_end_sleep(cs);
+    kvm_xen_end_halt(v);
     cpu_synchronize_state(cs);
     for (size_t i = 0; i < ARRAY_SIZE(hc->arg); i++) {
         env->regs[regs[i]] = hc->arg[i];
@@ -555,7 +550,7 @@ static void restart(CPUState *cs, run_on_cpu_data data)
  */
 static void restart_later(const XenHypercall *hc)
 {
-    restarts[hc->cs->cpu_index] = *hc;
+    kvm_xen_vcpu(xen_vcpu_get(hc->cs->cpu_index))->restart = *hc;
     async_run_on_cpu(hc->cs, restart, RUN_ON_CPU_NULL);
     qatomic_set(&hc->cs->kvm_run->immediate_exit, 1);
 }

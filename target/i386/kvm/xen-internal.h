@@ -2,11 +2,37 @@
 /*
  * Xen emulation on KVM: what its files have in common
  */
-#ifndef ACCEL_KVM_XEN_EMU_KVM_H
-#define ACCEL_KVM_XEN_EMU_KVM_H
+#ifndef TARGET_I386_KVM_XEN_INTERNAL_H
+#define TARGET_I386_KVM_XEN_INTERNAL_H
 
-#include "hw/xen/emu/accel.h"
+#include <time.h>
+#include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/hypercall.h"
 #include "system/kvm.h"
+
+/* What KVM's part keeps of a vCPU, in XenVcpu.accel_data. */
+typedef struct KvmXenVcpu {
+    struct {                    /* xen-kick.c */
+        bool works;             /* signal and timer are set up */
+        bool signalled;         /* by a thread, and not handled yet.  Atomic */
+        timer_t timer;
+    } kick;
+    struct {                    /* xen-halt.c */
+        bool wake_queued;       /* atomic */
+        uint64_t deadline_ns;   /* of system time; atomic */
+        QEMUTimer *timer;
+        /* The rest: [vcpu] */
+        bool halted;            /* since its last hypercall, as far as we know */
+        uint64_t rip;           /* where the guest continues */
+    } halt;
+    /* xen-emu.c: the call that was preempted and is to be made again.  [vcpu] */
+    XenHypercall restart;
+} KvmXenVcpu;
+
+static inline KvmXenVcpu *kvm_xen_vcpu(XenVcpu *v)
+{
+    return v->accel_data;
+}
 
 /*
  * Which capabilities this kernel has, @mask (x-kvm-xen-caps) lets through, and
@@ -52,36 +78,39 @@ int kvm_xen_probe_vcpu(const XenAccelOps *ops, CPUState *cs);
 int kvm_xen_arm_fault(const char *what);
 
 /*
- * XenAccelOps.set_vcpu_info for a kernel that does not know Xen's areas: keeps
- * the time in there.  BQL.
+ * XenAccelClockOps.set_vcpu_info, for a kernel that does not know Xen's areas.
+ * BQL.
  */
-int kvm_xen_set_clock(CPUState *cs, uint64_t gpa, void *hva);
+int kvm_xen_set_clock(CPUState *cs, uint64_t gpa);
 
 /*
- * XenAccelOps.system_time.  init: once, BQL; the VM exists, no vCPU runs.
+ * XenAccelClockOps.system_time.  init: once, BQL; the VM exists, no vCPU runs.
  */
 void kvm_xen_time_init(void);
 uint64_t kvm_xen_system_time(void);
 
 /*
- * Sleep in a hypercall: see XenAccelOps.halt and wake.  init_vcpu: before @cs
- * first runs, in its thread; also when it was unplugged and comes again.
+ * Halting in a hypercall: see XenAccelCpuOps.halt and wake.  init_vcpu: before
+ * @v first runs, in its thread.  free_vcpu: BQL.
  */
-void kvm_xen_sleep_init_vcpu(CPUState *cs);
-void kvm_xen_halt(CPUState *cs, int64_t timeout_ns);
-void kvm_xen_wake(CPUState *cs);
-/* Now, if it sleeps.  [vcpu] */
-void kvm_xen_end_sleep(CPUState *cs);
+void kvm_xen_halt_init_vcpu(XenVcpu *v);
+void kvm_xen_halt_free_vcpu(XenVcpu *v);
+void kvm_xen_halt(XenVcpu *v, int64_t timeout_ns);
+void kvm_xen_wake(XenVcpu *v);
+/* Now, if it is halted so.  [vcpu] */
+void kvm_xen_end_halt(XenVcpu *v);
 
 #define KVM_XEN_HYPERCALL_LENGTH    3       /* VMCALL and VMMCALL */
 
 /*
- * Have vCPUs leave the kernel, look, and go on, without the BQL.  init_vcpu: as
- * above.  look: @cs enters the guest anew after this call. [fast]  look_in: is
- * XenAccelOps.timer_in.
+ * Kicks that are handled without the BQL: the vCPU leaves the kernel, looks at
+ * its timer and vcpu_info, and enters it again.  init_vcpu, free_vcpu: as above.
+ * kick: @v enters the guest anew after this call. [fast]  kick_in: is
+ * XenAccelCpuOps.timer_in.
  */
-void kvm_xen_look_init_vcpu(CPUState *cs);
-void kvm_xen_look(CPUState *cs);
-bool kvm_xen_look_in(unsigned vcpu, int64_t wait_ns);
+void kvm_xen_kick_init_vcpu(XenVcpu *v);
+void kvm_xen_kick_free_vcpu(XenVcpu *v);
+void kvm_xen_kick(XenVcpu *v);
+bool kvm_xen_kick_in(XenVcpu *v, int64_t wait_ns);
 
 #endif

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation on KVM: having a vCPU come out of the kernel and look, without
- * the BQL
+ * Xen emulation on KVM: kicks that a vCPU handles without the BQL
  *
- * QEMU's own kick ends kvm_cpu_exec(), and who leaves that takes the BQL.  Here
- * is a signal of its own, from a thread (kvm_xen_look) or from a timer of the
- * host's kernel (kvm_xen_look_in): KVM_RUN ends with -EINTR, kvm_cpu_exec()
- * asks kvm_xen_looked(), which does what the look is for, and KVM_RUN is called
- * again.  So a timer wakes its vCPU and nobody else, who would have to wake the
- * vCPU in turn.
+ * QEMU's own kick makes a vCPU leave kvm_cpu_exec(), and what comes after that
+ * takes the BQL.  Here is a signal of its own, from a thread (kvm_xen_kick) or
+ * from a timer of the host's kernel (kvm_xen_kick_in): KVM_RUN returns -EINTR,
+ * kvm_cpu_exec() calls kvm_xen_handle_kick(), which does what the kick is for,
+ * and KVM_RUN is called again.  So a timer wakes its vCPU and no other thread,
+ * which would have to wake the vCPU in turn.
  *
  * The signal is blocked everywhere but in KVM_RUN.  One that comes at another
- * time stays pending and ends the next KVM_RUN at once, so no look is lost, and
- * there is no handler to be entered and left.
+ * time stays pending and ends the next KVM_RUN immediately, so no kick is lost,
+ * and there is no handler to be entered and left.
  *
- * Nor is a kick lost, whose signal may have ended the same KVM_RUN: its flag,
+ * Nor is a kick of QEMU's lost, whose signal may have ended the same KVM_RUN: its flag,
  * thread_kicked, is set before that is sent, and cleared in the outer loop only.
  * Where it is clear, when kvm_cpu_exec() has cleared immediate_exit already, the
  * kick's signal is still to come and sets immediate_exit again.  exit_request
@@ -41,15 +40,9 @@
 #define sigev_notify_thread_id  _sigev_un._tid
 #endif
 
-#define LOOK_SIGNAL         SIGRTMIN
+#define KICK_SIGNAL         SIGRTMIN
 #define KERNEL_SIGSET_BYTES 8
 #define SIGBUS_MS           1000
-
-static struct {
-    bool works;         /* signal and timer are set up */
-    bool signalled;     /* by a thread, and not looked yet.  Atomic */
-    timer_t timer;
-} looks[XEN_EVTCHN_MAX_VCPUS];
 
 static QEMUBH *no_signalfd_bh;
 static QEMUTimer *sigbus_timer;
@@ -60,12 +53,12 @@ static void take_signals(void *opaque)
     timer_mod(sigbus_timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + SIGBUS_MS);
 }
 
-static sigset_t look_signal(void)
+static sigset_t kick_signal(void)
 {
     sigset_t set;
 
     sigemptyset(&set);
-    sigaddset(&set, LOOK_SIGNAL);
+    sigaddset(&set, KICK_SIGNAL);
     return set;
 }
 
@@ -79,59 +72,63 @@ static int unblock_in_guest(CPUState *cs)
     pthread_sigmask(SIG_BLOCK, NULL, &set);
     sigdelset(&set, SIG_IPI);
     sigdelset(&set, SIGBUS);
-    sigdelset(&set, LOOK_SIGNAL);
+    sigdelset(&set, KICK_SIGNAL);
     mask->len = KERNEL_SIGSET_BYTES;
     memcpy(mask->sigset, &set, KERNEL_SIGSET_BYTES);
     return kvm_vcpu_ioctl(cs, KVM_SET_SIGNAL_MASK, mask);
 }
 
-void kvm_xen_look_init_vcpu(CPUState *cs)
+void kvm_xen_kick_init_vcpu(XenVcpu *v)
 {
+    KvmXenVcpu *kv = kvm_xen_vcpu(v);
     struct sigevent event = {
         .sigev_notify = SIGEV_THREAD_ID,
-        .sigev_signo = LOOK_SIGNAL,
+        .sigev_signo = KICK_SIGNAL,
         .sigev_notify_thread_id = qemu_get_thread_id(),
     };
-    sigset_t set = look_signal();
-    unsigned i = cs->cpu_index;
+    sigset_t set = kick_signal();
 
-    if (looks[i].works) {
-        timer_delete(looks[i].timer);   /* of the vCPU that was unplugged */
-    }
     if (!no_signalfd_bh) {
         sigbus_timer = timer_new_ms(QEMU_CLOCK_REALTIME, take_signals, NULL);
         no_signalfd_bh = qemu_bh_new(take_signals, NULL);
     }
-    qatomic_set(&looks[i].signalled, false);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    looks[i].works = kvm_check_extension(kvm_state, KVM_CAP_IMMEDIATE_EXIT) &&
-                     !unblock_in_guest(cs) &&
-                     !timer_create(CLOCK_MONOTONIC, &event, &looks[i].timer);
-    if (!looks[i].works) {
-        trace_xen_kvm_fallback(i, "looks", -errno);
+    kv->kick.works = kvm_check_extension(kvm_state, KVM_CAP_IMMEDIATE_EXIT) &&
+                     !unblock_in_guest(v->cs) &&
+                     !timer_create(CLOCK_MONOTONIC, &event, &kv->kick.timer);
+    if (!kv->kick.works) {
+        trace_xen_kvm_fallback(v->id, "kicks", -errno);
     }
 }
 
-void kvm_xen_look(CPUState *cs)
+void kvm_xen_kick_free_vcpu(XenVcpu *v)
 {
-    unsigned i = cs->cpu_index;
-
-    if (!looks[i].works) {
-        qemu_cpu_kick(cs);
-    } else if (!qatomic_xchg(&looks[i].signalled, true) &&
-               pthread_kill(cs->thread->thread, LOOK_SIGNAL)) {
-        /* Too many signals are pending for this user. */
-        qatomic_set(&looks[i].signalled, false);
-        qemu_cpu_kick(cs);
+    if (kvm_xen_vcpu(v)->kick.works) {
+        timer_delete(kvm_xen_vcpu(v)->kick.timer);
     }
 }
 
-bool kvm_xen_look_in(unsigned vcpu, int64_t wait_ns)
+void kvm_xen_kick(XenVcpu *v)
+{
+    KvmXenVcpu *kv = kvm_xen_vcpu(v);
+
+    if (!kv->kick.works) {
+        qemu_cpu_kick(v->cs);
+    } else if (!qatomic_xchg(&kv->kick.signalled, true) &&
+               pthread_kill(v->cs->thread->thread, KICK_SIGNAL)) {
+        /* Too many signals are pending for this user. */
+        qatomic_set(&kv->kick.signalled, false);
+        qemu_cpu_kick(v->cs);
+    }
+}
+
+bool kvm_xen_kick_in(XenVcpu *v, int64_t wait_ns)
 {
     static bool timers_are_used;        /* atomic */
+    KvmXenVcpu *kv = kvm_xen_vcpu(v);
     struct itimerspec when = { };
 
-    if (!looks[vcpu].works) {
+    if (!kv->kick.works) {
         return false;
     }
     if (wait_ns >= 0) {
@@ -143,27 +140,32 @@ bool kvm_xen_look_in(unsigned vcpu, int64_t wait_ns)
         when.it_value.tv_sec = wait_ns / NANOSECONDS_PER_SECOND;
         when.it_value.tv_nsec = wait_ns % NANOSECONDS_PER_SECOND;
     }
-    timer_settime(looks[vcpu].timer, 0, &when, NULL);
+    timer_settime(kv->kick.timer, 0, &when, NULL);
     return true;
 }
 
-bool kvm_xen_looked(CPUState *cs)
+bool kvm_xen_handle_kick(CPUState *cs)
 {
     const struct timespec no_time = { };
+    bool resume;
     sigset_t set;
-    bool goes_on;
+    XenVcpu *v;
 
-    if (!xen_emu || !looks[cs->cpu_index].works) {
+    if (!xen_emu) {
         return false;
     }
-    set = look_signal();
+    v = xen_vcpu_get(cs->cpu_index);
+    if (!v || !kvm_xen_vcpu(v)->kick.works) {
+        return false;
+    }
+    set = kick_signal();
     if (sigtimedwait(&set, NULL, &no_time) < 0) {
         return false;
     }
-    qatomic_set_mb(&looks[cs->cpu_index].signalled, false);
-    xen_vcpu_timer_expired(xen_vcpu_get(cs->cpu_index)->timer);
+    qatomic_set_mb(&kvm_xen_vcpu(v)->kick.signalled, false);
+    xen_vcpu_timer_expired(v->timer);
 
-    goes_on = !qatomic_read(&cs->thread_kicked);
-    trace_xen_kvm_looked(cs->cpu_index, goes_on);
-    return goes_on;
+    resume = !qatomic_read(&cs->thread_kicked);
+    trace_xen_kvm_looked(cs->cpu_index, resume);
+    return resume;
 }

@@ -49,7 +49,7 @@ static int set_upcall_vector(XenHypercall *hc, uint64_t gva)
 
 static int get_time(XenHypercall *hc, uint64_t gva)
 {
-    xen_hvm_get_time_t op = { .now = xen_emu_accel()->system_time() };
+    xen_hvm_get_time_t op = { .now = xen_emu_system_time() };
 
     return XEN_PUT(hc, gva, &op);
 }
@@ -124,10 +124,10 @@ static int flush_tlbs(XenHypercall *hc, uint64_t gva)
     if (gva) {
         return -EINVAL;     /* it takes no argument */
     }
-    if (!xen_emu_accel()->flush_tlbs) {
+    if (!xen_emu_accel()->cpu.flush_tlbs) {
         return xen_hypercall_unimplemented(hc);
     }
-    xen_emu_accel()->flush_tlbs(hc->cs);
+    xen_emu_accel()->cpu.flush_tlbs(hc->cs);
     return 0;
 }
 

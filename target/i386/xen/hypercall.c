@@ -40,7 +40,7 @@ static int guest_rw(XenHypercall *hc, uint64_t gva, void *buf, size_t len,
             gva = (uint32_t)gva;
         }
         if (xen_fault(XEN_FAULT_COPY) ||
-            xen_emu_accel()->translate(hc->cs, gva, write, &gpa, &chunk) < 0 ||
+            xen_emu_accel()->cpu.translate(hc->cs, gva, write, &gpa, &chunk) < 0 ||
             address_space_rw(&address_space_memory, gpa, attrs, buf, chunk,
                              write) != MEMTX_OK) {
             return -EFAULT;

@@ -50,7 +50,7 @@ static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
     }
     if (ret == 0) {
         if (timeout_ns) {
-            uint64_t now = accel->system_time();
+            uint64_t now = xen_emu_system_time();
 
             wait_ns = timeout_ns > now ?
                       MIN(timeout_ns - now, (uint64_t)INT64_MAX) : 0;
@@ -59,8 +59,8 @@ static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
             (wait_ns < 0 || wait_ns > UNTOLD_SLEEP_NS)) {
             wait_ns = UNTOLD_SLEEP_NS;
         }
-        if (accel->halt && wait_ns) {
-            accel->halt(hc->cs, wait_ns);
+        if (accel->cpu.halt && wait_ns) {
+            accel->cpu.halt(xen_vcpu_get(vcpu), wait_ns);
             return 0;
         }
         g_thread_yield();

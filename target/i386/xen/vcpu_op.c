@@ -56,14 +56,14 @@ static int area_gpa(XenHypercall *hc, uint64_t gva, uint64_t size,
         *gpa = XEN_GPA_NONE;        /* no area any more */
         return 0;
     }
-    if (xen_emu_accel()->translate(hc->cs, gva, true, gpa, &len) < 0) {
+    if (xen_emu_accel()->cpu.translate(hc->cs, gva, true, gpa, &len) < 0) {
         return -EFAULT;
     }
     if (len == size) {
         return 0;
     }
     rest_len = size - len;
-    if (xen_emu_accel()->translate(hc->cs, gva + len, true, &rest_gpa,
+    if (xen_emu_accel()->cpu.translate(hc->cs, gva + len, true, &rest_gpa,
                                   &rest_len) < 0 ||
         rest_gpa != *gpa + len) {
         return -EFAULT;

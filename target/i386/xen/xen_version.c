@@ -56,7 +56,7 @@ static int get_features(XenHypercall *hc, uint64_t gva)
                   1u << XENFEAT_auto_translated_physmap |
                   1u << XENFEAT_hvm_safe_pvclock |
                   1u << XENFEAT_hvm_pirqs;
-    if (xen_emu_accel()->raise_callback) {
+    if (xen_emu_accel()->cpu.raise_callback) {
         info.submap |= 1u << XENFEAT_hvm_callback_vector;
     }
     return XEN_PUT(hc, gva, &info);

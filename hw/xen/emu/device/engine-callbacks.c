@@ -33,9 +33,9 @@ static void wake_poller(void *opaque, unsigned vcpu)
 
     RCU_READ_LOCK_GUARD();
     v = xen_vcpu_get(vcpu);
-    if (v && xen_emu_accel()->wake) {
+    if (v && xen_emu_accel()->cpu.wake) {
         xen_fast_begin();
-        xen_emu_accel()->wake(v->cs);
+        xen_emu_accel()->cpu.wake(v);
         xen_fast_end();
     }
 }

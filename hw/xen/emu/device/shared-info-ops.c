@@ -21,9 +21,9 @@
 
 static int accel_set_shared_info(uint64_t gpa, void *hva)
 {
-    const XenAccelOps *accel = xen_emu_accel();
+    const XenAccelOffloadOps *offload = xen_emu_offload(SHARED_INFO);
 
-    return accel->set_shared_info ? accel->set_shared_info(gpa, hva) : 0;
+    return offload ? offload->set_shared_info(gpa, hva) : 0;
 }
 
 static int set_default_vcpu_info(XenVcpu *v)
@@ -118,11 +118,11 @@ void xen_emu_note_long_mode(bool long_mode)
 
 int xen_set_long_mode(bool long_mode)
 {
-    const XenAccelOps *accel = xen_emu_accel();
+    const XenAccelOffloadOps *offload = xen_emu_offload(SHARED_INFO);
     int ret = 0;
 
-    if (accel->set_long_mode) {
-        ret = accel->set_long_mode(long_mode);
+    if (offload) {
+        ret = offload->set_long_mode(long_mode);
     }
     if (!ret) {
         xen_emu_note_long_mode(long_mode);
@@ -132,14 +132,14 @@ int xen_set_long_mode(bool long_mode)
 
 int xen_sync_long_mode(void)
 {
-    const XenAccelOps *accel = xen_emu_accel();
+    const XenAccelOffloadOps *offload = xen_emu_offload(SHARED_INFO);
     bool long_mode;
     int ret;
 
-    if (!accel->get_long_mode) {
+    if (!offload) {
         return 0;
     }
-    ret = accel->get_long_mode(&long_mode);
+    ret = offload->get_long_mode(&long_mode);
     if (!ret) {
         xen_emu_note_long_mode(long_mode);
     }

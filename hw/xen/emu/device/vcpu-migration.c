@@ -125,7 +125,7 @@ void xen_vcpu_post_load(XenVcpu *v)
     area_is_back(v, "time info", gpa, xen_vcpu_set_time_area(v, gpa));
 
     gpa = env->xen_vcpu_runstate_gpa;
-    ret = xen_emu_accel()->set_runstate ?
+    ret = xen_emu_offload(RUNSTATE) ?
         xen_vcpu_set_runstate_area(v, gpa) :
         xen_runstate_load_area(v->runstate, gpa);
     area_is_back(v, "runstate", gpa, ret);

@@ -45,10 +45,10 @@ void xen_vcpu_realize(CPUState *cs)
     v->id = cs->cpu_index;
     v->cs = cs;
     object_ref(OBJECT(cs));
-    if (xen_emu_accel()->vcpu_new) {
-        xen_emu_accel()->vcpu_new(cs);
+    if (xen_emu_accel()->cpu.vcpu_new) {
+        xen_emu_accel()->cpu.vcpu_new(v);
     }
-    v->timer = xen_vcpu_timer_new(cs);
+    v->timer = xen_vcpu_timer_new(v);
     v->runstate = xen_runstate_new(cs->cpu_index);
     v->time_page.gpa = XEN_GPA_NONE;
     v->info_page.gpa = XEN_GPA_NONE;
@@ -68,10 +68,10 @@ void xen_vcpu_started(CPUState *cs)
 
     assert(bql_locked() && qemu_cpu_is_self(cs));
     xen_vcpu_offload_info(v, vcpu_env(v)->xen_vcpu_info_default_gpa);
-    if (xen_emu_accel()->set_time_info) {
+    if (xen_emu_offload(SHARED_INFO)) {
         xen_vcpu_set_time_area(v, XEN_GPA_NONE);
     }
-    if (xen_emu_accel()->set_runstate) {
+    if (xen_emu_offload(RUNSTATE)) {
         xen_vcpu_set_runstate_area(v, XEN_GPA_NONE);
     }
     xen_delivery_vcpu_started(v);
@@ -82,6 +82,9 @@ static void reclaim_vcpu(XenVcpu *v)
 {
     xen_vcpu_timer_free(v->timer);
     xen_runstate_free(v->runstate);
+    if (xen_emu_accel()->cpu.vcpu_free) {
+        xen_emu_accel()->cpu.vcpu_free(v);
+    }
     object_unref(OBJECT(v->cs));
     g_free(v);
 }

@@ -126,23 +126,21 @@ static void level_bh(void *opaque)
 void xen_upcall_raise(unsigned vcpu)
 {
     XenVcpu *v = xen_vcpu_get(vcpu);
-    CPUState *cs;
     uint8_t vector;
 
     if (!v) {
         return;
     }
-    cs = v->cs;
-    vector = qatomic_read(&X86_CPU(cs)->env.xen_vcpu_callback_vector);
+    vector = qatomic_read(&X86_CPU(v->cs)->env.xen_vcpu_callback_vector);
     if (vector) {
         trace_xen_upcall_raise(vcpu, "vcpu vector", vector);
-        xen_emu_accel()->raise_vector(cs, vector);
+        xen_emu_accel()->cpu.raise_vector(v, vector);
         return;
     }
     vector = qatomic_read(&upcall.vector);
     if (vector) {
         trace_xen_upcall_raise(vcpu, "callback vector", vector);
-        xen_emu_accel()->raise_callback(cs);
+        xen_emu_accel()->cpu.raise_callback(v);
         return;
     }
     /* Xen ties the GSI and INTx types to vCPU 0. */
@@ -168,7 +166,7 @@ int xen_upcall_parse(uint64_t param, XenUpcallParam *p)
     case HVM_PARAM_CALLBACK_TYPE_VECTOR:
         p->vector = param;
         /* XENFEAT_hvm_callback_vector told the guest. */
-        return p->vector && !xen_emu_accel()->raise_callback ? -EINVAL : 0;
+        return p->vector && !xen_emu_accel()->cpu.raise_callback ? -EINVAL : 0;
     case HVM_PARAM_CALLBACK_TYPE_PCI_INTX:
         p->gsi = intx_gsi(param);
         return p->gsi ? 0 : -EINVAL;

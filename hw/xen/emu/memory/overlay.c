@@ -42,8 +42,8 @@ bool xen_overlay_frame_is_valid(uint64_t gfn)
     const XenAccelOps *accel = xen_emu_accel();
     unsigned bits = X86_CPU(first_cpu)->phys_bits;
 
-    if (accel->phys_bits) {
-        bits = MIN(bits, accel->phys_bits());
+    if (accel->cpu.phys_bits) {
+        bits = MIN(bits, accel->cpu.phys_bits());
     }
     return !(gfn >> (bits - XEN_EMU_PAGE_SHIFT));
 }

@@ -38,7 +38,7 @@ int xen_delivery_deliver(uint32_t port, unsigned vcpu)
     g_rw_lock_reader_lock(&delivery.lock);
     offloaded = xen_emu_delivery_is_offloaded();
     if (v && offloaded) {
-        ret = xen_emu_accel()->deliver(v->cs, port);
+        ret = xen_emu_offload(EVTCHN_SEND)->deliver(v->cs, port);
     }
     g_rw_lock_reader_unlock(&delivery.lock);
     if (!offloaded) {
@@ -70,7 +70,7 @@ static bool kernel_can_notify(void)
     XenVcpu *v = xen_vcpu_get(0);
 
     if (v && qatomic_read(&vcpu_env(v)->xen_vcpu_callback_vector)) {
-        return xen_emu_accel()->set_upcall_vector && !v->vector_refused;
+        return xen_emu_offload(UPCALL_VECTOR) && !v->vector_refused;
     }
     return xen_upcall_callback_vector();
 }
@@ -81,13 +81,13 @@ static bool kernel_can_notify(void)
  */
 static bool set_kernel_send(bool on)
 {
-    const XenAccelOps *accel = xen_emu_accel();
+    const XenAccelOffloadOps *offload = xen_emu_offload(EVTCHN_SEND);
     int ret;
 
-    if (on == delivery.kernel_send || !accel->set_evtchn_send) {
+    if (on == delivery.kernel_send || !offload) {
         return on == delivery.kernel_send;
     }
-    ret = accel->set_evtchn_send(on);
+    ret = offload->set_evtchn_send(on);
     trace_xen_evtchn_kernel_send(on, ret);
     if (ret) {
         return false;
@@ -123,8 +123,8 @@ static void set_offloaded(bool on)
 void xen_delivery_update(void)
 {
     bool two_level = xen_evtchn_abi(xen_emu_evtchn()) == XEN_EVTCHN_ABI_2L;
-    bool on = xen_emu_accel()->deliver && two_level && !delivery.switching &&
-              kernel_can_notify() && set_kernel_send(true);
+    bool on = xen_emu_offload(EVTCHN_SEND) && two_level &&
+              !delivery.switching && kernel_can_notify() && set_kernel_send(true);
 
     assert(bql_locked());
     if (on != xen_emu_delivery_is_offloaded()) {
@@ -172,10 +172,10 @@ static bool all_have_own_vectors(void)
  */
 static int set_kernel_callback_vector(uint8_t vector)
 {
-    const XenAccelOps *accel = xen_emu_accel();
+    const XenAccelOffloadOps *offload = xen_emu_offload(SHARED_INFO);
     int ret;
 
-    if (!accel->set_callback_vector) {
+    if (!offload) {
         return 0;
     }
     if (vector && all_have_own_vectors()) {
@@ -184,7 +184,7 @@ static int set_kernel_callback_vector(uint8_t vector)
     if (vector == delivery.callback_vector) {
         return 0;
     }
-    ret = accel->set_callback_vector(vector);
+    ret = offload->set_callback_vector(vector);
     if (!ret) {
         delivery.callback_vector = vector;
     }
@@ -241,7 +241,7 @@ static void set_accel_vector(CPUState *cs, run_on_cpu_data data)
         v->accel_vector = 0;
         xen_delivery_vcpus_changed();
     }
-    ret = xen_emu_accel()->set_upcall_vector(cs, vector);
+    ret = xen_emu_offload(UPCALL_VECTOR)->set_upcall_vector(cs, vector);
     v->vector_refused = ret && vector;
     if (v->vector_refused && cs->cpu_index == 0) {
         xen_delivery_update();      /* QEMU injects it */
@@ -261,7 +261,7 @@ void xen_delivery_set_vcpu_vector(XenVcpu *v, uint8_t vector)
     assert(bql_locked());
     trace_xen_vcpu_upcall_vector(v->cs->cpu_index, vector);
     qatomic_set(&vcpu_env(v)->xen_vcpu_callback_vector, vector);
-    if (xen_emu_accel()->set_upcall_vector) {
+    if (xen_emu_offload(UPCALL_VECTOR)) {
         xen_vcpu_run(v->cs, set_accel_vector, RUN_ON_CPU_HOST_ULONG(vector));
     }
     /* Whether the kernel can deliver depends on vCPU 0's. */
@@ -275,7 +275,7 @@ void xen_delivery_set_vcpu_vector(XenVcpu *v, uint8_t vector)
 
 void xen_delivery_vcpu_started(XenVcpu *v)
 {
-    if (xen_emu_accel()->set_upcall_vector) {
+    if (xen_emu_offload(UPCALL_VECTOR)) {
         set_accel_vector(v->cs, RUN_ON_CPU_HOST_ULONG(0));
     }
 }

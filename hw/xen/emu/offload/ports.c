@@ -68,7 +68,7 @@ static void assign(uint32_t port)
         }
         cs = v->cs;
     }
-    ret = xen_emu_accel()->assign_port(port, p->type, cs, target, p->fd);
+    ret = xen_emu_offload(EVTCHN_SEND)->assign_port(port, p->type, cs, target, p->fd);
     trace_xen_evtchn_assign(port, p->type, cs ? cs->cpu_index : -1, p->fd, ret);
     /* Without the kernel the guest's sends come to QEMU: slower, not wrong. */
     p->assigned = !ret;
@@ -80,7 +80,7 @@ static void unassign(uint32_t port)
     int ret;
 
     if (p->assigned) {
-        ret = xen_emu_accel()->unassign_port(port);
+        ret = xen_emu_offload(EVTCHN_SEND)->unassign_port(port);
         trace_xen_evtchn_unassign(port, ret);
         p->assigned = false;
     }
@@ -163,7 +163,7 @@ void xen_offload_ports_update(bool on)
 
 void xen_offload_ports_init(void)
 {
-    if (!xen_emu_accel()->assign_port) {
+    if (!xen_emu_offload(EVTCHN_SEND)) {
         return;
     }
     qemu_mutex_init(&kernel.lock);

@@ -50,11 +50,11 @@ static void reclaim(XenVcpu *v)
     uint64_t deadline = 0;
 
     assert(bql_locked());
-    if (xen_emu_accel()->get_timer(v->cs, &deadline)) {
+    if (xen_emu_offload(TIMER)->get_timer(v->cs, &deadline)) {
         /* Early is better than never: the guest looks at its clock. */
         deadline = 1;
     }
-    xen_emu_accel()->set_timer(v->cs, 0, 0);
+    xen_emu_offload(TIMER)->set_timer(v->cs, 0, 0);
     v->kernel_timer_port = 0;
     if (deadline && !fired_before && has_fired(port)) {
         deadline = 0;
@@ -68,9 +68,9 @@ static void reclaim(XenVcpu *v)
 void xen_timer_offload_reclaim(XenVcpu *v)
 {
     if (v->kernel_timer_port) {
-        xen_emu_accel()->hold_vcpus();
+        xen_emu_offload(TIMER)->hold_vcpus();
         reclaim(v);
-        xen_emu_accel()->release_vcpus();
+        xen_emu_offload(TIMER)->release_vcpus();
     }
 }
 
@@ -81,14 +81,14 @@ void xen_timer_offload_reclaim_all(void)
     XEN_FOREACH_VCPU(v) {
         if (v->kernel_timer_port) {
             if (!held) {
-                xen_emu_accel()->hold_vcpus();
+                xen_emu_offload(TIMER)->hold_vcpus();
                 held = true;
             }
             reclaim(v);
         }
     }
     if (held) {
-        xen_emu_accel()->release_vcpus();
+        xen_emu_offload(TIMER)->release_vcpus();
     }
 }
 
@@ -124,7 +124,7 @@ static void offload(CPUState *cs, run_on_cpu_data data)
         return;
     }
     deadline = xen_vcpu_timer_take_singleshot(v->timer);
-    ret = xen_emu_accel()->set_timer(cs, port, deadline);
+    ret = xen_emu_offload(TIMER)->set_timer(cs, port, deadline);
     trace_xen_timer_kernel_hand_over(cs->cpu_index, port, deadline, ret);
     if (!ret) {
         v->kernel_timer_port = port;
@@ -135,7 +135,7 @@ static void offload(CPUState *cs, run_on_cpu_data data)
 
 void xen_timer_offload_update(XenVcpu *v)
 {
-    if (xen_emu_accel()->set_timer && v->cs->created) {
+    if (xen_emu_offload(TIMER) && v->cs->created) {
         /* Not at once, even if it is ourselves: the engine may be locked. */
         async_run_on_cpu(v->cs, offload, RUN_ON_CPU_NULL);
     }
@@ -160,7 +160,7 @@ void xen_timer_offload_offer(XenVcpu *v)
 void xen_timer_offload_loaded(XenVcpu *v)
 {
     assert(!v->kernel_timer_port);
-    qatomic_set(&v->timer_stays, xen_emu_accel()->set_timer &&
+    qatomic_set(&v->timer_stays, xen_emu_offload(TIMER) &&
                                  cpu_env(v->cs)->xen_virq[VIRQ_TIMER]);
 }
 
@@ -168,13 +168,13 @@ int xen_timer_offload_deadline(XenVcpu *v, uint64_t *deadline_ns)
 {
     *deadline_ns = 0;
     return v->kernel_timer_port ?
-        xen_emu_accel()->get_timer(v->cs, deadline_ns) : 0;
+        xen_emu_offload(TIMER)->get_timer(v->cs, deadline_ns) : 0;
 }
 
 void xen_timer_offload_started(XenVcpu *v)
 {
-    if (xen_emu_accel()->set_timer) {
-        xen_emu_accel()->set_timer(v->cs, 0, 0);
+    if (xen_emu_offload(TIMER)) {
+        xen_emu_offload(TIMER)->set_timer(v->cs, 0, 0);
     }
 }
 
@@ -194,7 +194,7 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
 
 void xen_timer_offload_init(void)
 {
-    if (xen_emu_accel()->set_timer) {
+    if (xen_emu_offload(TIMER)) {
         /* Before KVM's clock is read, which then stands still. */
         qemu_add_vm_change_state_handler_prio(vm_state_changed, NULL, INT_MAX);
     }

@@ -72,6 +72,13 @@ static int result_so_far(const XenVcpu *v)
     return qemu_cpu_is_self(v->cs) ? v->accel_ret : 0;
 }
 
+/* The accelerator writes to vcpu_info, or at least the time that is in it. */
+static bool accel_has_vcpu_info(void)
+{
+    return xen_emu_offload(SHARED_INFO) ||
+           xen_emu_accel()->clock.set_vcpu_info;
+}
+
 /*
  * The kernel writes to vcpu_info by its address in QEMU where it can: nothing
  * but QEMU then has to care when memory slots change.
@@ -79,6 +86,7 @@ static int result_so_far(const XenVcpu *v)
 static void accel_set_vcpu_info(CPUState *cs, run_on_cpu_data data)
 {
     XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+    const XenAccelOffloadOps *offload = xen_emu_offload(SHARED_INFO);
     uint64_t gpa = data.host_ulong;
     XenGuestPage old;
     void *hva = NULL;
@@ -99,7 +107,11 @@ static void accel_set_vcpu_info(CPUState *cs, run_on_cpu_data data)
             hva = v->info_page.hva;
         }
     }
-    ret = xen_emu_accel()->set_vcpu_info(cs, gpa, hva);
+    if (offload) {
+        ret = offload->set_vcpu_info(cs, gpa, hva);
+    } else {
+        ret = xen_emu_accel()->clock.set_vcpu_info(cs, gpa);
+    }
     note_result(cs, ret);
     trace_xen_vcpu_accel_info(cs->cpu_index, gpa, hva, ret);
     forget_page(&old);
@@ -118,7 +130,8 @@ static void accel_move_vcpu_info(CPUState *cs, run_on_cpu_data data)
 
 static void accel_set_time_info(CPUState *cs, run_on_cpu_data data)
 {
-    int ret = xen_emu_accel()->set_time_info(cs, data.host_ulong);
+    int ret = xen_emu_offload(SHARED_INFO)->set_time_info(cs,
+                                                          data.host_ulong);
 
     note_result(cs, ret);
     trace_xen_vcpu_accel(cs->cpu_index, "time_info", data.host_ulong, ret);
@@ -126,7 +139,7 @@ static void accel_set_time_info(CPUState *cs, run_on_cpu_data data)
 
 static void accel_set_runstate(CPUState *cs, run_on_cpu_data data)
 {
-    int ret = xen_emu_accel()->set_runstate(cs, data.host_ulong);
+    int ret = xen_emu_offload(RUNSTATE)->set_runstate(cs, data.host_ulong);
 
     note_result(cs, ret);
     trace_xen_vcpu_accel(cs->cpu_index, "runstate", data.host_ulong, ret);
@@ -136,7 +149,7 @@ static void write_time_info(XenVcpu *v)
 {
     uint8_t *vi;
 
-    if (!xen_emu_accel()->tsc_is_virtual_clock) {
+    if (!xen_emu_accel()->clock.tsc_is_virtual_clock) {
         return;     /* the accelerator writes it */
     }
     vi = xen_evtchn_peek_vcpu_info(xen_emu_evtchn(), v->cs->cpu_index);
@@ -147,7 +160,7 @@ static void write_time_info(XenVcpu *v)
 
 void xen_vcpu_offload_info(XenVcpu *v, uint64_t gpa)
 {
-    if (xen_emu_accel()->set_vcpu_info) {
+    if (accel_has_vcpu_info()) {
         xen_vcpu_run(v->cs, accel_set_vcpu_info, RUN_ON_CPU_HOST_ULONG(gpa));
     }
     write_time_info(v);
@@ -199,12 +212,12 @@ int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
     }
     env->xen_vcpu_info_gpa = gpa;
     xen_vcpu_offload_info(v, gpa);
-    if (xen_emu_accel()->set_vcpu_info && result_so_far(v)) {
+    if (accel_has_vcpu_info() && result_so_far(v)) {
         ret = result_so_far(v);
         forget_info(v);
         return ret;
     }
-    if (xen_emu_accel()->set_vcpu_info && gpa != XEN_GPA_NONE) {
+    if (accel_has_vcpu_info() && gpa != XEN_GPA_NONE) {
         xen_vcpu_run(v->cs, note_events_again, RUN_ON_CPU_HOST_ULONG(gpa));
     }
     return 0;
@@ -221,7 +234,7 @@ int xen_vcpu_set_default_info(XenVcpu *v, uint64_t gpa, void *hva)
         /* What came before could be noted nowhere. */
         xen_evtchn_set_vcpu_info_fixed(xen_emu_evtchn(), vcpu, hva, first);
         xen_vcpu_offload_info(v, gpa);
-        if (xen_emu_accel()->set_vcpu_info && gpa != XEN_GPA_NONE) {
+        if (accel_has_vcpu_info() && gpa != XEN_GPA_NONE) {
             return result_so_far(v);
         }
     }
@@ -232,7 +245,7 @@ int xen_vcpu_set_time_area(XenVcpu *v, uint64_t gpa)
 {
     CPUX86State *env = vcpu_env(v);
 
-    if (xen_emu_accel()->set_time_info) {
+    if (xen_emu_offload(SHARED_INFO)) {
         xen_vcpu_run(v->cs, accel_set_time_info, RUN_ON_CPU_HOST_ULONG(gpa));
         if (gpa != XEN_GPA_NONE && result_so_far(v)) {
             return result_so_far(v);
@@ -243,7 +256,7 @@ int xen_vcpu_set_time_area(XenVcpu *v, uint64_t gpa)
 
     if (gpa == XEN_GPA_NONE) {
         forget_page(&v->time_page);
-    } else if (!xen_emu_accel()->tsc_is_virtual_clock) {
+    } else if (!xen_emu_accel()->clock.tsc_is_virtual_clock) {
         /* The accelerator knows one place; guests make do without this one. */
         return -ENOSYS;
     } else if (!renew_page(&v->time_page, gpa, sizeof(vcpu_time_info_t))) {
@@ -260,7 +273,7 @@ int xen_vcpu_set_runstate_area(XenVcpu *v, uint64_t gpa)
     CPUX86State *env = vcpu_env(v);
     int ret;
 
-    if (xen_emu_accel()->set_runstate) {
+    if (xen_emu_offload(RUNSTATE)) {
         xen_vcpu_run(v->cs, accel_set_runstate, RUN_ON_CPU_HOST_ULONG(gpa));
         if (gpa != XEN_GPA_NONE && result_so_far(v)) {
             return result_so_far(v);

@@ -37,13 +37,13 @@ static bool use_update_flag;
 
 int xen_runstate_set_update_flag(bool on)
 {
-    const XenAccelOps *accel = xen_emu_accel();
+    const XenAccelOffloadOps *offload = xen_emu_offload(RUNSTATE_FLAG);
 
     qatomic_set(&use_update_flag, on);
-    if (!accel->set_runstate) {
+    if (!xen_emu_offload(RUNSTATE)) {
         return 0;
     }
-    return accel->set_runstate_flag ? accel->set_runstate_flag(on) : -EINVAL;
+    return offload ? offload->set_runstate_flag(on) : -EINVAL;
 }
 
 bool xen_runstate_update_flag(void)
@@ -140,7 +140,7 @@ static void charge(XenRunstate *r, int state)
 {
     uint64_t delay = host_run_delay(r);
 
-    xen_runstate_charge(&r->sums, state, xen_emu_accel()->system_time(),
+    xen_runstate_charge(&r->sums, state, xen_emu_system_time(),
                         delay - r->delay);
     r->delay = delay;
 }
@@ -248,7 +248,7 @@ static int place_area(XenRunstate *r, uint64_t gpa, bool take_sums)
 
         r->delay = host_run_delay(r);
         xen_runstate_fetch(&r->sums, layout, &area,
-                           xen_emu_accel()->system_time());
+                           xen_emu_system_time());
     } else {
         charge(r, current_state(r));
     }
@@ -303,7 +303,7 @@ void xen_runstate_sample(XenRunstate *r)
     }
 
     QEMU_LOCK_GUARD(&r->lock);
-    now = xen_emu_accel()->system_time();
+    now = xen_emu_system_time();
     if (current_state(r) == RUNSTATE_running &&
         now - r->sums.entered >= FRESH_NS) {
         charge(r, RUNSTATE_running);
@@ -314,10 +314,11 @@ void xen_runstate_sample(XenRunstate *r)
 /* What the accelerator keeps; it can be asked in the vCPU's own thread. */
 static bool get_from_accel(XenRunstate *r, XenRunstateSums *sums)
 {
+    const XenAccelOffloadOps *offload = xen_emu_offload(RUNSTATE);
     CPUState *cs = qemu_get_cpu(r->vcpu);
 
-    return xen_emu_accel()->get_runstate && cs && qemu_cpu_is_self(cs) &&
-           !xen_emu_accel()->get_runstate(cs, sums);
+    return offload && cs && qemu_cpu_is_self(cs) &&
+           !offload->get_runstate(cs, sums);
 }
 
 size_t xen_runstate_get(XenRunstate *r, void *buf)
@@ -336,7 +337,7 @@ size_t xen_runstate_get(XenRunstate *r, void *buf)
     }
     old_state = now.state;
     entered = now.entered;
-    xen_runstate_charge(&now, state, xen_emu_accel()->system_time(), stolen);
+    xen_runstate_charge(&now, state, xen_emu_system_time(), stolen);
     if (now.state == old_state) {
         now.entered = entered;
     }

@@ -95,7 +95,7 @@ void xen_time_write_wallclock(void *shared_info)
     uint8_t *nsec = version + 8;
     uint8_t *sec_hi = (uint8_t *)shared_info + layout->wc_sec_hi;
     uint64_t utc_now = qemu_clock_get_ns(QEMU_CLOCK_HOST);
-    uint64_t up = xen_emu_accel()->system_time();
+    uint64_t up = xen_emu_system_time();
     uint64_t utc_at_start = utc_now - MIN(utc_now, up);
     uint32_t odd = begin_write(version);
 

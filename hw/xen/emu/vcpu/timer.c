@@ -13,7 +13,6 @@
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
-#include "qemu/rcu.h"
 #include "qemu/thread.h"
 #include "qemu/timer.h"
 #include "qapi/error.h"
@@ -31,7 +30,7 @@
 #include "timer-calc.h"
 
 struct XenVcpuTimer {
-    unsigned vcpu;
+    XenVcpu *v;
     VMChangeStateEntry *vm_change;
     QEMUTimer *singleshot, *periodic;
 
@@ -74,13 +73,13 @@ static void choose_expiry_context(void)
 
 static uint64_t system_time_now(void)
 {
-    return xen_emu_accel()->system_time();
+    return xen_emu_system_time();
 }
 
 /* Deadlines are on the clock that QEMUTimers wait on. */
 static bool system_time_is_virtual_clock(void)
 {
-    return xen_emu_accel()->system_time == xen_emu_virtual_time;
+    return xen_emu_accel()->clock.system_time == xen_emu_virtual_time;
 }
 
 /* Lock held. */
@@ -112,8 +111,8 @@ static void wait_until(XenVcpuTimer *t, QEMUTimer *timer, uint64_t deadline_ns,
 /* The vCPU's own thread waits, where it can: nobody has to wake it then. */
 static bool wait_in_vcpu(XenVcpuTimer *t, int64_t wait_ns)
 {
-    return xen_emu_accel()->timer_in &&
-           xen_emu_accel()->timer_in(t->vcpu, wait_ns);
+    return xen_emu_accel()->cpu.timer_in &&
+           xen_emu_accel()->cpu.timer_in(t->v, wait_ns);
 }
 
 /* Lock held. */
@@ -129,7 +128,7 @@ static void wait_for_singleshot(XenVcpuTimer *t, uint64_t now)
 /* Lock held; it is released while the event is raised. */
 static void deliver(XenVcpuTimer *t)
 {
-    XenVcpu *v;
+    unsigned vcpu = t->v->id;
     bool slow;
 
     t->stats.fired++;
@@ -137,18 +136,13 @@ static void deliver(XenVcpuTimer *t)
     qemu_mutex_unlock(&t->lock);
 
     xen_fast_begin();
-    WITH_RCU_READ_LOCK_GUARD() {
-        v = xen_vcpu_get(t->vcpu);
-        if (v && v->runstate) {
-            /* The guest's tick handler accounts for what was stolen from it. */
-            xen_runstate_sample(v->runstate);
-        }
-    }
-    slow = xen_evtchn_raise_virq_fast(xen_emu_evtchn(), t->vcpu,
+    /* The guest's tick handler accounts for what was stolen from it. */
+    xen_runstate_sample(t->v->runstate);
+    slow = xen_evtchn_raise_virq_fast(xen_emu_evtchn(), vcpu,
                                       VIRQ_TIMER) == -EWOULDBLOCK;
     xen_fast_end();
     if (slow) {
-        xen_evtchn_raise_virq(xen_emu_evtchn(), t->vcpu, VIRQ_TIMER);
+        xen_evtchn_raise_virq(xen_emu_evtchn(), vcpu, VIRQ_TIMER);
     }
 
     qemu_mutex_lock(&t->lock);
@@ -409,11 +403,35 @@ QEMUTimer *xen_timer_new(QEMUTimerCB *expired, void *opaque)
                          opaque);
 }
 
-XenVcpuTimer *xen_vcpu_timer_new(CPUState *cs)
+typedef struct TimerRelease {
+    QEMUTimer *timer;
+    GDestroyNotify release;
+    void *opaque;
+} TimerRelease;
+
+/* In the expiry context, where no callback can be running. */
+static void release_timer(void *opaque)
+{
+    TimerRelease *r = opaque;
+
+    timer_free(r->timer);
+    r->release(r->opaque);
+    g_free(r);
+}
+
+void xen_timer_free(QEMUTimer *timer, GDestroyNotify release, void *opaque)
+{
+    TimerRelease *r = g_new(TimerRelease, 1);
+
+    *r = (TimerRelease) { timer, release, opaque };
+    aio_bh_schedule_oneshot(expiry_context, release_timer, r);
+}
+
+XenVcpuTimer *xen_vcpu_timer_new(XenVcpu *v)
 {
     XenVcpuTimer *t = g_new0(XenVcpuTimer, 1);
 
-    t->vcpu = cs->cpu_index;
+    t->v = v;
     t->vm_running = runstate_is_running();
     qemu_mutex_init(&t->lock);
     qemu_cond_init(&t->delivered);
@@ -425,12 +443,11 @@ XenVcpuTimer *xen_vcpu_timer_new(CPUState *cs)
     return t;
 }
 
-/* In the expiry context, where no callback can be under way. */
+/* In the expiry context; the single-shot QEMUTimer is gone already. */
 static void free_timer(void *opaque)
 {
     XenVcpuTimer *t = opaque;
 
-    timer_free(t->singleshot);
     timer_free(t->periodic);
     qemu_cond_destroy(&t->delivered);
     qemu_mutex_destroy(&t->lock);
@@ -447,5 +464,5 @@ void xen_vcpu_timer_free(XenVcpuTimer *t)
     disarm_singleshot(t);
     disarm_periodic(t);
     qemu_mutex_unlock(&t->lock);
-    aio_bh_schedule_oneshot(expiry_context, free_timer, t);
+    xen_timer_free(t->singleshot, free_timer, t);
 }

@@ -74,9 +74,15 @@ int xen_vcpu_pre_save(XenVcpu *v);
 void xen_vcpu_timer_expired(struct XenVcpuTimer *t);
 /*
  * A timer on QEMU_CLOCK_VIRTUAL, in ns, unarmed, that expires where vCPUs' timers
- * do: not under the BQL.  Free it with timer_free().  vcpu/timer.c; BQL.
+ * do: not under the BQL.  vcpu/timer.c; BQL.
  */
 QEMUTimer *xen_timer_new(QEMUTimerCB *expired, void *opaque);
+/*
+ * Frees such a timer.  Its callback may be running: once it is not, and will not
+ * any more, @release(@opaque) is called, under the BQL or not.  vcpu/timer.c; any
+ * thread.
+ */
+void xen_timer_free(QEMUTimer *timer, GDestroyNotify release, void *opaque);
 /* @cs has halted, or goes on; no-op without Xen.  vcpu/runstate.c; [vcpu] */
 void xen_runstate_halted(CPUState *cs, bool halted);
 /* vcpu/time.c has xen_emu_virtual_time() and xen_time_copy_vcpu_time(). */

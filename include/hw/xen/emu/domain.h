@@ -75,6 +75,19 @@ static inline const XenAccelOps *xen_emu_accel(void)
     return xen_emu->accel;
 }
 
+/*
+ * What the accelerator's kernel does by itself, if it has capability @cap (a
+ * XenAccelCap without its prefix); NULL: QEMU does it.
+ */
+#define xen_emu_offload(cap) \
+    (XEN_ACCEL_HAS(xen_emu_accel(), cap) ? xen_emu_accel()->offload : NULL)
+
+/* Xen system time in ns. [fast] */
+static inline uint64_t xen_emu_system_time(void)
+{
+    return xen_emu_accel()->clock.system_time();
+}
+
 static inline XenEvtchn *xen_emu_evtchn(void)
 {
     return xen_emu->evtchn;
@@ -116,7 +129,7 @@ static inline void xen_emu_set_delivery_offloaded(bool offloaded)
  * are in CPUX86State (env.xen_*), where migration finds them in upstream's
  * format.  Each field says which file it belongs to.
  */
-typedef struct XenVcpu {
+struct XenVcpu {
     struct rcu_head rcu;        /* first, for call_rcu() */
     unsigned id;                /* its number; outlives that in cs */
     CPUState *cs;               /* exists as long as this does */
@@ -132,7 +145,8 @@ typedef struct XenVcpu {
     /* offload/timers.c */
     uint32_t kernel_timer_port; /* 0: QEMU has the timer; BQL */
     bool timer_stays;           /* in QEMU until it is armed again; atomic */
-} XenVcpu;
+    void *accel_data;           /* the accelerator's, see XenAccelCpuOps */
+};
 
 /*
  * vCPU number @id (Xen's number is QEMU's cpu_index), or NULL.  The vCPU may be

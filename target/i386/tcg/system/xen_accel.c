@@ -27,11 +27,26 @@
 #include "tcg/xen-tcg.h"
 
 typedef struct XenTcgVcpu {
+    unsigned vcpu;              /* its number */
     QemuEvent kicked;
     QEMUTimer *sleep_timer;     /* of SCHEDOP_poll */
 } XenTcgVcpu;
 
-static XenTcgVcpu vcpus[XEN_EVTCHN_MAX_VCPUS];
+static XenTcgVcpu *tcg_vcpu(XenVcpu *v)
+{
+    return v->accel_data;
+}
+
+/*
+ * Of a vCPU that QEMU's own code names; NULL: it has no number yet, or none any
+ * more.
+ */
+static XenTcgVcpu *tcg_vcpu_of(CPUState *cs)
+{
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+    return v ? tcg_vcpu(v) : NULL;
+}
 
 /* Where vCPUs share a thread: ends its wait for work. */
 static QEMUBH *due_bh;
@@ -82,15 +97,17 @@ static void wake_shared_thread(void *opaque)
     }
 }
 
-static void make_due(CPUState *cs, uint32_t what)
+static void make_pending(XenVcpu *v, uint32_t what)
 {
+    CPUState *cs = v->cs;
+
     qatomic_or(&cpu_env(cs)->xen_due, what);
 
     if (qemu_cpu_is_self(cs)) {
         qatomic_set(&cs->neg.icount_decr.u16.high, -1);
     } else if (xen_emu_tcg_vcpus_wait()) {
         qatomic_set(&cs->neg.icount_decr.u16.high, -1);
-        qemu_event_set(&vcpus[cs->cpu_index].kicked);
+        qemu_event_set(&tcg_vcpu(v)->kicked);
     } else if (bql_locked()) {
         wake_shared_thread(NULL);
     } else {
@@ -99,19 +116,19 @@ static void make_due(CPUState *cs, uint32_t what)
 }
 
 /* An upcall that cannot be taken yet ends SCHEDOP_block all the same. */
-static void tcg_xen_raise_vector(CPUState *cs, uint8_t vector)
+static void tcg_xen_raise_vector(XenVcpu *v, uint8_t vector)
 {
-    make_due(cs, XEN_TCG_DUE_VECTOR | XEN_TCG_DUE_WAKE);
+    make_pending(v, XEN_TCG_DUE_VECTOR | XEN_TCG_DUE_WAKE);
 }
 
-static void tcg_xen_raise_callback(CPUState *cs)
+static void tcg_xen_raise_callback(XenVcpu *v)
 {
-    make_due(cs, XEN_TCG_DUE_CALLBACK | XEN_TCG_DUE_WAKE);
+    make_pending(v, XEN_TCG_DUE_CALLBACK | XEN_TCG_DUE_WAKE);
 }
 
-static void tcg_xen_wake(CPUState *cs)
+static void tcg_xen_wake(XenVcpu *v)
 {
-    make_due(cs, XEN_TCG_DUE_WAKE);
+    make_pending(v, XEN_TCG_DUE_WAKE);
 }
 
 int xen_emu_tcg_upcall_vector(CPUState *cs)
@@ -130,12 +147,12 @@ int xen_emu_tcg_upcall_vector(CPUState *cs)
 
 void xen_emu_tcg_wait_begin(CPUState *cs)
 {
-    qemu_event_reset(&vcpus[cs->cpu_index].kicked);
+    qemu_event_reset(&tcg_vcpu_of(cs)->kicked);
 }
 
 void xen_emu_tcg_wait(CPUState *cs)
 {
-    qemu_event_wait(&vcpus[cs->cpu_index].kicked);
+    qemu_event_wait(&tcg_vcpu_of(cs)->kicked);
 }
 
 /* Its vCPU may have been unplugged. */
@@ -145,18 +162,18 @@ static void sleep_timer_expired(void *opaque)
     XenVcpu *v;
 
     RCU_READ_LOCK_GUARD();
-    v = xen_vcpu_get(tv - vcpus);
+    v = xen_vcpu_get(tv->vcpu);
     if (v) {
-        make_due(v->cs, XEN_TCG_DUE_WAKE);
+        make_pending(v, XEN_TCG_DUE_WAKE);
     }
 }
 
 /* Halts when the hypercall is over: see xen_tcg_sleep(). */
-static void tcg_xen_halt(CPUState *cs, int64_t timeout_ns)
+static void tcg_xen_halt(XenVcpu *v, int64_t timeout_ns)
 {
-    QEMUTimer *timer = vcpus[cs->cpu_index].sleep_timer;
+    QEMUTimer *timer = tcg_vcpu(v)->sleep_timer;
 
-    cpu_env(cs)->xen_asleep = true;
+    cpu_env(v->cs)->xen_asleep = true;
     if (timeout_ns < 0) {
         timer_del(timer);
     } else {
@@ -174,15 +191,15 @@ static void tcg_xen_halt(CPUState *cs, int64_t timeout_ns)
  */
 static void vm_state_changed(void *opaque, bool running, RunState state)
 {
-    CPUState *cs;
-
     if (running) {
         return;
     }
-    CPU_FOREACH(cs) {
+    XEN_FOREACH_VCPU(v) {
+        CPUState *cs = v->cs;
+
         if (cpu_env(cs)->xen_asleep) {
-            timer_del(vcpus[cs->cpu_index].sleep_timer);
-            xen_evtchn_poll_end(xen_emu_evtchn(), cs->cpu_index);
+            timer_del(tcg_vcpu(v)->sleep_timer);
+            xen_evtchn_poll_end(xen_emu_evtchn(), v->id);
             cs->halted = 0;
             xen_tcg_halted(cs, false);
         }
@@ -197,10 +214,14 @@ static bool (*cpu_exec_halt_itself)(CPUState *cs);
 
 static void kick(CPUState *cs)
 {
+    XenTcgVcpu *tv;
+
     tcg_kick(cs);
-    /* One without a number is being made, and has no thread yet. */
-    if (cs->cpu_index >= 0) {
-        qemu_event_set(&vcpus[cs->cpu_index].kicked);
+    RCU_READ_LOCK_GUARD();
+    tv = tcg_vcpu_of(cs);
+    /* One that is being made has no thread yet. */
+    if (tv) {
+        qemu_event_set(&tv->kicked);
     }
 }
 
@@ -235,9 +256,6 @@ static void lead_tcg_past_us(void)
     AccelOpsClass *ops =
         ACCEL_OPS_CLASS(object_class_by_name(ACCEL_OPS_NAME("tcg")));
 
-    for (size_t i = 0; i < ARRAY_SIZE(vcpus); i++) {
-        qemu_event_init(&vcpus[i].kicked, false);
-    }
     qemu_add_vm_change_state_handler(vm_state_changed, NULL);
     ops->get_elapsed_ticks = tsc;
     tcg_kick = ops->kick_vcpu_thread;
@@ -250,11 +268,12 @@ static void lead_tcg_past_us(void)
 }
 
 /* BQL; its thread does not run yet.  Each model of CPU is a class. */
-static void tcg_xen_vcpu_new(CPUState *cs)
+static void tcg_xen_vcpu_new(XenVcpu *v)
 {
     static TCGCPUOps tcg_cpu_ops;
     static SysemuCPUOps sysemu_ops;
-    XenTcgVcpu *v = &vcpus[cs->cpu_index];
+    XenTcgVcpu *tv = g_new0(XenTcgVcpu, 1);
+    CPUState *cs = v->cs;
     CPUClass *cc = cs->cc;
 
     if (!tcg_kick) {
@@ -276,25 +295,39 @@ static void tcg_xen_vcpu_new(CPUState *cs)
      */
     tcg_cflags_set(cs, CF_PARALLEL);
 
-    /* A vCPU that is plugged again finds it. */
-    if (!v->sleep_timer) {
-        v->sleep_timer = xen_timer_new(sleep_timer_expired, v);
-    }
+    qemu_event_init(&tv->kicked, false);
+    tv->vcpu = v->id;
+    tv->sleep_timer = xen_timer_new(sleep_timer_expired, tv);
+    v->accel_data = tv;
+}
+
+static void tcg_xen_vcpu_free(XenVcpu *v)
+{
+    XenTcgVcpu *tv = tcg_vcpu(v);
+
+    qemu_event_destroy(&tv->kicked);
+    timer_del(tv->sleep_timer);
+    xen_timer_free(tv->sleep_timer, g_free, tv);
 }
 
 static XenAccelOps tcg_ops = {
     .name = "tcg",
     .caps = 1u << XEN_ACCEL_CAP_HCALL,
-    .tsc_is_virtual_clock = true,
     .lapic_is_slow = true,
-    .vcpu_new = tcg_xen_vcpu_new,
-    .translate = tcg_xen_translate,
-    .system_time = xen_emu_virtual_time,
-    .raise_vector = tcg_xen_raise_vector,
-    .raise_callback = tcg_xen_raise_callback,
-    .flush_tlbs = tlb_flush_all_cpus_synced,
-    .halt = tcg_xen_halt,
-    .wake = tcg_xen_wake,
+    .cpu = {
+        .vcpu_new = tcg_xen_vcpu_new,
+        .vcpu_free = tcg_xen_vcpu_free,
+        .translate = tcg_xen_translate,
+        .raise_vector = tcg_xen_raise_vector,
+        .raise_callback = tcg_xen_raise_callback,
+        .flush_tlbs = tlb_flush_all_cpus_synced,
+        .halt = tcg_xen_halt,
+        .wake = tcg_xen_wake,
+    },
+    .clock = {
+        .system_time = xen_emu_virtual_time,
+        .tsc_is_virtual_clock = true,
+    },
 };
 
 XenAccelOps *xen_emu_tcg_ops(void)

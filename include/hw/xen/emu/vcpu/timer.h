@@ -37,12 +37,14 @@
 #ifndef HW_XEN_EMU_VCPU_TIMER_H
 #define HW_XEN_EMU_VCPU_TIMER_H
 
-#include "hw/core/cpu.h"
+#include "hw/xen/emu/domain.h"
 
 typedef struct XenVcpuTimer XenVcpuTimer;
 
-/* One for @cs, unarmed.  BQL: the first one starts the thread. */
-XenVcpuTimer *xen_vcpu_timer_new(CPUState *cs);
+/*
+ * One for @v, unarmed, which @v outlives.  BQL: the first one starts the thread.
+ */
+XenVcpuTimer *xen_vcpu_timer_new(XenVcpu *v);
 /* Nothing fires after it returns; no other call may run or follow.  BQL. */
 void xen_vcpu_timer_free(XenVcpuTimer *t);
 
