@@ -92,6 +92,7 @@ static XenAccelOps qtest_ops = {
     },
     .clock = {
         .system_time = xen_emu_virtual_time,
+        .is_virtual_clock = true,
         .tsc_is_virtual_clock = true,
     },
 };
@@ -106,6 +107,7 @@ void xen_emu_qtest_set_system_time(uint64_t ns)
 {
     clock_offset = ns - xen_emu_virtual_time();
     qtest_ops.clock.system_time = own_system_time;
+    qtest_ops.clock.is_virtual_clock = false;
 }
 
 XenAccelOps *xen_emu_qtest_ops(void)

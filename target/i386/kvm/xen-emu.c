@@ -332,6 +332,14 @@ static void kvm_xen_vcpu_free(XenVcpu *v)
     g_free(v->accel_data);
 }
 
+static void kvm_xen_vm_state(bool running)
+{
+    kvm_xen_time_vm_state(running);
+    if (!running) {
+        kvm_xen_end_all_halts();
+    }
+}
+
 static const XenAccelOffloadOps offload_ops = {
     .set_callback_vector = kvm_xen_set_callback_vector,
     .set_long_mode = kvm_xen_set_long_mode,
@@ -356,6 +364,7 @@ static const XenAccelOffloadOps offload_ops = {
 static XenAccelOps kvm_ops = {
     .name = "kvm",
     .migrates_vcpus = true,
+    .vm_state = kvm_xen_vm_state,
     .cpu = {
         .vcpu_new = kvm_xen_vcpu_new,
         .vcpu_free = kvm_xen_vcpu_free,

@@ -16,7 +16,6 @@
 #include "qemu/osdep.h"
 #include "qemu/timer.h"
 #include "hw/xen/emu/accel-callbacks.h"
-#include "system/runstate.h"
 #include "cpu.h"
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
@@ -122,11 +121,8 @@ void kvm_xen_halt(XenVcpu *v, int64_t timeout_ns)
  * Who polls for what is not in a migration stream.  The guest's poll is over
  * where it was saved, which is as good a reason as any.
  */
-static void vm_state_changed(void *opaque, bool running, RunState state)
+void kvm_xen_end_all_halts(void)
 {
-    if (running) {
-        return;
-    }
     XEN_FOREACH_VCPU(v) {
         kvm_xen_end_halt(v);
     }
@@ -134,12 +130,6 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
 
 void kvm_xen_halt_init_vcpu(XenVcpu *v)
 {
-    static bool watching;
-
-    if (!watching) {
-        qemu_add_vm_change_state_handler(vm_state_changed, NULL);
-        watching = true;
-    }
     kvm_xen_vcpu(v)->halt.timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, time_is_over,
                                                v);
 }

@@ -87,6 +87,8 @@ int kvm_xen_set_clock(CPUState *cs, uint64_t gpa);
  * XenAccelClockOps.system_time.  init: once, BQL; the VM exists, no vCPU runs.
  */
 void kvm_xen_time_init(void);
+/* XenAccelOps.vm_state: the clock may be set while the VM is stopped. */
+void kvm_xen_time_vm_state(bool running);
 uint64_t kvm_xen_system_time(void);
 
 /*
@@ -99,6 +101,8 @@ void kvm_xen_halt(XenVcpu *v, int64_t timeout_ns);
 void kvm_xen_wake(XenVcpu *v);
 /* Now, if it is halted so.  [vcpu] */
 void kvm_xen_end_halt(XenVcpu *v);
+/* The same for all vCPUs; the VM has stopped. */
+void kvm_xen_end_all_halts(void);
 
 #define KVM_XEN_HYPERCALL_LENGTH    3       /* VMCALL and VMMCALL */
 

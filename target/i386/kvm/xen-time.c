@@ -123,7 +123,7 @@ uint64_t kvm_xen_system_time(void)
     return data.clock;
 }
 
-static void vm_state_changed(void *opaque, bool running, RunState state)
+void kvm_xen_time_vm_state(bool running)
 {
     QEMU_LOCK_GUARD(&line.lock);
     line.vm_running = running;
@@ -139,6 +139,4 @@ void kvm_xen_time_init(void)
     /* Linux answers this for a VM since 5.18. */
     line.khz = MAX(khz, 0);
     line.vm_running = runstate_is_running();
-    /* After kvmclock's own handler has set the kernel's clock. */
-    qemu_add_vm_change_state_handler_prio(vm_state_changed, NULL, INT_MAX);
 }

@@ -9,6 +9,7 @@
 #include "hw/xen/xen.h"
 #include "hw/xen/emu/device/vcpu.h"
 #include "hw/xen/emu/device/ram-events.h"
+#include "hw/xen/emu/device/vm-state.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/irq/pirq.h"
 #include "hw/xen/emu/irq/upcall.h"
@@ -92,6 +93,7 @@ void xen_evtchn_create(unsigned int nr_gsis, qemu_irq *system_gsis)
     xen_upcall_init(nr_gsis, system_gsis);
     xen_vcpu_engine_ready();
     xen_ram_events_init();
+    xen_vm_state_init();
     xen_evtchn_backend_register();
 
     sysbus_create_simple(TYPE_XEN_EVTCHN, -1, NULL);

@@ -15,7 +15,6 @@
 #include "hw/xen/emu/vcpu/areas.h"
 #include "hw/xen/emu/vcpu/runstate.h"
 #include "hw/xen/emu/vcpu/timer.h"
-#include "system/runstate.h"
 #include "cpu.h"
 
 static CPUX86State *vcpu_env(XenVcpu *v)
@@ -136,50 +135,35 @@ void xen_vcpu_post_load(XenVcpu *v)
     xen_timer_offload_loaded(v);
 }
 
-static VMChangeStateEntry *post_load_entry;
+/* State was loaded since the VM last ran; for all vCPUs at once.  BQL. */
+static bool post_load_is_pending;
 
-static void post_load_when_running(void *opaque, bool running, RunState state)
+void xen_vcpu_post_load_all(void)
 {
-    if (!running) {
+    post_load_is_pending = !xen_emu_accel()->migrates_vcpus;
+}
+
+void xen_vcpu_run_post_load(void)
+{
+    if (!post_load_is_pending) {
         return;
     }
-    qemu_del_vm_change_state_handler(post_load_entry);
-    post_load_entry = NULL;
-
+    post_load_is_pending = false;
     XEN_FOREACH_VCPU(v) {
-        unsigned vcpu = v->cs->cpu_index;
-
         xen_vcpu_post_load(v);
-        if (xen_evtchn_upcall_pending(xen_emu_evtchn(), vcpu)) {
+        if (xen_evtchn_upcall_pending(xen_emu_evtchn(), v->id)) {
             /* Notified before it was saved, it may not have looked yet. */
-            xen_upcall_raise(vcpu);
+            xen_upcall_raise(v->id);
         }
     }
 }
 
-void xen_vcpu_post_load_all(void)
+void xen_vcpu_pre_save_all(void)
 {
-    if (xen_emu_accel()->migrates_vcpus || post_load_entry) {
-        return;
-    }
-    post_load_entry =
-        qemu_add_vm_change_state_handler(post_load_when_running, NULL);
-}
-
-/* The VM is stopped before it is saved, and its timers do not move then. */
-static void pre_save_when_stopped(void *opaque, bool running, RunState state)
-{
-    if (running) {
+    if (xen_emu_accel()->migrates_vcpus) {
         return;
     }
     XEN_FOREACH_VCPU(v) {
         xen_vcpu_pre_save(v);
-    }
-}
-
-void xen_vcpu_migration_init(void)
-{
-    if (!xen_emu_accel()->migrates_vcpus) {
-        qemu_add_vm_change_state_handler(pre_save_when_stopped, NULL);
     }
 }

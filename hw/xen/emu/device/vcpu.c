@@ -112,8 +112,6 @@ void xen_vcpu_engine_ready(void)
     CPU_FOREACH(cs) {
         xen_evtchn_set_vcpu_present(xen_emu_evtchn(), cs->cpu_index, true);
     }
-    xen_timer_offload_init();
-    xen_vcpu_migration_init();
 }
 
 void xen_vcpu_soft_reset(XenVcpu *v)

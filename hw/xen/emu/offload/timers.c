@@ -9,13 +9,12 @@
 #include "hw/xen/emu/memory/shared-info.h"
 #include "hw/xen/emu/offload/timers.h"
 #include "hw/xen/emu/vcpu/timer.h"
-#include "system/runstate.h"
 #include "cpu.h"
 #include "trace.h"
 
 #include "hw/xen/interface/xen.h"
 
-/* As far as the handler below has heard.  BQL. */
+/* As device/vm-state.c says.  BQL. */
 static bool vm_running;
 
 /*
@@ -178,12 +177,9 @@ void xen_timer_offload_started(XenVcpu *v)
     }
 }
 
-static void vm_state_changed(void *opaque, bool running, RunState state)
+void xen_timer_offload_stop(void)
 {
-    vm_running = running;
-    if (running) {
-        return;
-    }
+    vm_running = false;
     XEN_FOREACH_VCPU(v) {
         if (v->kernel_timer_port) {
             qatomic_set(&v->timer_stays, true);
@@ -192,10 +188,7 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
     xen_timer_offload_reclaim_all();
 }
 
-void xen_timer_offload_init(void)
+void xen_timer_offload_resume(void)
 {
-    if (xen_emu_offload(TIMER)) {
-        /* Before KVM's clock is read, which then stands still. */
-        qemu_add_vm_change_state_handler_prio(vm_state_changed, NULL, INT_MAX);
-    }
+    vm_running = true;
 }

@@ -31,7 +31,6 @@
 
 struct XenVcpuTimer {
     XenVcpu *v;
-    VMChangeStateEntry *vm_change;
     QEMUTimer *singleshot, *periodic;
 
     QemuMutex lock;             /* of all that follows */
@@ -76,12 +75,6 @@ static uint64_t system_time_now(void)
     return xen_emu_system_time();
 }
 
-/* Deadlines are on the clock that QEMUTimers wait on. */
-static bool system_time_is_virtual_clock(void)
-{
-    return xen_emu_accel()->clock.system_time == xen_emu_virtual_time;
-}
-
 /* Lock held. */
 static void wait_until(XenVcpuTimer *t, QEMUTimer *timer, uint64_t deadline_ns,
                        uint64_t now)
@@ -92,7 +85,7 @@ static void wait_until(XenVcpuTimer *t, QEMUTimer *timer, uint64_t deadline_ns,
         return;
     }
 
-    if (system_time_is_virtual_clock()) {
+    if (xen_emu_accel()->clock.is_virtual_clock) {
         expire = MIN(deadline_ns, INT64_MAX);
     } else {
         int64_t start = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
@@ -382,10 +375,8 @@ void xen_vcpu_timer_stats(XenVcpuTimer *t, XenVcpuTimerStats *stats)
  * Nothing may fire before the VM runs: while state is being loaded, the port
  * that the event is for may not be back yet, and it would be lost.
  */
-static void vm_state_changed(void *opaque, bool running, RunState state)
+void xen_vcpu_timer_set_running(XenVcpuTimer *t, bool running)
 {
-    XenVcpuTimer *t = opaque;
-
     QEMU_LOCK_GUARD(&t->lock);
     t->vm_running = running;
     if (running) {
@@ -437,9 +428,6 @@ XenVcpuTimer *xen_vcpu_timer_new(XenVcpu *v)
     qemu_cond_init(&t->delivered);
     t->singleshot = xen_timer_new(singleshot_expired, t);
     t->periodic = xen_timer_new(periodic_expired, t);
-    /* After kvmclock's own handler has set what system_time() shows. */
-    t->vm_change = qemu_add_vm_change_state_handler_prio(vm_state_changed, t,
-                                                         INT_MAX);
     return t;
 }
 
@@ -456,8 +444,6 @@ static void free_timer(void *opaque)
 
 void xen_vcpu_timer_free(XenVcpuTimer *t)
 {
-    qemu_del_vm_change_state_handler(t->vm_change);
-
     lock_after_delivery(t);
     /* The vCPU's thread is gone, and one of the same number may be there. */
     t->singleshot_ns = 0;

@@ -114,6 +114,8 @@ typedef struct XenAccelCpuOps {
 typedef struct XenAccelClockOps {
     /* Xen system time in ns: what the guest's pvclock shows. [fast] */
     uint64_t (*system_time)(void);
+    /* system_time is QEMU_CLOCK_VIRTUAL, on which QEMUTimers can wait. */
+    bool is_virtual_clock;
     /*
      * The guest's TSC is QEMU_CLOCK_VIRTUAL at XEN_EMU_TSC_KHZ, so QEMU can
      * write vcpu_time_info.  Else the accelerator does.
@@ -188,6 +190,12 @@ typedef struct XenAccelOps {
     bool lapic_is_slow;
     /* It calls xen_vcpu_pre_save() and xen_vcpu_post_load() by itself. */
     bool migrates_vcpus;
+
+    /*
+     * Optional: the VM resumes, or has stopped; device/vm-state.h has the order.
+     * BQL, no vCPU runs.
+     */
+    void (*vm_state)(bool running);
 
     XenAccelCpuOps cpu;
     XenAccelClockOps clock;

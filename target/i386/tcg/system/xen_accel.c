@@ -21,7 +21,6 @@
 #include "hw/xen/emu/accel-callbacks.h"
 #include "qemu/accel.h"
 #include "system/accel-ops.h"
-#include "system/runstate.h"
 #include "system/tcg.h"
 #include "cpu.h"
 #include "tcg/xen-tcg.h"
@@ -189,7 +188,7 @@ static void tcg_xen_halt(XenVcpu *v, int64_t timeout_ns)
  * vCPU with interrupts disabled would have nothing to end its halt.  The guest's
  * poll is over where it was saved, which is a reason as good as any.
  */
-static void vm_state_changed(void *opaque, bool running, RunState state)
+static void tcg_xen_vm_state(bool running)
 {
     if (running) {
         return;
@@ -256,7 +255,6 @@ static void lead_tcg_past_us(void)
     AccelOpsClass *ops =
         ACCEL_OPS_CLASS(object_class_by_name(ACCEL_OPS_NAME("tcg")));
 
-    qemu_add_vm_change_state_handler(vm_state_changed, NULL);
     ops->get_elapsed_ticks = tsc;
     tcg_kick = ops->kick_vcpu_thread;
     if (xen_emu_tcg_vcpus_wait()) {
@@ -314,6 +312,7 @@ static XenAccelOps tcg_ops = {
     .name = "tcg",
     .caps = 1u << XEN_ACCEL_CAP_HCALL,
     .lapic_is_slow = true,
+    .vm_state = tcg_xen_vm_state,
     .cpu = {
         .vcpu_new = tcg_xen_vcpu_new,
         .vcpu_free = tcg_xen_vcpu_free,
@@ -326,6 +325,7 @@ static XenAccelOps tcg_ops = {
     },
     .clock = {
         .system_time = xen_emu_virtual_time,
+        .is_virtual_clock = true,
         .tsc_is_virtual_clock = true,
     },
 };

@@ -19,17 +19,21 @@ void xen_vcpu_soft_reset(XenVcpu *v);
 /* The engine exists from now on: tell it which vCPUs there are.  BQL. */
 void xen_vcpu_engine_ready(void);
 
-/* vcpu-migration.c: before the first save or load.  BQL, once. */
-void xen_vcpu_migration_init(void);
+/*
+ * vcpu-migration.c.  The VM has stopped: xen_vcpu_pre_save() of all vCPUs, for
+ * accelerators that do not call it themselves.  BQL.
+ */
+void xen_vcpu_pre_save_all(void);
 /*
  * State was loaded into the env of all vCPUs: -EINVAL, and a message, if it is
  * nothing that a guest can have registered.  BQL.
  */
 int xen_vcpu_check_loaded_all(void);
 /*
- * xen_vcpu_post_load() of all vCPUs, once, when the VM next runs; for
- * accelerators that do not call it themselves.  BQL.
+ * xen_vcpu_post_load() of all vCPUs when the VM next resumes, for accelerators
+ * that do not call it themselves; and that moment.  BQL.
  */
 void xen_vcpu_post_load_all(void);
+void xen_vcpu_run_post_load(void);
 
 #endif

@@ -64,7 +64,8 @@ void xen_timer_offload_loaded(XenVcpu *v);
 /* The deadline, in ns of system time, if the kernel has one; else 0. [vcpu] */
 int xen_timer_offload_deadline(XenVcpu *v, uint64_t *deadline_ns);
 
-/* There are vCPUs from now on.  BQL, once. */
-void xen_timer_offload_init(void);
+/* The VM has stopped, or resumes; device/vm-state.h.  BQL. */
+void xen_timer_offload_stop(void);
+void xen_timer_offload_resume(void);
 
 #endif

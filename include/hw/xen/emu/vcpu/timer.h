@@ -80,6 +80,9 @@ int xen_vcpu_timer_set_periodic(XenVcpuTimer *t, uint64_t period_ns);
 /* VCPUOP_stop_periodic_timer.  Always 0.  Any thread. */
 int xen_vcpu_timer_stop_periodic(XenVcpuTimer *t);
 
+/* The VM resumes, or has stopped: nothing fires while it is.  BQL. */
+void xen_vcpu_timer_set_running(XenVcpuTimer *t, bool running);
+
 /* Domain reset: as new, except for the statistics.  Any thread. */
 void xen_vcpu_timer_reset(XenVcpuTimer *t);
 

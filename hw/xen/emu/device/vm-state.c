@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The emulation when the VM stops and resumes
+ */
+#include "qemu/osdep.h"
+#include "hw/xen/emu/device/vcpu.h"
+#include "hw/xen/emu/device/vm-state.h"
+#include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/offload/timers.h"
+#include "hw/xen/emu/vcpu/timer.h"
+#include "system/runstate.h"
+
+static void accel_vm_state(bool running)
+{
+    if (xen_emu_accel()->vm_state) {
+        xen_emu_accel()->vm_state(running);
+    }
+}
+
+static void set_timers_running(bool running)
+{
+    XEN_FOREACH_VCPU(v) {
+        xen_vcpu_timer_set_running(v->timer, running);
+    }
+}
+
+static void stop(void)
+{
+    xen_timer_offload_stop();
+    set_timers_running(false);
+    accel_vm_state(false);
+    xen_vcpu_pre_save_all();
+}
+
+static void resume(void)
+{
+    accel_vm_state(true);
+    xen_vcpu_run_post_load();
+    set_timers_running(true);
+    xen_timer_offload_resume();
+}
+
+static void vm_state_changed(void *opaque, bool running, RunState state)
+{
+    if (running) {
+        resume();
+    } else {
+        stop();
+    }
+}
+
+void xen_vm_state_init(void)
+{
+    /*
+     * The highest priority: called last when the VM resumes, after KVM has set
+     * its clock, and first when it stops, before KVM reads it.
+     */
+    qemu_add_vm_change_state_handler_prio(vm_state_changed, NULL, INT_MAX);
+}
