@@ -3,7 +3,7 @@
  * The arithmetic of Xen's timers: overflow rule, ticks without drift, waits
  */
 #include <glib.h>
-#include "timer-calc.h"
+#include "hw/xen/emu/vcpu/timer-calc.h"
 
 #define MS      1000000ull
 #define NOW     (5000 * MS)

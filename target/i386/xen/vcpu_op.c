@@ -118,7 +118,6 @@ static int set_periodic_timer(XenHypercall *hc, XenVcpu *v, uint64_t gva)
 static int set_singleshot_timer(XenHypercall *hc, XenVcpu *v, uint64_t gva)
 {
     vcpu_set_singleshot_timer_t op;
-    int ret;
 
     if (v->cs != hc->cs) {
         return -EINVAL;
@@ -126,10 +125,8 @@ static int set_singleshot_timer(XenHypercall *hc, XenVcpu *v, uint64_t gva)
     if (xen_copy_from_guest(hc, &op, gva, SINGLESHOT_SIZE)) {
         return -EFAULT;
     }
-    ret = xen_vcpu_timer_set_singleshot(v->timer, op.timeout_abs_ns,
-                                        op.flags);
-    xen_timer_offload_offer(v);
-    return ret;
+    xen_timer_set_singleshot(v, op.timeout_abs_ns);
+    return 0;
 }
 
 static int stop_singleshot_timer(XenHypercall *hc, XenVcpu *v)
@@ -137,8 +134,7 @@ static int stop_singleshot_timer(XenHypercall *hc, XenVcpu *v)
     if (v->cs != hc->cs) {
         return -EINVAL;
     }
-    xen_vcpu_timer_stop_singleshot(v->timer);
-    xen_timer_offload_offer(v);
+    xen_timer_stop_singleshot(v);
     return 0;
 }
 

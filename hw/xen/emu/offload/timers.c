@@ -8,6 +8,7 @@
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/memory/shared-info.h"
 #include "hw/xen/emu/offload/timers.h"
+#include "hw/xen/emu/vcpu/timer-calc.h"
 #include "hw/xen/emu/vcpu/timer.h"
 #include "cpu.h"
 #include "trace.h"
@@ -100,12 +101,26 @@ void xen_timer_offload_reclaim_port(uint32_t port)
     }
 }
 
-static void offload(CPUState *cs, run_on_cpu_data data)
+/*
+ * The kernel gets the timer of @v with @deadline_ns, or 0 for none.  False: it
+ * refuses.  @v's thread, BQL.
+ */
+static bool offload(XenVcpu *v, uint32_t port, uint64_t deadline_ns)
+{
+    int ret = xen_emu_offload(TIMER)->set_timer(v->cs, port, deadline_ns);
+
+    trace_xen_timer_kernel_hand_over(v->id, port, deadline_ns, ret);
+    if (!ret) {
+        v->kernel_timer_port = port;
+    }
+    return !ret;
+}
+
+static void update(CPUState *cs, run_on_cpu_data data)
 {
     XenVcpu *v = xen_vcpu_get(cs->cpu_index);
     uint64_t deadline;
     uint32_t port;
-    int ret;
 
     assert(bql_locked());
     if (!v) {
@@ -123,11 +138,7 @@ static void offload(CPUState *cs, run_on_cpu_data data)
         return;
     }
     deadline = xen_vcpu_timer_take_singleshot(v->timer);
-    ret = xen_emu_offload(TIMER)->set_timer(cs, port, deadline);
-    trace_xen_timer_kernel_hand_over(cs->cpu_index, port, deadline, ret);
-    if (!ret) {
-        v->kernel_timer_port = port;
-    } else if (deadline) {
+    if (!offload(v, port, deadline) && deadline) {
         xen_vcpu_timer_put_singleshot(v->timer, deadline);
     }
 }
@@ -135,8 +146,8 @@ static void offload(CPUState *cs, run_on_cpu_data data)
 void xen_timer_offload_update(XenVcpu *v)
 {
     if (xen_emu_offload(TIMER) && v->cs->created) {
-        /* Not at once, even if it is ourselves: the engine may be locked. */
-        async_run_on_cpu(v->cs, offload, RUN_ON_CPU_NULL);
+        /* Never immediately, even if it is ourselves: the engine may be locked. */
+        async_run_on_cpu(v->cs, update, RUN_ON_CPU_NULL);
     }
 }
 
@@ -147,12 +158,51 @@ void xen_timer_offload_update_all(void)
     }
 }
 
-void xen_timer_offload_offer(XenVcpu *v)
+/*
+ * The guest arms or stops a timer that QEMU has kept since the VM was stopped:
+ * from now on the kernel may have it.  True: it has, with this deadline.
+ */
+static bool offload_kept_timer(XenVcpu *v, uint64_t deadline_ns)
 {
-    if (qatomic_read(&v->timer_stays)) {
-        BQL_LOCK_GUARD();
-        qatomic_set(&v->timer_stays, false);
-        offload(v->cs, RUN_ON_CPU_NULL);
+    uint32_t port;
+
+    if (likely(!qatomic_read(&v->timer_stays))) {
+        return false;
+    }
+    BQL_LOCK_GUARD();
+    qatomic_set(&v->timer_stays, false);
+    port = port_for_kernel(v);
+    if (!port) {
+        return false;
+    }
+    /* What was armed before must not fire as well. */
+    xen_vcpu_timer_take_singleshot(v->timer);
+    return offload(v, port, deadline_ns);
+}
+
+void xen_timer_set_singleshot(XenVcpu *v, uint64_t deadline_ns)
+{
+    /* To the kernel 0 means no timer; to the guest, long ago. */
+    deadline_ns = MAX(deadline_ns, 1);
+    if (!offload_kept_timer(v, deadline_ns)) {
+        xen_vcpu_timer_set_singleshot(v->timer, deadline_ns);
+    }
+}
+
+void xen_timer_stop_singleshot(XenVcpu *v)
+{
+    if (!offload_kept_timer(v, 0)) {
+        xen_vcpu_timer_take_singleshot(v->timer);
+    }
+}
+
+void xen_timer_set_timer_op(XenVcpu *v, uint64_t timeout_ns)
+{
+    if (timeout_ns == 0) {
+        xen_timer_stop_singleshot(v);
+    } else {
+        xen_timer_set_singleshot(v, xen_timer_op_deadline(
+                                        timeout_ns, xen_emu_system_time()));
     }
 }
 

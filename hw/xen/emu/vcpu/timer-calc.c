@@ -2,7 +2,7 @@
 /*
  * The arithmetic of Xen's timers, apart from any clock or event loop
  */
-#include "timer-calc.h"
+#include "hw/xen/emu/vcpu/timer-calc.h"
 
 #define OVERFLOW_SHIFT      50
 #define OVERFLOW_DELAY_NS   100000000ull    /* 100 ms */

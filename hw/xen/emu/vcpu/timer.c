@@ -27,7 +27,7 @@
 #include "hw/xen/emu/vcpu/runstate.h"
 #include "hw/xen/emu/vcpu/time.h"
 #include "hw/xen/emu/vcpu/timer.h"
-#include "timer-calc.h"
+#include "hw/xen/emu/vcpu/timer-calc.h"
 
 struct XenVcpuTimer {
     XenVcpu *v;
@@ -68,11 +68,6 @@ static void choose_expiry_context(void)
     expiry_context = iothread_get_aio_context(thread);
     /* There is nothing to poll, only timers to wait for. */
     aio_context_set_poll_params(expiry_context, 0, 0, 0, &error_abort);
-}
-
-static uint64_t system_time_now(void)
-{
-    return xen_emu_system_time();
 }
 
 /* Lock held. */
@@ -163,7 +158,7 @@ static void singleshot_expired(void *opaque)
     if (!t->vm_running || !t->singleshot_ns) {
         return;
     }
-    now = system_time_now();
+    now = xen_emu_system_time();
     if (!xen_timer_is_due(t->singleshot_ns, now)) {
         t->stats.early++;
         wait_for_singleshot(t, now);
@@ -187,7 +182,7 @@ static void periodic_expired(void *opaque)
     if (!t->vm_running || !t->period_ns) {
         return;
     }
-    now = system_time_now();
+    now = xen_emu_system_time();
     if (!xen_timer_is_due(t->next_tick_ns, now)) {
         t->stats.early++;
         wait_until(t, t->periodic, t->next_tick_ns, now);
@@ -232,13 +227,11 @@ static void arm_singleshot(XenVcpuTimer *t, uint64_t deadline_ns, uint64_t now)
     }
 }
 
-int xen_vcpu_timer_set_singleshot(XenVcpuTimer *t, uint64_t timeout_ns,
-                                  uint32_t flags)
+void xen_vcpu_timer_set_singleshot(XenVcpuTimer *t, uint64_t deadline_ns)
 {
     lock_after_delivery(t);
-    arm_singleshot(t, timeout_ns, system_time_now());
+    arm_singleshot(t, deadline_ns, xen_emu_system_time());
     qemu_mutex_unlock(&t->lock);
-    return 0;
 }
 
 uint64_t xen_vcpu_timer_take_singleshot(XenVcpuTimer *t)
@@ -256,28 +249,7 @@ void xen_vcpu_timer_put_singleshot(XenVcpuTimer *t, uint64_t deadline_ns)
 {
     QEMU_LOCK_GUARD(&t->lock);
     t->singleshot_ns = deadline_ns;
-    wait_for_singleshot(t, system_time_now());
-}
-
-int xen_vcpu_timer_stop_singleshot(XenVcpuTimer *t)
-{
-    xen_vcpu_timer_take_singleshot(t);
-    return 0;
-}
-
-int xen_vcpu_timer_set_timer_op(XenVcpuTimer *t, uint64_t timeout_ns)
-{
-    uint64_t now;
-
-    if (timeout_ns == 0) {
-        return xen_vcpu_timer_stop_singleshot(t);
-    }
-
-    lock_after_delivery(t);
-    now = system_time_now();
-    arm_singleshot(t, xen_timer_op_deadline(timeout_ns, now), now);
-    qemu_mutex_unlock(&t->lock);
-    return 0;
+    wait_for_singleshot(t, xen_emu_system_time());
 }
 
 int xen_vcpu_timer_set_periodic(XenVcpuTimer *t, uint64_t period_ns)
@@ -290,7 +262,7 @@ int xen_vcpu_timer_set_periodic(XenVcpuTimer *t, uint64_t period_ns)
     }
 
     lock_after_delivery(t);
-    now = system_time_now();
+    now = xen_emu_system_time();
     t->stats.armed++;
     t->period_ns = period_ns;
     t->next_tick_ns = t->last_tick_ns + period_ns;
@@ -335,7 +307,7 @@ void xen_vcpu_timer_get_state(XenVcpuTimer *t, uint64_t *singleshot_ns,
 /* Lock held, VM running: have the QEMUTimers wait for what is armed. */
 static void wait_for_armed(XenVcpuTimer *t)
 {
-    uint64_t now = system_time_now();
+    uint64_t now = xen_emu_system_time();
 
     if (t->singleshot_ns) {
         wait_for_singleshot(t, now);

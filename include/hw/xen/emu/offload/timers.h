@@ -50,10 +50,24 @@ void xen_timer_offload_reclaim_all(void);
 void xen_timer_offload_reclaim_port(uint32_t port);
 
 /*
- * The guest has armed or stopped the timer in QEMU: the kernel may have it, if
- * it lost it to a stop.  The vCPU's thread, no lock of the engine.
+ * The guest's operations on the single-shot timer of @v; they choose whether
+ * kernel or QEMU has the timer before they arm it.
+ *
+ * set_singleshot  VCPUOP_set_singleshot_timer: one event at @deadline_ns of
+ *                 system time, in place of what was armed; in the past:
+ *                 immediately.  VCPU_SSHOTTMR_future makes no difference: since
+ *                 4.17 Xen ignores it, as its only user mishandled -ETIME
+ * stop_singleshot VCPUOP_stop_singleshot_timer
+ * set_timer_op    the hypercall: 0 stops.  Xen's overflow rule: a negative time,
+ *                 or one 2^50 ns or more ahead, fires 100 ms from now
+ *
+ * They wait for a delivery of the timer's event that is under way in another
+ * thread.  The vCPU's thread, no lock of the engine; the BQL is taken once after
+ * a stop of the VM.
  */
-void xen_timer_offload_offer(XenVcpu *v);
+void xen_timer_set_singleshot(XenVcpu *v, uint64_t deadline_ns);
+void xen_timer_stop_singleshot(XenVcpu *v);
+void xen_timer_set_timer_op(XenVcpu *v, uint64_t timeout_ns);
 
 /*
  * @v was loaded, with a timer's port or without.  The vCPU's thread, or

@@ -49,27 +49,18 @@ XenVcpuTimer *xen_vcpu_timer_new(XenVcpu *v);
 void xen_vcpu_timer_free(XenVcpuTimer *t);
 
 /*
- * VCPUOP_set_singleshot_timer: one event at @timeout_ns, in place of what was
- * armed.  @flags are VCPU_SSHOTTMR_*.  Always 0: since 4.17 Xen ignores
- * VCPU_SSHOTTMR_future, whose -ETIME its only user mishandled.  Any thread.
+ * The guest arms the single-shot timer: one event at @deadline_ns, in place of
+ * what was armed.  The guest's operations come by offload/timers.h, which knows
+ * whether the timer is QEMU's.  Any thread.
  */
-int xen_vcpu_timer_set_singleshot(XenVcpuTimer *t, uint64_t timeout_ns,
-                                  uint32_t flags);
-/* VCPUOP_stop_singleshot_timer.  Always 0.  Any thread. */
-int xen_vcpu_timer_stop_singleshot(XenVcpuTimer *t);
-/* The same; returns the deadline that was armed, or 0. */
+void xen_vcpu_timer_set_singleshot(XenVcpuTimer *t, uint64_t deadline_ns);
+/* The guest stops it; returns the deadline that was armed, or 0.  Any thread. */
 uint64_t xen_vcpu_timer_take_singleshot(XenVcpuTimer *t);
 /*
  * Arms it for @deadline_ns as if it had been all the time.  Waits for nobody
  * and does not deliver in the caller.  Any thread.
  */
 void xen_vcpu_timer_put_singleshot(XenVcpuTimer *t, uint64_t deadline_ns);
-/*
- * set_timer_op, on the single-shot timer: 0 stops it.  Xen's overflow rule: a
- * negative time, or one 2^50 ns or more ahead, fires 100 ms from now.
- * Always 0.  Any thread.
- */
-int xen_vcpu_timer_set_timer_op(XenVcpuTimer *t, uint64_t timeout_ns);
 /*
  * VCPUOP_set_periodic_timer: -EINVAL below 1 ms or above 2^62 - 1 ns, nothing
  * changed.  As in Xen a tick is due one period after the last tick of this

@@ -9,8 +9,8 @@
  * Source of the ABI: include/hw/xen/interface/vcpu.h and Xen's behaviour
  * (set_timer_op's overflow rule is not in a public header).
  */
-#ifndef HW_XEN_EMU_TIMER_CALC_H
-#define HW_XEN_EMU_TIMER_CALC_H
+#ifndef HW_XEN_EMU_VCPU_TIMER_CALC_H
+#define HW_XEN_EMU_VCPU_TIMER_CALC_H
 
 #include <stdint.h>
 #include <stdbool.h>
