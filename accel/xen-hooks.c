@@ -1,50 +1,137 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation: KVM, TCG and qtest are led past us
+ * Hooks: functions of ours in other people's classes
  *
- * QEMU calls its accelerators through pointers in their classes.  Those that
- * matter to Xen emulation are replaced here by functions that call what was
- * there before, so no line of the accelerators has to know of us:
+ * QEMU calls accelerators, vCPUs and devices through pointers in their classes.
+ * Those that matter to Xen emulation are replaced here by functions that call
+ * what was there before (parent_*), so none of that code needs a line for us.
  *
- *   init_machine           of all three, when QEMU starts: the emulation is
- *                          turned on with the accelerator that came up
- *   ops_init, create_vcpu_thread
- *                          of that one, once it is on: vCPUs come
- *   parent_unrealize       of the vCPUs' classes: they go
+ *   class               pointer              installed      why
+ *   ------------------  -------------------  -------------  ---------------------
+ *   AccelClass          init_machine         QEMU starts    turns the emulation on
+ *     of kvm, tcg, qtest                                    with the accelerator
+ *                                                           that came up
+ *   AccelOpsClass       ops_init             emulation on   TCG chooses its other
+ *     of that one                                           pointers there
+ *                       create_vcpu_thread   ops_init       a vCPU comes
+ *   X86CPUClass         parent_unrealize     first vCPU of  a vCPU goes
+ *                                            its model
+ *   AccelOpsClass       get_elapsed_ticks    ops_init       the guest's TSC
+ *     of tcg            kick_vcpu_thread     ops_init       vCPUs wait without the
+ *                       cpu_thread_is_idle   ops_init       BQL (accel-tcg.h)
+ *   CPUClass on tcg     tcg_ops, sysemu_ops  first vCPU of  the same
+ *                                            its model
+ *
+ * All are installed under the BQL, and stay.
  */
 #include "qemu/osdep.h"
+#include "accel/tcg/cpu-ops.h"
 #include "qemu/accel.h"
 #include "qemu/module.h"
+#include "qemu/timer.h"
 #include "hw/boards.h"
 #include "hw/core/cpu.h"
+#include "hw/core/sysemu-cpu-ops.h"
+#include "hw/xen/emu/accel-tcg.h"
 #include "hw/xen/emu/device/vcpu.h"
 #include "hw/xen/emu/emu.h"
 #include "system/accel-ops.h"
+#include "system/tcg.h"
 #include "cpu.h"
 
-typedef struct Accel {
-    const char *name, *ops_name;
-    void (*prepare)(Object *accel);             /* before its init; or NULL */
-    int (*init_machine)(MachineState *ms);      /* its own */
-} Accel;
+/* Puts @ours in the place of what @pointer had, which @parent remembers. */
+#define HOOK(pointer, ours, parent) \
+    do {                            \
+        (parent) = (pointer);       \
+        (pointer) = (ours);         \
+    } while (0)
 
-static Accel accels[] = {
-    { ACCEL_CLASS_NAME("kvm"), ACCEL_OPS_NAME("kvm"), xen_emu_kvm_prepare },
-    { ACCEL_CLASS_NAME("tcg"), ACCEL_OPS_NAME("tcg") },
-    { ACCEL_CLASS_NAME("qtest"), ACCEL_OPS_NAME("qtest") },
-};
+/* ---------------------------------------------------------------- TCG -- */
 
-/* Of the accelerator that runs the machine. */
-static void (*own_ops_init)(AccelOpsClass *ops);
-static void (*own_create_vcpu_thread)(CPUState *cs);
-/* The same for each model of CPU. */
-static DeviceUnrealize own_parent_unrealize;
+#ifdef CONFIG_TCG
+static void (*parent_kick)(CPUState *cs);
+static bool (*parent_has_work)(CPUState *cs);
+static bool (*parent_exec_halt)(CPUState *cs);
+
+static void kick_vcpu_thread(CPUState *cs)
+{
+    parent_kick(cs);
+    xen_tcg_kicked(cs);
+}
+
+/* A halted vCPU waits in exec_halt(), not where only the BQL ends a wait. */
+static bool thread_is_idle(CPUState *cs)
+{
+    return false;
+}
+
+static bool has_work(CPUState *cs)
+{
+    return xen_tcg_has_work(cs, parent_has_work);
+}
+
+static bool exec_halt(CPUState *cs)
+{
+    return xen_tcg_exec_halt(cs, parent_exec_halt);
+}
+
+/*
+ * The guest's TSC.  TCG's own is the host's, of which QEMU knows no frequency,
+ * and which differs after migration.  A tick of this one is a nanosecond of the
+ * virtual clock, on all vCPUs, and stands still with the VM.
+ */
+static int64_t elapsed_ticks(void)
+{
+    return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+}
+
+static void hook_tcg_ops(AccelOpsClass *ops)
+{
+    ops->get_elapsed_ticks = elapsed_ticks;
+    if (xen_tcg_vcpus_wait()) {
+        HOOK(ops->kick_vcpu_thread, kick_vcpu_thread, parent_kick);
+        ops->cpu_thread_is_idle = thread_is_idle;
+    }
+}
+
+/* The pointers are in constant tables, of which classes get copies. */
+static void hook_tcg_cpu(CPUClass *cc)
+{
+    static TCGCPUOps tcg_ops;
+    static SysemuCPUOps sysemu_ops;
+
+    if (!parent_exec_halt) {
+        tcg_ops = *cc->tcg_ops;
+        HOOK(tcg_ops.cpu_exec_halt, exec_halt, parent_exec_halt);
+        sysemu_ops = *cc->sysemu_ops;
+        HOOK(sysemu_ops.has_work, has_work, parent_has_work);
+    }
+    cc->tcg_ops = &tcg_ops;
+    cc->sysemu_ops = &sysemu_ops;
+}
+#else
+static void hook_tcg_ops(AccelOpsClass *ops)
+{
+}
+
+static void hook_tcg_cpu(CPUClass *cc)
+{
+}
+#endif
+
+/* -------------------------------------------------------------- vCPUs -- */
+
+/* The same function for each model of CPU. */
+static DeviceUnrealize parent_cpu_unrealize;
+
+static void (*parent_ops_init)(AccelOpsClass *ops);
+static void (*parent_create_vcpu_thread)(CPUState *cs);
 
 /* Its thread has ended; later on it has no number any more. */
-static void parent_unrealize(DeviceState *dev)
+static void cpu_unrealize(DeviceState *dev)
 {
     xen_vcpu_unrealize(CPU(dev));
-    own_parent_unrealize(dev);
+    parent_cpu_unrealize(dev);
 }
 
 /* The last that happens to a vCPU before it runs. */
@@ -52,29 +139,41 @@ static void create_vcpu_thread(CPUState *cs)
 {
     X86CPUClass *xcc = X86_CPU_GET_CLASS(cs);
 
-    if (xcc->parent_unrealize != parent_unrealize) {
-        own_parent_unrealize = xcc->parent_unrealize;
-        xcc->parent_unrealize = parent_unrealize;
+    if (xcc->parent_unrealize != cpu_unrealize) {
+        HOOK(xcc->parent_unrealize, cpu_unrealize, parent_cpu_unrealize);
+        if (tcg_enabled()) {
+            hook_tcg_cpu(cs->cc);
+        }
     }
     xen_vcpu_realize(cs);
-    own_create_vcpu_thread(cs);
+    parent_create_vcpu_thread(cs);
 }
 
-/* TCG has more than one create_vcpu_thread(), and chooses here. */
 static void ops_init(AccelOpsClass *ops)
 {
-    if (own_ops_init) {
-        own_ops_init(ops);
+    if (parent_ops_init) {
+        parent_ops_init(ops);
     }
-    own_create_vcpu_thread = ops->create_vcpu_thread;
-    ops->create_vcpu_thread = create_vcpu_thread;
+    HOOK(ops->create_vcpu_thread, create_vcpu_thread,
+         parent_create_vcpu_thread);
+    if (tcg_enabled()) {
+        hook_tcg_ops(ops);
+    }
 }
 
-static void lead_vcpus(AccelOpsClass *ops)
-{
-    own_ops_init = ops->ops_init;
-    ops->ops_init = ops_init;
-}
+/* ------------------------------------------------------- accelerators -- */
+
+typedef struct Accel {
+    const char *name, *ops_name;
+    void (*prepare)(Object *accel);             /* before its init; or NULL */
+    int (*parent_init_machine)(MachineState *ms);
+} Accel;
+
+static Accel accels[] = {
+    { ACCEL_CLASS_NAME("kvm"), ACCEL_OPS_NAME("kvm"), xen_emu_kvm_prepare },
+    { ACCEL_CLASS_NAME("tcg"), ACCEL_OPS_NAME("tcg") },
+    { ACCEL_CLASS_NAME("qtest"), ACCEL_OPS_NAME("qtest") },
+};
 
 static Accel *accel_of(AccelState *state)
 {
@@ -89,34 +188,35 @@ static Accel *accel_of(AccelState *state)
 static int init_machine(MachineState *ms)
 {
     Accel *accel = accel_of(ms->accelerator);
+    AccelOpsClass *ops;
     int ret;
 
     if (accel->prepare) {
         accel->prepare(OBJECT(ms->accelerator));
     }
-    ret = accel->init_machine(ms);
+    ret = accel->parent_init_machine(ms);
     if (ret >= 0) {
         ret = xen_emu_accel_ready(OBJECT(ms->accelerator));
     }
     if (ret >= 0 && xen_emu) {
-        lead_vcpus(ACCEL_OPS_CLASS(module_object_class_by_name(
-                       accel->ops_name)));
+        ops = ACCEL_OPS_CLASS(module_object_class_by_name(accel->ops_name));
+        HOOK(ops->ops_init, ops_init, parent_ops_init);
     }
     return ret;
 }
 
-static void lead_accelerators(void)
+static void hook_accelerators(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(accels); i++) {
         ObjectClass *oc = module_object_class_by_name(accels[i].name);
 
         if (oc) {
-            accels[i].init_machine = ACCEL_CLASS(oc)->init_machine;
-            ACCEL_CLASS(oc)->init_machine = init_machine;
+            HOOK(ACCEL_CLASS(oc)->init_machine, init_machine,
+                 accels[i].parent_init_machine);
             xen_emu_add_accel_properties(oc);
         }
     }
 }
 
 /* Whatever its name, it is the first call after all types are registered. */
-migration_init(lead_accelerators);
+migration_init(hook_accelerators);

@@ -11,15 +11,15 @@
 #include "cpu.h"
 
 /*
- * Does what is due (XEN_TCG_DUE_*).  When an upcall is injected it does not
+ * Does what is due (XEN_TCG_PENDING_*).  When an upcall is injected it does not
  * return, but goes on with the guest's handler.  The vCPU's thread, no BQL.
  */
-void xen_tcg_take_due(CPUState *cs);
+void xen_tcg_handle_pending(CPUState *cs);
 
 static inline void xen_tcg_look(CPUState *cs)
 {
     if (unlikely(qatomic_read(&cpu_env(cs)->xen_due))) {
-        xen_tcg_take_due(cs);
+        xen_tcg_handle_pending(cs);
     }
 }
 #else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Upcalls and halts of a Xen guest's vCPU on TCG
+ * Upcalls of a Xen guest's vCPU on TCG
  *
  * The plan is in include/hw/xen/emu/accel-tcg.h.  Everything here is about the
  * vCPU whose thread runs it, except where stated; xen_due is set by others.
@@ -34,11 +34,10 @@ static bool is_interruptible(CPUState *cs)
                                      CPU_INTERRUPT_HARD) == CPU_INTERRUPT_HARD;
 }
 
-/* Any thread. */
-static bool upcall_can_be_taken(CPUState *cs)
+bool xen_tcg_upcall_can_be_taken(CPUState *cs)
 {
-    return (qatomic_read(&cpu_env(cs)->xen_due) & XEN_TCG_DUE_CALLBACK) &&
-           is_interruptible(cs) && xen_emu_tcg_upcall_vector(cs) >= 0;
+    return (qatomic_read(&cpu_env(cs)->xen_due) & XEN_TCG_PENDING_CALLBACK) &&
+           is_interruptible(cs) && xen_tcg_upcall_vector(cs) >= 0;
 }
 
 /*
@@ -60,27 +59,27 @@ static void take_callback(CPUState *cs)
         return;
     }
     xen_fast_begin();
-    qatomic_and(&env->xen_due, ~XEN_TCG_DUE_CALLBACK);
-    vector = xen_emu_tcg_upcall_vector(cs);
+    qatomic_and(&env->xen_due, ~XEN_TCG_PENDING_CALLBACK);
+    vector = xen_tcg_upcall_vector(cs);
     xen_fast_end();
     if (vector < 0) {
         return;
     }
-    qatomic_or(&env->xen_due, XEN_TCG_DUE_CALLBACK);
+    qatomic_or(&env->xen_due, XEN_TCG_PENDING_CALLBACK);
 
     cpu_svm_check_intercept_param(env, SVM_EXIT_INTR, 0, 0);
     do_interrupt_x86_hardirq(env, vector, 1);
     cpu_loop_exit_noexc(cs);
 }
 
-void xen_tcg_tell_lapic(CPUState *cs)
+void xen_tcg_raise_lapic(CPUState *cs)
 {
     CPUX86State *env = cpu_env(cs);
-    uint32_t before = qatomic_fetch_and(&env->xen_due, ~XEN_TCG_DUE_VECTOR);
+    uint32_t before = qatomic_fetch_and(&env->xen_due, ~XEN_TCG_PENDING_VECTOR);
     uint8_t vector = qatomic_read(&env->xen_vcpu_callback_vector);
 
     assert(bql_locked());
-    if (before & XEN_TCG_DUE_VECTOR && vector) {
+    if (before & XEN_TCG_PENDING_VECTOR && vector) {
         MSIMessage msg = {
             .address = APIC_DEFAULT_ADDRESS |
                        X86_CPU(cs)->apic_id << MSI_ADDR_DEST_ID_SHIFT,
@@ -91,23 +90,23 @@ void xen_tcg_tell_lapic(CPUState *cs)
     }
 }
 
-static void tell_lapic_unlocked(CPUState *cs)
+void xen_tcg_raise_lapic_unlocked(CPUState *cs)
 {
-    if (qatomic_read(&cpu_env(cs)->xen_due) & XEN_TCG_DUE_VECTOR) {
+    if (qatomic_read(&cpu_env(cs)->xen_due) & XEN_TCG_PENDING_VECTOR) {
         BQL_LOCK_GUARD();
-        xen_tcg_tell_lapic(cs);
+        xen_tcg_raise_lapic(cs);
     }
 }
 
-void xen_tcg_take_due(CPUState *cs)
+void xen_tcg_handle_pending(CPUState *cs)
 {
     CPUX86State *env = cpu_env(cs);
 
-    tell_lapic_unlocked(cs);
-    if (qatomic_read(&env->xen_due) & XEN_TCG_DUE_WAKE) {
-        qatomic_and(&env->xen_due, ~XEN_TCG_DUE_WAKE);
+    xen_tcg_raise_lapic_unlocked(cs);
+    if (qatomic_read(&env->xen_due) & XEN_TCG_PENDING_WAKE) {
+        qatomic_and(&env->xen_due, ~XEN_TCG_PENDING_WAKE);
     }
-    if (qatomic_read(&env->xen_due) & XEN_TCG_DUE_CALLBACK) {
+    if (qatomic_read(&env->xen_due) & XEN_TCG_PENDING_CALLBACK) {
         take_callback(cs);
     }
 }
@@ -122,132 +121,12 @@ void xen_tcg_look_at_exit(CPUState *cs)
 {
     CPUX86State *env = cpu_env(cs);
 
-    if (!(qatomic_read(&env->xen_due) & XEN_TCG_DUE_CALLBACK) &&
-        xen_emu_tcg_upcall_vector(cs) >= 0) {
-        qatomic_or(&env->xen_due, XEN_TCG_DUE_CALLBACK);
+    if (!(qatomic_read(&env->xen_due) & XEN_TCG_PENDING_CALLBACK) &&
+        xen_tcg_upcall_vector(cs) >= 0) {
+        qatomic_or(&env->xen_due, XEN_TCG_PENDING_CALLBACK);
     }
     if (xen_upcall_level_asserted()) {
         BQL_LOCK_GUARD();
         xen_upcall_update_level();
     }
-}
-
-/* ------------------------------------------------------------- halts -- */
-
-bool xen_tcg_has_work(CPUState *cs, bool (*has_work)(CPUState *cs))
-{
-    CPUX86State *env = cpu_env(cs);
-    uint32_t due = qatomic_read(&env->xen_due);
-
-    return has_work(cs) || (due & XEN_TCG_DUE_VECTOR) ||
-           upcall_can_be_taken(cs) ||
-           (env->xen_asleep && (due & XEN_TCG_DUE_WAKE));
-}
-
-/* QEMU wants something else than an interrupt of it. */
-static bool is_wanted(CPUState *cs)
-{
-    return qatomic_read(&cs->exit_request) || !cs->halted;
-}
-
-/*
- * Waits until there is work, or QEMU wants it.  An upcall by LAPIC becomes work
- * on the way, or not, as the LAPIC decides.
- */
-static void wait_in_halt(CPUState *cs, void (*leave)(CPUState *cs),
-                         void (*enter)(CPUState *cs))
-{
-    for (;;) {
-        xen_emu_tcg_wait_begin(cs);
-        tell_lapic_unlocked(cs);
-        if (is_wanted(cs) || cpu_has_work(cs)) {
-            return;
-        }
-        leave(cs);
-        xen_emu_tcg_wait(cs);
-        enter(cs);
-    }
-}
-
-/*
- * Nobody has to wait for a vCPU that does nothing: as far as RCU and exclusive
- * sections are concerned it is outside cpu_exec().  Work that was queued
- * meanwhile, which may be a flush of its TLB, came with a kick.
- */
-static void leave_exec(CPUState *cs)
-{
-    rcu_read_unlock();
-    cpu_exec_end(cs);
-}
-
-static void enter_exec(CPUState *cs)
-{
-    cpu_exec_start(cs);
-    rcu_read_lock();
-}
-
-/*
- * Inside the instruction that halted.  Returns if the vCPU has to leave its
- * loop, halted; goes on with the guest otherwise.
- */
-static void halt_here(CPUState *cs)
-{
-    CPUX86State *env = cpu_env(cs);
-
-    if (!xen_emu_tcg_vcpus_wait()) {
-        return;
-    }
-    wait_in_halt(cs, leave_exec, enter_exec);
-
-    /* What else ends a halt is x86_cpu_exec_halt()'s. */
-    if (!is_wanted(cs) && !(env->eflags & TF_MASK) &&
-        !(qatomic_read(&cs->interrupt_request) & CPU_INTERRUPT_POLL)) {
-        cs->halted = 0;
-        xen_tcg_halted(cs, false);
-        cpu_loop_exit_noexc(cs);
-    }
-}
-
-void xen_tcg_halted(CPUState *cs, bool halted)
-{
-    if (!xen_tcg_emulated()) {
-        return;
-    }
-    /* A HLT is not to be ended by what a poll had waited for. */
-    cpu_env(cs)->xen_asleep = false;
-    xen_runstate_halted(cs, halted);
-    if (halted) {
-        halt_here(cs);
-    }
-}
-
-/* Outside the loop, without RCU: a vCPU that had to leave while it halted. */
-bool xen_tcg_exec_halt(CPUState *cs, bool (*exec_halt)(CPUState *cs))
-{
-    if (xen_emu_tcg_vcpus_wait()) {
-        wait_in_halt(cs, cpu_exec_end, cpu_exec_start);
-    }
-    tell_lapic_unlocked(cs);
-    return exec_halt(cs);
-}
-
-/*
- * SCHEDOP_poll and SCHEDOP_block: like HLT, but also with interrupts disabled
- * until a port is pending or the time is over.  What became pending since the
- * engine looked has made a wake-up due.
- */
-void xen_tcg_sleep(CPUState *cs)
-{
-    CPUX86State *env = cpu_env(cs);
-
-    if (xen_evtchn_poll_woken(xen_emu_evtchn(), cs->cpu_index)) {
-        env->xen_asleep = false;
-        return;
-    }
-    env->hflags &= ~HF_INHIBIT_IRQ_MASK;
-    cs->halted = 1;
-    xen_runstate_halted(cs, true);
-    halt_here(cs);
-    cs->exception_index = EXCP_HLT;
-    cpu_loop_exit(cs);
 }
