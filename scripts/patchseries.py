@@ -1,23 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The patch series in patches/: what it touches, and how it is applied."""
+"""The patch series in patches/: what it touches, and how it is applied.
+
+Each file is a mail, as git format-patch writes it and git am takes it.  In
+patches/series a name followed by "# fix" is a fix for a bug that QEMU has with
+or without us.  The other patches are hooks: lines by which QEMU calls our code.
+"""
 
 import os
 import re
 import shutil
 from subprocess import DEVNULL, PIPE, STDOUT, run
 
+FIRST_FIX = 100
+
 
 class PatchError(Exception):
-    """A patch that does not apply; the text is the one line shown."""
+    """A patch that does not apply.  The text is one line, for the user."""
 
 
 class Patch:
     """One patch file: the paths it touches and the lines it changes."""
 
-    def __init__(self, directory, name, mends=False):
+    def __init__(self, directory, name, is_fix=False):
         self.name = name
-        # It mends a bug of upstream's that does not need us to show.
-        self.mends = mends
+        self.is_fix = is_fix
         self.path = os.path.join(directory, name)
         # path -> [lines added, lines removed]
         self.touched = {}
@@ -86,7 +92,7 @@ def read_series(directory):
     for line in lines:
         name, _, comment = (part.strip() for part in line.partition('#'))
         if name:
-            patches.append(Patch(directory, name, comment == 'mends'))
+            patches.append(Patch(directory, name, comment == 'fix'))
     return patches
 
 

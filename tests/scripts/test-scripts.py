@@ -172,7 +172,7 @@ class LayOver(unittest.TestCase):
         stat = subprocess.run([self.at('scripts/patch-stat')], check=True,
                               stdout=subprocess.PIPE, text=True).stdout
         self.assertIn('upstream lines touched: 1 '
-                      '(1 hooks, 0 mend upstream bugs)\n', stat)
+                      '(1 hooks, 0 fixes)\n', stat)
 
 
 class Sources(unittest.TestCase):

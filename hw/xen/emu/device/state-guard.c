@@ -7,7 +7,7 @@
  * description of the state, with checks of ours behind the fields that need one:
  * a check without data, so the stream stays what it was.
  * What a state holds for xenstore's nodes is checked where it is parsed
- * (patches/0017-xenstore-bad-state.patch).
+ * (patches/0117 to 0119).
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
