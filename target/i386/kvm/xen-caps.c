@@ -9,12 +9,12 @@
  * Source of the ABI: Linux Documentation/virt/kvm/api.rst, KVM_CAP_XEN_HVM.
  */
 #include "qemu/osdep.h"
+#include <linux/kvm.h>
+
 #include "qemu/error-report.h"
 #include "hw/xen/emu/accel-callbacks.h"
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
-
-#include <linux/kvm.h>
 
 /*
  * Parts of KVM_XEN_HVM_CONFIG_EVTCHN_SEND that have no bit of their own, so

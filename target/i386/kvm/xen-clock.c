@@ -13,6 +13,8 @@
  * they do not get.
  */
 #include "qemu/osdep.h"
+#include <linux/kvm.h>
+
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
 #include "hw/xen/emu/accel-callbacks.h"
@@ -20,8 +22,6 @@
 #include "cpu.h"
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
-
-#include <linux/kvm.h>
 
 #define COPY_NS     (100 * SCALE_MS)
 

@@ -14,13 +14,13 @@
  * address at which the vCPU halted.
  */
 #include "qemu/osdep.h"
+#include <linux/kvm.h>
+
 #include "qemu/timer.h"
 #include "hw/xen/emu/accel-callbacks.h"
 #include "cpu.h"
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
-
-#include <linux/kvm.h>
 
 static bool is_halted_at(CPUState *cs, uint64_t rip)
 {

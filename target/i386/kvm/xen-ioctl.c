@@ -8,12 +8,12 @@
  * Source of the ABI: Linux Documentation/virt/kvm/api.rst, KVM_XEN_*.
  */
 #include "qemu/osdep.h"
+#include <linux/kvm.h>
+
 #include "qemu/error-report.h"
 #include "trace/trace-target_i386_xen.h"
 #include "system/runstate.h"
 #include "xen-internal.h"
-
-#include <linux/kvm.h>
 
 /* What an ioctl is called, and the bit of KVM_CAP_XEN_HVM that promises it. */
 typedef struct Named {

@@ -25,6 +25,8 @@
  * that nobody has touched yet, which the guest is told of for its information.
  */
 #include "qemu/osdep.h"
+#include <linux/kvm.h>
+
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
 #include "hw/xen/emu/accel-callbacks.h"
@@ -32,8 +34,6 @@
 #include "system/kvm_xen.h"
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
-
-#include <linux/kvm.h>
 
 /* Older C libraries have no name for it. */
 #ifndef sigev_notify_thread_id

@@ -3,14 +3,14 @@
  * MSIs that KVM delivers by itself (irqfd), as Xen event channels
  */
 #include "qemu/osdep.h"
+#include <linux/kvm.h>
+
 #include "hw/pci/pci.h"
 #include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/irq/pirq.h"
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "system/kvm.h"
 #include "target/i386/kvm/kvm_i386.h"
-#include <linux/kvm.h>
-
 /* A logical destination without a bit is no vCPU's. */
 #define MSI_TO_NOBODY   0xfee00004
 

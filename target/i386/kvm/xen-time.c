@@ -17,6 +17,8 @@
  * Source of the ABI: Linux Documentation/virt/kvm/api.rst, KVM_GET_CLOCK.
  */
 #include "qemu/osdep.h"
+#include <linux/kvm.h>
+
 #include "qemu/lockable.h"
 #include "qemu/seqlock.h"
 #include "qemu/thread.h"
@@ -26,8 +28,6 @@
 #include "system/runstate.h"
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
-
-#include <linux/kvm.h>
 
 #define LINE_MS     100
 
