@@ -83,7 +83,7 @@ def debian_archive(etc='/etc/apt'):
         if score > best_score:
             best, best_score = uri, score
     if best is None:
-        raise NoArchive("this system's apt sources name no Debian archive; "
+        raise NoArchive("there is no Debian archive in the apt sources; "
                         'give one as DEBIAN_ARCHIVE=URI')
     return best
 

@@ -97,7 +97,7 @@ def read_series(directory):
 
 
 def _first_rejection(output):
-    """The file and hunk that patch(1) complained of first."""
+    """The first file and hunk in an error message of patch(1)."""
     path = None
     for line in output.splitlines():
         named = re.match(r'(?:checking|patching) file (\S+)', line)
@@ -118,8 +118,8 @@ def _first_rejection(output):
 def apply_series(patches, pristine, into):
     """Apply @patches to copies of the touched files of @pristine.
 
-    @into is an empty folder that has exactly the touched files afterwards (a
-    file that the series deletes is missing).  Raises PatchError.
+    @into is an empty folder.  Afterwards it contains the touched files, without
+    those that the series deletes.  Raises PatchError.
     """
     for path in sorted({p for patch in patches for p in patch.touched}):
         source = os.path.join(pristine, path)

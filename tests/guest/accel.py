@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which accelerator this machine can run a Xen guest on."""
+"""Which accelerator can run Xen guests on this host."""
 import fcntl
 import os
 
@@ -12,15 +12,15 @@ TCG = 'tcg'
 
 
 def best(device='/dev/kvm'):
-    """(accelerator, why it is that one, in words)."""
+    """Returns (accelerator, reason in words)."""
     try:
         fd = os.open(device, os.O_RDWR | os.O_CLOEXEC)
     except OSError as e:
         return TCG, '%s: %s' % (device, e.strerror)
     try:
         if fcntl.ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_XEN_HVM) > 0:
-            return KVM, "the kernel's KVM has Xen support"
-        return TCG, "the kernel's KVM has no Xen support (CONFIG_KVM_XEN)"
+            return KVM, 'KVM has Xen support'
+        return TCG, 'KVM has no Xen support (CONFIG_KVM_XEN)'
     except OSError as e:
         return TCG, '%s is no KVM: %s' % (device, e.strerror)
     finally:

@@ -20,12 +20,13 @@ import vm
 
 CPUS = 4
 MEMORY = 64
-TIME_LIMIT = 240                    # seconds, on a host that is busy
+TIME_LIMIT = 240                    # seconds, on a busy host
 
-# width: of the program; abi: the events' ABI, also what the guest may use;
-# thread: TCG's; words: the row has the tests with one of these in their name;
-# move: the guest is saved when it asks for that, and goes on in another QEMU;
-# accel: more of the accelerator's options; told: of the guest's command line.
+# width: of the program; abi: the event-channel ABI, also for xen-evtchn-abi;
+# thread: of TCG; words: only tests with one of these in their name; move: the
+# guest is saved when it requests that, and resumed in another QEMU; accel:
+# more options of the accelerator; told: more words of the guest's command
+# line.
 Row = collections.namedtuple('Row', 'name width abi cpus thread words move '
                              'accel told',
                              defaults=(CPUS, 'multi', (), False, '', ''))
@@ -40,7 +41,7 @@ ROWS += (
         accel=',xen-tsc-stable=off', told=' tsc=unstable'),
 )
 
-# Where one thread runs all vCPUs TCG compiles other code, and halts otherwise.
+# With one thread for all vCPUs, TCG generates and halts in different ways.
 _ALONE = ('timer-', 'upcall-', '-storm')
 TCG_ROWS = tuple(Row('bare64-%s-%s' % (abi, name), 64, abi, cpus, thread,
                      _ALONE)
@@ -51,7 +52,8 @@ TCG_ROWS += tuple(Row('bare%d-%s-moved' % (width, abi), width, abi,
                       words=('everything-at-once',), move=True)
                   for abi in ('2level', 'fifo') for width in (64, 32))
 
-# What a read of the debug console gives, by which the guest knows this QEMU.
+# The value that the debug console reads as, by which the guest tells the QEMUs
+# apart.
 _READBACK_HERE, _READBACK_MOVED = 0xe9, 0xea
 
 _POINT = re.compile(r'(not )?ok (\d+) - (\S+)(?: # SKIP (.*))?$')
@@ -64,7 +66,7 @@ def program(row):
 
 
 def test_names(row):
-    """The tests that the program has, in their order: its section .names."""
+    """The names of the program's tests, in order: its section .names."""
     path = program(row)
     if not os.path.exists(path):
         raise material.MissingMaterial('%s: build it with "make"' % path)
@@ -92,13 +94,13 @@ def selection(accel, words):
 
 
 def count(chosen):
-    """How many outcomes there will be: a test each, and each guest's end."""
+    """The number of outcomes: one for each test and each guest's end."""
     return sum(len(names) + 1 for _, names in chosen)
 
 
 def arguments(row, names, accel, kernel, readback=_READBACK_HERE):
-    """QEMU's arguments; the caller provides the chardev serial, and stops the
-    machine when the guest wants it (pauses.py)."""
+    """QEMU's arguments. The caller provides the chardev serial, and stops the
+    machine when the guest requests it (pauses.py)."""
     parameters = 'accel=%s abi=%s pauses=yes' % (accel, row.abi) + row.told
     if accel == 'tcg':
         accel += ',thread=' + row.thread
@@ -106,7 +108,7 @@ def arguments(row, names, accel, kernel, readback=_READBACK_HERE):
         parameters += ' move=1'
     if names != test_names(row):
         parameters += ' tests=' + ','.join(names)
-    # TCG has vCPUs' own upcall vectors too, and they are to be tested there.
+    # Also test per-vCPU upcall vectors on TCG, where they are off by default.
     return ['-accel', '%s,xen-version=4.17,xen-evtchn-abi=%s,'
             'x-xen-upcall-vector=on,x-xen-bql-check=on%s'
             % (accel, row.abi, row.accel), '-machine', 'pc', '-m', str(MEMORY),
@@ -117,14 +119,15 @@ def arguments(row, names, accel, kernel, readback=_READBACK_HERE):
 
 
 def outcomes(name, names, run):
-    """Judges a finished guest: an Outcome for its end, and one a test."""
+    """Checks a finished guest: an Outcome for its end, and one for each
+    test."""
     told, reasons, bail_out = {}, [], None
     for line in run.serial.lines:
         point = _POINT.match(line)
         if point:
             failed, _, test, skipped = point.groups()
             if failed and not reasons:
-                reasons = ['it did not say why']
+                reasons = ['the guest gave no reason']
             told[test] = report.Outcome('%s.%s' % (name, test), 0,
                                         reasons if failed else (), skipped)
             reasons = []
@@ -144,7 +147,7 @@ def outcomes(name, names, run):
 
 
 def run_row(row, names, options):
-    """Runs one guest here; its outcomes."""
+    """Runs one guest on this host; returns its outcomes."""
     name = '%s-%s' % (options.accel, row.name)
     with paths.log_folder(name) as folder:
         def new_vm(logs):
@@ -166,8 +169,7 @@ def run_row(row, names, options):
 
 
 class Plan:
-    """A bare guest for the machine in the middle of the nested run: files of
-    the tar archive that it gets."""
+    """A bare guest for the L1 VM: files in the tar archive for it."""
 
     def __init__(self, row, names, folder):
         self.name = 'kvm-' + row.name

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How late a guest's sleeps end, by who keeps its timer: a table, JSON and a
-plot. In each guest by turns with QEMU's main loop at rest and blocked for half
-of the time, see programs/stall.c. With --instructions the machine in the middle
-has one CPU, whose clock is the instructions that it runs: what else the host does
-then changes nothing, and medians are the same in each run."""
+"""Timer latency: how late a guest's sleeps end. Prints a table and writes JSON
+and a plot. Each guest is measured in turns with an idle main loop of QEMU and
+with one that is blocked for half of the time (programs/stall.c). With
+--instructions, the L1 VM has one CPU whose clock counts instructions; other
+load on the host then makes no difference, and medians are the same in each
+run."""
 import json
 import os
 import shlex
@@ -24,14 +25,14 @@ import vm
 # MICROSECONDS:TIMES of each sleep.
 SLEEPS = ('50:2000', '200:2000', '1000:2000', '10000:500')
 COUNTED_SLEEPS = ('50:500', '200:500', '1000:500', '10000:100')
-STALL = '20,40'                     # milliseconds blocked, of each period
+STALL = '20,40'                     # milliseconds: blocked, of each period
 SHOWN = ('50', '90', '99', '99.9')  # percentiles of the table
 GUEST = 'debian13'
 PROGRAM = 'lateness'
 LIMIT = 240                         # seconds for a turn
 KINDS = ('rest', 'busy')
-# A microsecond of the clock is 250 instructions, and a CPU that sleeps takes no
-# time of the host's.
+# A microsecond of the clock is 250 instructions; an idle CPU takes no time of
+# the host.
 COUNTED_CPUS = ('-accel', 'tcg', '-smp', 1, '-icount', 'shift=2,sleep=off')
 
 # QEMU's signal at each turn but the first, see programs/stall.c.
@@ -54,7 +55,8 @@ KVM = nested.COMMON_ACCEL
 
 
 class Way:
-    """Who keeps the timer: @abi is what the guest must have found."""
+    """How the timer is implemented. @abi is the ABI that the guest must
+    use."""
 
     def __init__(self, name, title, accel, abi, upstream=False, caps=None):
         self.name = name
@@ -70,11 +72,11 @@ class Way:
 
 
 WAYS = (
-    Way('kvm-a', '(a) kernel', KVM, '2level'),
+    Way('kvm-a', '(a) in-kernel', KVM, '2level'),
     Way('kvm-b', '(b) FIFO in QEMU', KVM + ',xen-evtchn-abi=fifo', 'fifo'),
     Way('kvm-c', '(c) 2-level in QEMU',
         KVM + ',xen-evtchn-abi=2level,x-kvm-xen-caps=' + NO_SEND, '2level'),
-    Way('kvm-upstream-a', '(a) kernel, upstream', KVM, '2level', True),
+    Way('kvm-upstream-a', '(a) in-kernel, upstream', KVM, '2level', True),
     Way('kvm-upstream-c', '(c) 2-level in QEMU, upstream', KVM, '2level', True,
         NO_SEND),
     Way('tcg-b', 'TCG, FIFO', 'tcg,xen-version=4.17,xen-evtchn-abi=fifo',
@@ -121,8 +123,8 @@ class Plan:
             'limit': str(LIMIT * len(self.turns)), 'untraced': ''})
 
     def judge(self, run):
-        """Takes the figures from a finished run's facts: of each sleep those
-        of the turn that was disturbed least."""
+        """Takes the figures from the facts of a finished run. For each sleep,
+        those of the turn with the lowest p99 count."""
         self.wrong = [run.ending()] if run.ending() else []
         self.wrong += run.facts.get('error', [])
         if run.fact('abi') != self.way.abi:
@@ -145,7 +147,7 @@ class Plan:
 
 
 def stall_library():
-    """The compiled library's path."""
+    """Compiles the library; returns its path."""
     path = os.path.join(paths.BUILD, 'stall.so')
     flags = subprocess.run(['pkg-config', '--cflags', '--libs', 'glib-2.0'],
                            stdout=subprocess.PIPE, text=True,
@@ -158,7 +160,7 @@ def stall_library():
 
 
 def l1_boot(qemu, upstream, library):
-    """L1's Boot with both QEMUs, the library and the guest inside."""
+    """L1's Boot; it contains both QEMUs, the library and the guest."""
     row = images.GUESTS[nested.L1_KERNEL]
     deb = material.package(row.suite, row.arch, 'linux-image-' + row.flavour)
     busybox = material.package(row.suite, row.arch, 'busybox-static')
@@ -212,7 +214,7 @@ def run_tcg(plan, options, library):
 
 def table(results, unit):
     lines = ['%-31s %7s  %35s  %35s  %6s' % (
-        'lateness in ' + unit, 'sleep', 'main loop at rest', 'blocked 20 of 40 ms',
+        'lateness in ' + unit, 'sleep', 'main loop idle', 'blocked 20 of 40 ms',
         'p99'), '%-31s %7s  %s  %s' % (
             '', 'us', ''.join('%8s ' % ('p' + p) for p in SHOWN),
             ''.join('%8s ' % ('p' + p) for p in SHOWN))]
@@ -235,7 +237,7 @@ def table(results, unit):
 
 
 def plot(results, path):
-    """Percentiles of lateness by way, one picture for each sleep."""
+    """Plots percentiles by implementation, in one plot for each sleep."""
     blocks, plots, index = [], [], 0
     for sleep in SLEEPS:
         us, curves = sleep.split(':')[0], []

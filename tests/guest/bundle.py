@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A QEMU with all that it needs from the host, for the initramfs of a machine
-that has nothing else: shared libraries and firmware."""
+"""A QEMU with everything it needs from the host (shared libraries and
+firmware), for an initramfs without any of it."""
 import os
 import re
 import shutil
@@ -9,14 +9,14 @@ from tempfile import TemporaryDirectory
 
 import material
 
-# What a PC that boots a kernel directly reads; the last one is optional.
+# Firmware of a PC that boots a kernel directly; the last one is optional.
 FIRMWARE = ('bios-256k.bin', 'linuxboot_dma.bin', 'pvh.bin', 'kvmvapic.bin')
 FIRMWARE_FOLDER = '/firmware'
 PROGRAM = '/bin/qemu-system-x86_64'
 
 
 def _firmware_folders(qemu):
-    """Where this QEMU looks by itself, then where Debian's packages are."""
+    """The folders of this QEMU, then those of Debian's packages."""
     told = run([qemu, '-L', 'help'], capture_output=True, text=True,
                           check=True, timeout=60).stdout.split()
     return told + ['/usr/share/seabios', '/usr/share/qemu']
@@ -33,26 +33,26 @@ def _firmware(qemu, name):
 
 
 def _libraries(qemu):
-    """The shared objects that the dynamic loader would take, and itself."""
+    """The shared objects that the dynamic loader would use, and the loader."""
     listed = run(['ldd', qemu], capture_output=True, text=True,
                             timeout=60)
     if listed.returncode:
         return []
     if 'not found' in listed.stdout:
-        raise material.MissingMaterial('%s lacks libraries: %s'
+        raise material.MissingMaterial('libraries of %s are missing: %s'
                                        % (qemu, listed.stdout.strip()))
     return sorted(set(re.findall(r'(?:=> )?(/\S+) \(0x', listed.stdout)))
 
 
 def parts(qemu):
-    """The host files that a bundle of @qemu is made of, for a cache key."""
+    """The host's files in a bundle of @qemu, for a cache key."""
     return ([os.path.realpath(qemu)] + _libraries(qemu)
             + [_firmware(qemu, name) for name in FIRMWARE])
 
 
 def add(archive, qemu, program=PROGRAM):
-    """Puts @qemu at @program, without debug information where strip is to be
-    had, with libraries at the paths that they have on the host."""
+    """Puts @qemu at @program, without debug information if strip is installed,
+    and its libraries at the paths that they have on the host."""
     with TemporaryDirectory() as scratch:
         small = os.path.join(scratch, 'qemu')
         if not shutil.which('strip') or run(

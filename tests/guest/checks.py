@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What must hold after a guest has run. Each check yields the sentences that
-say what is wrong; none means that all is well."""
+"""Checks of a guest that has run. Each yields a sentence for everything that
+is wrong."""
 SLEEP_NS = 10 * 1000 * 1000
-# More than the 2-level ABI has, a multiple of two for each vCPU.
+# More than the 2-level ABI supports; an even number for each vCPU.
 CHANNELS = 20000
 
 
 class Run:
-    """A finished run as the checks see it."""
+    """What the checks know of a finished run."""
 
     def __init__(self, machine, stimulus, cpus, expect, sleeps):
         self.vm = machine
@@ -17,7 +17,8 @@ class Run:
         self.sleeps = sleeps
 
     def same(self, key, wanted):
-        """All values that the guest gave for @key are @wanted."""
+        """Checks that all values that the guest reported for @key are
+        @wanted."""
         for got in self.vm.facts.get(key, [None]):
             if got != str(wanted):
                 yield '%s is %s, not %s' % (key, got, wanted)
@@ -38,7 +39,7 @@ def ended(run):
 
 
 def clean(run):
-    """Nothing went wrong by the guest's own account."""
+    """The guest reported no error."""
     for key in ('error', 'problem'):
         for text in run.vm.facts.get(key, []):
             yield '%s: %s' % (key, text)
@@ -52,7 +53,7 @@ def facts(run):
         if value is not None:
             yield from run.same(key, value)
     if run.vm.fact('abi') not in ('2level', 'fifo'):
-        yield 'the guest names no event-channel ABI'
+        yield 'the guest did not report an event-channel ABI'
     wallclock = run.number('wallclock')
     latest = run.vm.ended_at + 3
     earliest = run.vm.ended_at - run.vm.seconds - 3
@@ -87,8 +88,8 @@ def console(run):
 
 
 def sleep(run):
-    """Sleeps take their time and not absurdly more, and wake by Xen's timer;
-    a loaded host may stretch them, nothing may shorten them."""
+    """Sleeps use Xen's timer and are not too short. They may be longer on a
+    busy host, within reason."""
     least = run.sleeps * SLEEP_NS
     took = run.vm.facts.get('sleep-ns', [])
     if len(took) != run.cpus:
@@ -130,19 +131,19 @@ def interrupts(run):
     for cpu in range(run.cpus):
         fired = counts.get('timer%d' % cpu, [])
         if len(fired) <= cpu or not fired[cpu]:
-            yield 'timer%d never fired on its vCPU' % cpu
+            yield 'timer%d never expired on its vCPU' % cpu
     if not any(counts.get('HYP', [])):
         yield 'the guest counted no upcall'
 
 
-# What many-channels reports of each pass: the part of its channels that see
+# What many-channels reports for each pass: the share of its channels that get
 # an event.
 CHANNEL_PASSES = (('bind', 0.5), ('sent', 1), ('masked', 0), ('unmask', 1),
                   ('quiet', 0))
 
 
 def channels(run):
-    """Every event of every channel was delivered once, over all vCPUs."""
+    """Each event of each channel was delivered once, on all vCPUs together."""
     yield from run.same('channels-bound', CHANNELS)
     highest = run.number('channels-highest')
     if highest is None or highest <= CHANNELS:
@@ -156,24 +157,24 @@ def channels(run):
         CHANNELS * 5 // 2, CHANNELS // 2, CHANNELS // 2))
     taken = [int(v.split()[1]) for v in run.vm.facts.get('channels-vcpu', [])]
     if len(taken) != run.cpus or min(taken, default=0) < CHANNELS // 100:
-        yield 'the vCPUs took %s interrupts' % taken
+        yield 'the vCPUs received %s interrupts' % taken
 
 
 def kexec(run):
-    """Two kernels came up, one after the other."""
+    """Two kernels booted, one after the other."""
     begun = len(run.vm.facts.get('begin', []))
     if begun != 2:
         yield '%d of 2 kernels ran their first process' % begun
 
 
 def rate(run):
-    """Each form of event was measured."""
+    """Each kind of event was measured."""
     names = [v.split()[0] for v in run.vm.facts.get('event-ns', [])]
     if names != ['one-thread', 'two-threads']:
-        yield 'the forms of events measured were %s' % names
+        yield 'the kinds of events measured were %s' % names
 
 
-# By the names of the guest's steps.
+# By name of the guest's step.
 BY_STEP = {'facts': facts, 'disk': disk, 'write': write, 'net': net,
            'console': console, 'sleep': sleep, 'clock': clock,
            'interrupts': interrupts, 'channels': channels,
@@ -181,7 +182,7 @@ BY_STEP = {'facts': facts, 'disk': disk, 'write': write, 'net': net,
 
 
 def failures(machine, stimulus, cpus, steps, expect, sleeps):
-    """All that is wrong with a finished run, most telling first."""
+    """Everything that is wrong with a finished run, the most useful first."""
     run = Run(machine, stimulus, cpus, expect, sleeps)
     wrong = list(ended(run)) + list(clean(run))
     if machine.fact('begin') is None:

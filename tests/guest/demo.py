@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One guest to look at: `demo` shows its console and then what it found,
-`shell` puts the user into it."""
+"""One guest for users: `demo` shows its console and then what it detected,
+`shell` connects its console to the terminal."""
 import os
 import subprocess
 import textwrap
@@ -20,12 +20,12 @@ STEPS = ('facts', 'modules', 'disk', 'write', 'net', 'console', 'sleep',
 SHELL_STEPS = ('modules', 'shell')
 SLEEPS = 20
 LIMIT = 180                         # seconds
-# Rows of the report's table of events; more would not fit on a screen.
+# Rows in the report's table of events; more do not fit on a screen.
 EVENT_ROWS = 12
 
 
 def choose(options):
-    """(the value of -accel, why)."""
+    """Returns (value of -accel, reason)."""
     if options.accel:
         return options.accel + ',xen-version=4.17', 'asked for'
     name, why = accel.best()
@@ -33,8 +33,8 @@ def choose(options):
 
 
 class Watcher:
-    """Shows the console as it comes, and asks QEMU about the guest once it
-    has powered off, before letting QEMU go."""
+    """Shows the console, and queries QEMU once the guest has powered off,
+    before QEMU exits."""
 
     def __init__(self, machine, qmp):
         self.machine = machine
@@ -78,7 +78,7 @@ def demo_in(folder, options):
         machine = guestvm.guest_vm(
             options.qemu, folder, boot, [accel_value], CPUS, stimulus,
             guestvm.init_parameters(stimulus, url, STEPS, SLEEPS))
-        # A machine that has powered off stays, so that it can be asked.
+        # The machine is kept after power-off, so that it can be queried.
         machine.add('-action', 'shutdown=pause', *options.qemu_arguments)
         watcher = Watcher(machine, machine.add_qmp())
         machine.run(LIMIT)
@@ -87,10 +87,10 @@ def demo_in(folder, options):
     stimulus.remove()
     if not wrong:
         return 0
-    print('What is wrong:')
+    print('Errors:')
     for reason in wrong + machine.errors.lines:
         print('    ' + reason)
-    print('The whole console is in %s, the command was\n    %s'
+    print('The console log is %s; the command was\n    %s'
           % (folder, machine.command_line()))
     return 1
 
@@ -100,7 +100,7 @@ def megabytes(value):
 
 
 def verdict(same):
-    return 'as the host has it' if same else 'NOT as the host has it'
+    return 'correct' if same else 'WRONG'
 
 
 def report(machine, watcher, stimulus, accel_value, why):
@@ -112,7 +112,7 @@ def report(machine, watcher, stimulus, accel_value, why):
         ('Accelerator', '%s (%s)' % (accel_value, why)),
         ('Guest', '%s, Linux %s, %s vCPUs'
          % (images.GUESTS[GUEST].title, fact('kernel'), fact('cpus'))),
-        ('What it saw', '%s %s, event channels %s, clock %s, timer %s'
+        ('Detected', '%s %s, event channels %s, clock %s, timer %s'
          % (fact('hypervisor'), fact('xen'), fact('abi'), fact('clocksource'),
             fact('clockevent'))),
         ('Boot', '%s s to the first process (%s s by the guest\'s clock); '
@@ -129,7 +129,7 @@ def report(machine, watcher, stimulus, accel_value, why):
             verdict(fact('net-sha256') == stimulus.fetched_sha256))),
         ('PV console', 'asked on hvc0, %s'
          % ('answered' if fact('hvc-answer') == stimulus.answer
-            else 'got no right answer')),
+            else 'got no correct answer')),
     ]
     text = ['', '-' * 78]
     text += ['%-13s %s' % line for line in lines]
@@ -141,7 +141,7 @@ def report(machine, watcher, stimulus, accel_value, why):
 
 
 def events(machine):
-    """The busiest of the guest's Xen interrupts, by vCPU."""
+    """The most frequent of the guest's Xen interrupts, per vCPU."""
     counts = checks.interrupt_counts(machine)
     busy = sorted(((name, numbers) for name, numbers in counts.items()
                    if any(numbers)), key=lambda item: -sum(item[1]))
@@ -156,8 +156,8 @@ def by_vcpu(title, rows, cpus):
 
 
 def told_by_qemu(answer):
-    """query-xen's answer: a table of what it counts by vCPU, and the rest in
-    a few lines. Zeros are left out."""
+    """The answer to query-xen: a table of the counters per vCPU, and the rest
+    in a few lines. Zeros are left out."""
     vcpus = answer.get('vcpus', [])
     names = [name for name in (vcpus[0] if vcpus else {})
              if name not in ('vcpu', 'kinds')
@@ -174,7 +174,7 @@ def told_by_qemu(answer):
 
 
 def kinds(vcpus):
-    """(kind of event, how many were delivered by vCPU), from query-xen's."""
+    """Yields (kind of event, number delivered per vCPU)."""
     delivered = {}
     for number, vcpu in enumerate(vcpus):
         for kind in vcpu['kinds']:
@@ -184,7 +184,7 @@ def kinds(vcpus):
 
 
 def shell(options):
-    """The subcommand: the terminal is the guest's console hvc0. Returns
+    """The subcommand, with the guest's console hvc0 on the terminal. Returns
     QEMU's exit status."""
     with paths.log_folder('shell') as folder:
         accel_value, why = choose(options)
@@ -201,8 +201,8 @@ def shell(options):
                        ['console=hvc0', 'quiet', *guestvm.init_parameters(
                            stimulus, '', SHELL_STEPS, 0)]),
                    *options.qemu_arguments]
-        print('Starting %s on %s (%s); the early console goes to %s. '
-              "Ctrl-a c: QEMU's monitor and back."
+        print('Starting %s on %s (%s); the early console is logged to %s. '
+              "Ctrl-a c switches to QEMU's monitor and back."
               % (images.GUESTS[GUEST].title, accel_value, why, early),
               flush=True)
         try:

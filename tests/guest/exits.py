@@ -53,7 +53,7 @@ OPERATIONS = {
                23: 'set_evtchn_upcall_vector'},
 }
 
-# The guest's own sign that a part of its work is over (see step_mark).
+# The guest's mark for the end of a part of its work (see step_mark).
 MARK = 'xen_version:extraversion'
 
 _TASK = r'-(\d+)\s+\[\d+\].*?: '
@@ -65,7 +65,7 @@ _LOST = re.compile(r'^(overrun|dropped events): ([1-9]\d*)', re.M)
 
 
 class LostEvents(Exception):
-    """The trace has holes: nothing counted from it would be true."""
+    """Events are missing from the trace, so counts would be wrong."""
 
 
 def call_name(number, a0):
@@ -78,7 +78,7 @@ def call_name(number, a0):
 
 
 def exits_by_reason(histogram):
-    """{name: count} of the tracefs histogram keyed by reason."""
+    """Returns {name: count} from the tracefs histogram keyed by reason."""
     return {REASONS.get(int(reason), 'reason_' + reason): int(count)
             for reason, count in _REASON.findall(histogram)}
 
@@ -98,10 +98,10 @@ class Phase:
 
 
 def phases(trace, stats):
-    """[Phase], cut where the guest set its marks; the marks do not count.
+    """Returns [Phase], split at the guest's marks, which are not counted.
 
-    A hypercall left the kernel when the next event of the same thread is a
-    KVM_EXIT_XEN: KVM traces the call, then does it or goes.
+    A hypercall has caused an exit if the next event of the same thread is a
+    KVM_EXIT_XEN: KVM traces the hypercall, then handles it or exits.
     """
     lost = _LOST.search(stats)
     if lost:

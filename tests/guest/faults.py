@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""KVM's ioctls that fail on purpose (x-kvm-xen-fail): what QEMU makes of each.
+"""Fault injection in KVM's ioctls (x-kvm-xen-fail).
 
-A kernel with a capability does not refuse what belongs to it, so nothing else
-comes there. Each fault gets a QEMU and a bare guest of its own, all of them in
-one folder of the machine in the middle.
+A kernel that reports a capability does not fail the operations that belong to
+it, so nothing else tests these errors. Each fault gets a QEMU and a bare guest
+of its own, all in one folder of the L1 VM.
 """
 import collections
 import io
@@ -17,15 +17,16 @@ import report
 
 NAME = 'kvm-ioctl-faults'
 TIME_LIMIT = 60                     # seconds for each, on a busy host
-# Of the guest's tests those that come to all of the ioctls.
+# The tests of the guest that together use all of the ioctls.
 TESTS = ('compat-unknown-hypercall', 'upcall-chosen-late',
          'upcall-vcpu-vector', 'ipi-each-to-each', 'loopback-both-ways',
          'poll-races-with-send', 'timer-single-shot', 'timer-periodic',
          'time-area', 'runstate-area', 'evtchn-reset-with-timer-armed')
 
-# REFUSED: QEMU does not start, and says what it lacks.  WORKS: something else
-# does the job, and the guest sees no difference.  LIVES: the guest has Xen's
-# error for an answer, or does without, and powers off in the end.
+# REFUSED: QEMU exits with a message that names what is missing.  WORKS: QEMU
+# falls back to another implementation, and the guest sees no difference.
+# LIVES: the guest gets Xen's error code or does without, and powers off in the
+# end.
 REFUSED, WORKS, LIVES = 'refused', 'works', 'lives'
 
 Fault = collections.namedtuple('Fault', 'ioctl end option', defaults=('',))
@@ -36,7 +37,7 @@ _VCPU_ATTR = 'KVM_XEN_VCPU_ATTR_TYPE_'
 _NO_HVA = ',x-kvm-xen-caps=0xfffffeff'
 
 FAULTS = (
-    # What nothing replaces.
+    # There is no other implementation.
     Fault('KVM_XEN_HVM_CONFIG', REFUSED),
     *(Fault(_ATTR + name, REFUSED)
       for name in ('LONG_MODE', 'SHARED_INFO', 'UPCALL_VECTOR',
@@ -44,7 +45,7 @@ FAULTS = (
     *(Fault(_VCPU_ATTR + name, REFUSED)
       for name in ('VCPU_ID', 'VCPU_INFO', 'VCPU_TIME_INFO', 'RUNSTATE_ADDR',
                    'TIMER', 'UPCALL_VECTOR')),
-    # Where there is another way.
+    # There is another implementation.
     Fault(_ATTR + 'SHARED_INFO_HVA', WORKS),
     Fault(_VCPU_ATTR + 'VCPU_INFO_HVA', WORKS),
     Fault(_ATTR + 'XEN_VERSION', WORKS),
@@ -54,7 +55,7 @@ FAULTS = (
     Fault('KVM_XEN_HVM_CONFIG:running', WORKS),
     Fault(_VCPU_ATTR + 'TIMER:running', WORKS),
     Fault(_VCPU_ATTR + 'UPCALL_VECTOR:running', WORKS),
-    # Where there is none, and the guest runs already.
+    # There is none, but the guest is running already.
     Fault(_ATTR + 'SHARED_INFO:running', LIVES, _NO_HVA),
     Fault(_VCPU_ATTR + 'VCPU_INFO:running', LIVES, _NO_HVA),
     *(Fault(_ATTR + name, LIVES)
@@ -62,7 +63,7 @@ FAULTS = (
     *(Fault(_VCPU_ATTR + name, LIVES)
       for name in ('VCPU_TIME_INFO:running', 'RUNSTATE_ADDR:running')),
     Fault('KVM_XEN_VCPU_GET_ATTR', LIVES),
-    # Nothing that there could be.
+    # An ioctl that does not exist.
     Fault(UNKNOWN, REFUSED),
 )
 
@@ -72,7 +73,7 @@ _OK = re.compile(r'ok \d+ - ')
 
 
 class Plan:
-    """Files of the tar archive that the machine in the middle gets."""
+    """Files in the tar archive for the L1 VM."""
 
     def __init__(self, folder):
         self.name = NAME
@@ -106,7 +107,7 @@ class Plan:
             tar.addfile(member, io.BytesIO(data))
 
     def outcomes(self, run):
-        """One for the folder and one a fault."""
+        """Yields one for the folder and one for each fault."""
         told = _split(run.errors.lines)
         end = [run.ending()] if run.ending() else []
         yield report.Outcome(self.name, run.seconds, end, machine=run)
@@ -124,7 +125,7 @@ class Plan:
         if status != wanted:
             return ['status %s and not %d' % (status, wanted)] + lines[-5:]
         if fault.end == REFUSED:
-            return ['QEMU does not speak of ' + word
+            return ['the message of QEMU does not contain ' + word
                     for word in _words(fault) if word not in text]
         if fault.end == WORKS:
             passed = sum(bool(_OK.match(line)) for line in lines)
@@ -135,14 +136,14 @@ class Plan:
 
 
 def _words(fault):
-    """What QEMU's message has."""
+    """Words that QEMU's message must contain."""
     if fault.ioctl == UNKNOWN:
         return (fault.ioctl, 'x-kvm-xen-fail')
     return (fault.ioctl, 'CONFIG_KVM_XEN', 'KVM_XEN_HVM_CONFIG_')
 
 
 def _split(lines):
-    """{ioctl: (status, what QEMU and its guest said)}"""
+    """Returns {ioctl: (status, lines of output of QEMU and its guest)}."""
     told, ioctl, said = {}, None, []
     for line in lines:
         begin, end = _BEGIN.match(line), _END.match(line)
@@ -156,11 +157,11 @@ def _split(lines):
 
 
 def selection(folder, words):
-    """[Plan], or [] where no word of @words is in its name."""
+    """Returns [Plan], or [] if no word of @words is in its name."""
     chosen = not words or any(word in NAME for word in words)
     return [Plan(folder)] if chosen else []
 
 
 def count(words):
-    """How many outcomes there will be."""
+    """The number of outcomes."""
     return len(selection('', words)) * (len(FAULTS) + 1)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The machine that a test guest runs on: two PV disks, PV network, Xen
-console. What the host put in and expects back stays with it."""
+"""The machine of a test guest: two PV disks, PV network, Xen console; and the
+data that the host provides and expects back."""
 import hashlib
 import os
 import secrets
@@ -11,8 +11,8 @@ MIB = 1 << 20
 
 
 class Stimulus:
-    """What a guest is given in one run, and what follows from it. New random
-    data each time: no cached or stale answer can be right."""
+    """The data for a guest in one run. It is random each time, so that no
+    cached or stale answer can be right."""
 
     def __init__(self, folder, disk_mib=8, written_mib=1, fetched_mib=1):
         os.makedirs(folder, exist_ok=True)
@@ -32,7 +32,7 @@ class Stimulus:
             f.truncate(self.written_size)
 
     def expected_written(self):
-        """What the guest's step_write leaves on the second disk."""
+        """What the guest's step_write writes to the second disk."""
         line = self.nonce.encode() + b'\n'
         return (line * (self.written_size // len(line) + 1))[
             :self.written_size]
@@ -73,7 +73,7 @@ def guest_arguments(boot, accels, cpus, disk, written, parameters,
 
 
 def init_parameters(stimulus, url, steps, sleeps, then=()):
-    """What guest/init.sh finds in its environment."""
+    """The environment of guest/init.sh."""
     words = ['XE_NONCE=' + stimulus.nonce, 'XE_URL=' + url,
              'XE_SLEEPS=%d' % sleeps, 'XE_STEPS=' + ','.join(steps)]
     return words + (['XE_THEN=' + ','.join(then)] if then else [])
@@ -81,8 +81,8 @@ def init_parameters(stimulus, url, steps, sleeps, then=()):
 
 def guest_vm(qemu, folder, boot, accels, cpus, stimulus, parameters,
              machine='pc', extra=(), pv=True):
-    """A Vm, not yet started, with such a guest; @extra are further arguments
-    of QEMU. The guest's console is answered."""
+    """Returns a Vm with such a guest, not yet started. @extra are additional
+    arguments for QEMU. The guest's console gets answers."""
     running = vm.Vm(qemu, folder)
     hvc = running.add_channel('hvc')
     running.add(*guest_arguments(boot, accels, cpus, stimulus.disk,

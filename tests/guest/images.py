@@ -31,11 +31,11 @@ GUESTS = {k.name: k for k in (
 GUEST_MODULES = ('xen-blkfront', 'xen-netfront')
 GUEST_SCRIPTS = os.path.join(paths.HERE, 'guest')
 
-# Programs of ours, and the modules that each needs.
+# Our programs, and the kernel modules that each needs.
 PROGRAMS = os.path.join(paths.HERE, 'programs')
 PROGRAM_MODULES = {'many-channels': ('xen-evtchn',), 'kexec-now': (),
                    'event-rate': ('xen-evtchn',), 'lateness': ()}
-# Those that need the guest's own kernel as a file.
+# Those that need the guest's kernel as a file.
 NEEDS_KERNEL = ('kexec-now',)
 
 Boot = collections.namedtuple('Boot', 'kernel initrd')
@@ -44,7 +44,8 @@ _lock = threading.Lock()
 
 
 def write_atomically(path, data):
-    """A reader of @path, now or after a crash, sees all of it or nothing."""
+    """Writes @path so that readers see all of it or nothing, even after a
+    crash."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     part = '%s.%d.part' % (path, os.getpid())
     with open(part, 'wb') as f:
@@ -170,7 +171,7 @@ def guest(name, program=None):
 
 
 def prepare():
-    """Makes everything that the tests boot, so that they run offline."""
+    """Makes everything that the tests boot, so that they need no network."""
     for name, row in GUESTS.items():
         for program in (None, *(PROGRAM_MODULES if row.cpu64 else ())):
             boot = guest(name, program)

@@ -16,7 +16,8 @@ import paths
 
 
 class MissingMaterial(Exception):
-    """A package is neither here nor to be had; the text says which and why."""
+    """A package is missing and cannot be fetched; the text says which and
+    why."""
 
 
 class Package:
@@ -41,7 +42,7 @@ class Package:
             while unpack.stdout.read(65536):
                 pass
         if unpack.returncode:
-            raise MissingMaterial('%s is damaged: remove it and run again'
+            raise MissingMaterial('%s is damaged: remove it and try again'
                                   % self.path)
 
 
@@ -60,7 +61,7 @@ def package(suite, arch, name):
     except OSError as e:
         raise MissingMaterial('%s: %s' % (what, e)) from e
     except subprocess.TimeoutExpired as e:
-        raise MissingMaterial('%s: not there after 15 minutes' % what) from e
+        raise MissingMaterial('%s: not here after 15 minutes' % what) from e
     if done.returncode:
         raise MissingMaterial('%s: %s' % (what, done.stderr.strip()))
     return Package(done.stdout.split()[-1])
@@ -78,11 +79,11 @@ class Kernel:
         for name, read in self.deb.files():
             if re.search(r'(^|/)boot/vmlinuz-', name):
                 return read()
-        raise MissingMaterial('%s holds no kernel image' % self.deb.file_name)
+        raise MissingMaterial('%s has no kernel image' % self.deb.file_name)
 
     def modules(self, wanted):
-        """[(name, bytes)] in an order in which they can be loaded; what is
-        built into the kernel is left out. Raises MissingMaterial."""
+        """Returns [(name, bytes)] in an order in which they can be loaded,
+        without those built into the kernel. Raises MissingMaterial."""
         found, built_in = {}, set()
         missing = {self._canonical(w) for w in wanted}
         while missing:
@@ -124,7 +125,7 @@ class Kernel:
         return name.replace('_', '-')
 
     def _needs(self, module):
-        """modules.dep is made at installation; .modinfo says the same."""
+        """From .modinfo, because modules.dep is only made at installation."""
         match = re.search(rb'\0depends=([^\0]*)\0', module)
         names = match.group(1).decode().split(',') if match else []
         return [self._canonical(n) for n in names if n]

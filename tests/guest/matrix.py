@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The guests that `check` runs, as a table, and the running of it."""
+"""The table of guests that `check` runs, and the subcommand itself."""
 import collections
 import concurrent.futures
 import time
@@ -18,12 +18,12 @@ ALL_STEPS = ('facts', 'modules', 'disk', 'write', 'net', 'console', 'sleep',
              'clock', 'interrupts')
 SLEEPS = 20
 
-# accel: what follows -accel NAME; expect: facts that differ from, or come on
-# top of, what every guest must report (None: not judged); extra: further
-# arguments of QEMU; append: words of the kernel's command line; program: the
-# one of images.PROGRAM_MODULES that the steps need; then: the steps of the
-# kernel that the step "kexec" starts; move: the fact at which the guest is
-# moved to another QEMU.
+# accel: options after -accel NAME; expect: facts that the guest must report in
+# addition to those of every guest, or with other values (None: any value);
+# extra: additional arguments for QEMU; append: words for the kernel's command
+# line; program: the one of images.PROGRAM_MODULES that the steps need; then:
+# the steps of the kernel that the step "kexec" starts; move: the fact at which
+# the guest is migrated to another QEMU.
 Row = collections.namedtuple(
     'Row', 'name guest cpus accel machine expect steps extra append program '
     'then move')
@@ -38,23 +38,23 @@ def row(name, guest, cpus, accel='xen-version=4.17', machine='pc', expect=None,
                program, then, move)
 
 
-# A kernel that gets no vector for event channels does without Xen's clock, and
-# without IPIs and timers by event channel. Its PV devices interrupt it by the
-# platform device's INTx.
+# A kernel without a vector for event channels does not use Xen's clock, nor
+# IPIs and timers by event channel. Its PV devices use the INTx of the platform
+# device.
 NO_VECTOR_STEPS = tuple(s for s in ALL_STEPS
                         if s not in ('sleep', 'interrupts'))
 
-# Twenty thousand channels: the kernel needs 3 KiB for the interrupt of each.
+# For 20,000 channels; the guest needs 3 KiB for the interrupt of each.
 CHANNEL_STEPS = ALL_STEPS + ('channels',)
-# Without PV devices, and without sleeps after it: for seconds the kernel is
-# busy with freeing the interrupts. That timers go on is seen in the program,
-# which waits on each vCPU that nothing else comes.
+# Without PV devices, and without sleeps afterwards, because the kernel is busy
+# for seconds with freeing the interrupts. The program shows that timers work:
+# it waits on each vCPU to see that no further event arrives.
 MOVED_STEPS = ('facts', 'modules', 'channels', 'clock', 'interrupts')
 
-# A second kernel takes over from the first, in the midst of traffic.
+# kexec of a second kernel while the first is busy with events.
 KEXEC_STEPS = ('modules', 'disk', 'net', 'kexec')
 
-# Long ones first: the last to finish then ends soon after the others.
+# The longest first, so that all jobs end at about the same time.
 MATRIX = [
     row('%s-4cpu-channels' % guest, guest, 4,
         accel='xen-version=4.17,xen-evtchn-abi=fifo', steps=CHANNEL_STEPS,
@@ -63,7 +63,7 @@ MATRIX = [
         program='many-channels')
     for guest in ('debian13', 'debian12')
 ] + [
-    # Moved while all 20,000 are unmasked and sent to.
+    # Migrated while all 20,000 are unmasked and in use.
     row('debian13-4cpu-moved', 'debian13', 4,
         accel='xen-version=4.17,xen-evtchn-abi=fifo',
         steps=MOVED_STEPS, extra=('-m', '1024'),
@@ -80,18 +80,18 @@ MATRIX = [
     row('debian12-pae-2cpu-2level', 'debian12-pae', 2,
         accel='xen-version=4.17,xen-evtchn-abi=2level',
         expect={'abi': '2level'}),
-    # Xen before 4.17 has no upcall vector of a vCPU's own: one for all.
+    # Xen before 4.17 has no per-vCPU upcall vector, only a domain-wide one.
     row('debian12-2cpu-vector', 'debian12', 2, accel='xen-version=0x4000a',
         expect={'xen': '4.10'}),
-    # The other way round on TCG, where it is not offered by itself.
+    # On TCG, the per-vCPU vector is not offered by default.
     row('debian13-2cpu-own-vector', 'debian13', 2,
         accel='xen-version=4.17,x-xen-upcall-vector=on'),
-    # All vCPUs in one thread, which the main loop has to wake.
+    # All vCPUs in one thread, which the main loop has to kick.
     row('debian13-2cpu-single', 'debian13', 2,
         accel='xen-version=4.17,thread=single'),
     row('debian13-2cpu-single-own-vector', 'debian13', 2,
         accel='xen-version=4.17,thread=single,x-xen-upcall-vector=on'),
-    # Its clock counts instructions, so it says nothing about the length of sleeps.
+    # Its clock counts instructions, so the length of sleeps is not checked.
     row('debian13-1cpu-icount', 'debian13', 1, extra=('-icount', 'shift=2'),
         steps=tuple(s for s in ALL_STEPS if s != 'sleep')),
     row('debian12-1cpu-intx', 'debian12', 1, steps=NO_VECTOR_STEPS,
@@ -104,19 +104,19 @@ MATRIX = [
         steps=KEXEC_STEPS, program='kexec-now', then=ALL_STEPS)
     for guest in ('debian13', 'debian12') for abi in ('2level', 'fifo')
 ] + [
-    # On Intel's processors Linux calls by VMCALL, on AMD's by VMMCALL.
+    # Linux makes hypercalls with VMCALL on Intel and VMMCALL on AMD.
     row('debian13-2cpu-intel', 'debian13', 2,
         extra=('-cpu', 'qemu64,vendor=GenuineIntel')),
 ]
 
 
 def time_limit(cpus):
-    """Seconds, with room for a host that is busy with other work."""
+    """The limit in seconds, for a busy host."""
     return 120 + 30 * cpus
 
 
 def run_row(row, options, server):
-    """Runs one guest and judges it: a list of one outcome."""
+    """Runs and checks one guest; returns a list of one outcome."""
     name = '%s-%s' % (options.accel, row.name)
     try:
         with paths.log_folder(name) as folder:

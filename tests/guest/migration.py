@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs a guest that is moved from one QEMU to another, through a file."""
+"""Runs a guest and migrates it to another QEMU, through a file."""
 import os
 
 
 class Move:
-    """What is told to the two QEMUs over QMP. The guest is stopped as soon as
-    it gives the fact @key, so what it does at that time is what is saved."""
+    """The QMP commands for the two QEMUs. The guest is stopped as soon as it
+    reports the fact @key, so it is saved while it is doing what it does
+    then."""
 
     def __init__(self, source, target, path, key):
         self.trouble = []

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Xen guests on real KVM, without hardware for it.
+"""Xen guests on nested KVM, without hardware virtualization.
 
-The machine in the middle (L1) is Debian 13's kernel, which has KVM's Xen
-support, on an emulated AMD processor with virtualization. It runs the QEMU
-under test, which runs the guests. nested/init.sh is its first process.
+The L1 VM runs Debian 13's kernel, whose KVM has Xen support, on a CPU with
+AMD-V that TCG emulates. It runs the QEMU under test, which runs the guests.
+nested/init.sh is its first process.
 """
 import io
 import json
@@ -33,9 +33,9 @@ L1_MODULES = ('kvm-amd', 'virtio-blk')
 L1_MEMORY = 1536
 L1_CPUS = ('-accel', 'tcg,thread=multi', '-smp', 2)
 L1_SCRIPTS = os.path.join(paths.HERE, 'nested')
-L1_LIMIT = 120                      # seconds for all but the guests
-# Now and then one of L1's vCPUs stops taking interrupts while Linux boots: a
-# vector stays in service in its emulated LAPIC.  No guest has run by then.
+L1_LIMIT = 120                      # seconds, without the guests
+# Rarely, a vCPU of L1 stops taking interrupts while Linux boots: a vector
+# stays in service in its emulated LAPIC.  No guest has run by then.
 L1_TRIES = 3
 GUEST_LIMIT = 600                   # seconds for each guest, on a busy host
 RESULT_SIZE = 256 * guestvm.MIB     # sparse
@@ -45,7 +45,7 @@ UPSTREAM = os.path.join(paths.HERE, 'upstream-exits.json')
 
 
 class InnerRun:
-    """A guest of L1, in the shape in which checks.py knows a finished Vm."""
+    """A guest of L1, with the interface of a finished Vm for checks.py."""
 
     def __init__(self, folder, command, allow_crash):
         self.log_folder = folder
@@ -77,7 +77,7 @@ class InnerRun:
         if self.status is None:
             return 'L1 did not run it'
         if self.status == 137:
-            return 'QEMU was killed, by its time limit or for want of memory'
+            return 'QEMU was killed (time limit, or out of memory)'
         if self.status > 128 and not self._allow_crash:
             return 'QEMU was killed by signal %d' % (self.status - 128)
         if 0 < self.status <= 128:
@@ -93,13 +93,13 @@ def add_member(tar, name, data):
 
 
 def add_texts(tar, folder, texts):
-    """Files of a line each."""
+    """Adds files of one line each."""
     for name, text in texts.items():
         add_member(tar, '%s/%s' % (folder, name), text.encode() + b'\n')
 
 
 class Plan:
-    """A guest that L1 is to run, as files of the tar archive that it gets."""
+    """A guest that L1 runs, as files in the tar archive for it."""
 
     def __init__(self, row, folder):
         self.row = row
@@ -132,7 +132,8 @@ class Plan:
             tar.add(path, '%s/%s' % (self.row.name, os.path.basename(path)))
 
     def outcome(self, allow_crash):
-        """Judges what came back; also the measured phases, or None."""
+        """Checks the results; returns (reasons, phases measured or None,
+        run)."""
         run = InnerRun(self.folder, self.command, allow_crash)
         if self.row.refused:
             return list(self._not_refused(run)), None, run
@@ -153,7 +154,7 @@ class Plan:
             yield run.ending() or 'QEMU ran the guest'
         for text in self.row.refused:
             if text not in '\n'.join(run.errors.lines):
-                yield 'QEMU did not speak of %s' % text
+                yield 'the message of QEMU does not contain %s' % text
 
     def _counts(self, run):
         def read(name):
@@ -174,7 +175,7 @@ def image_name(row):
 
 
 def l1_boot(qemu, rows):
-    """L1's Boot, with the QEMU under test and the guests' images inside."""
+    """L1's Boot; it contains the QEMU under test and the guests' images."""
     l1 = images.GUESTS[L1_KERNEL]
     deb = material.package(l1.suite, l1.arch, 'linux-image-' + l1.flavour)
     busybox = material.package(l1.suite, l1.arch, 'busybox-static')
@@ -199,7 +200,7 @@ def l1_boot(qemu, rows):
 
 
 def run_l1(outer, folder, boot, plans, tally, cpus=L1_CPUS):
-    """Runs L1 with @plans; their folders then hold what came back. @cpus are
+    """Runs L1 with @plans, and puts the results into their folders. @cpus are
     QEMU's arguments for its CPUs."""
     plan_path = os.path.join(folder, 'plan.tar')
     result_path = os.path.join(folder, 'result.tar')
@@ -285,7 +286,7 @@ def nested(options):
 
 
 def run_plans(folder, boot, plans, bare_plans, load_plans, options, tally):
-    """Runs L1 and judges what came back; {name: counts}."""
+    """Runs L1 and checks the results; returns {name: counts}."""
     outer = os.path.abspath(options.outer or options.qemu)
     l1 = run_l1(outer, folder, boot, plans + bare_plans + load_plans, tally)
     tally.add(report.Outcome('L1', l1.seconds, l1_failures(l1), machine=l1))
@@ -313,7 +314,7 @@ def run_plans(folder, boot, plans, bare_plans, load_plans, options, tally):
 
 
 def record_state(options):
-    """The subcommand that saves guests in upstream's QEMU."""
+    """The subcommand that saves guests with upstream QEMU."""
     outer = os.path.abspath(options.outer or
                             paths.default_qemu(options.build_dir))
     tally = report.Tally(len(state.WIDTHS) + 1, False)
@@ -342,24 +343,24 @@ def upstream_figures():
 
 
 def total_exits(counts):
-    """Hypercalls that left the kernel, all phases together: single phases are
-    as small as a dozen, and vary by the unmasks of one."""
+    """Hypercalls with an exit to QEMU in all phases together: a single phase
+    has as few as a dozen, and their number varies by the unmasks of one."""
     return sum(counts['phases'].get(phase, {}).get('exits_total', 0)
                for phase in PHASES)
 
 
 def above_upstream(name, counts):
-    """Yields what is wrong with the counts beside upstream's."""
+    """Yields what is wrong with the counts, compared with upstream's."""
     upstream = upstream_figures().get(name)
     if upstream is None:
-        yield "there are no figures of upstream's to compare with"
+        yield 'upstream-exits.json has no figures for this guest'
         return
     if set(counts['phases']) != set(PHASES):
         yield 'the guest set %d of %d marks' % (len(counts['phases']),
                                                 len(PHASES))
     ours, theirs = total_exits(counts), total_exits(upstream)
     if ours > theirs:
-        yield ('%d exits for hypercalls, upstream has %d' % (ours, theirs))
+        yield ('%d exits for hypercalls, %d with upstream' % (ours, theirs))
 
 
 def keep_figures(measured, options, tally):
@@ -381,7 +382,7 @@ def keep_figures(measured, options, tally):
         if row.measured and row.name in measured:
             tally.say('\n%s\n%s\n' % (row.name, report.exit_tables(
                 measured[row.name], upstream.get(row.name), PHASES)))
-    tally.say('Hypercalls that left the kernel, and those that it took:\n\n%s\n'
+    tally.say('Hypercalls with an exit to QEMU, and those handled by KVM:\n\n%s\n'
               % report.table(*nested_table.summary(measured)))
     if any(counts['event_ns'] for counts in measured.values()):
         tally.say('What an event costs (tests/guest/programs/event-rate.c):'

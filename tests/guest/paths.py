@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where things lie. Everything generated is under build/guest of the checkout,
-or of the build folder that --build-dir names."""
+"""Paths. Everything generated is below guest/ of the build folder, which is
+build/ of the checkout or that of --build-dir."""
 import contextlib
 import fcntl
 import os
@@ -14,7 +14,7 @@ BUILD = PACKAGES = IMAGES = LOGS = None
 
 
 def set_build_dir(folder):
-    """Must be called once, before anything else of the harness."""
+    """Must be called once before anything else in the harness."""
     global BUILD, PACKAGES, IMAGES, LOGS
     BUILD = os.path.join(os.path.abspath(folder), 'guest')
     PACKAGES = os.path.join(BUILD, 'packages')
@@ -28,8 +28,8 @@ def default_qemu(folder):
 
 @contextlib.contextmanager
 def log_folder(name):
-    """An empty build/guest/logs/@name for one run, which nobody else uses
-    while it is entered: a second run at the same time gets @name.2."""
+    """A context manager for an empty build/guest/logs/@name. A second run at
+    the same time gets @name.2."""
     os.makedirs(LOGS, exist_ok=True)
     number = 1
     while True:

@@ -1,25 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A machine that is stopped and continued over QMP, again and again.
+"""Stops and continues a VM over QMP, many times.
 
-The guest asks for it by a line on its console, with the number of a port;
-an event there tells it that it was the last time.
+The guest requests it with a line on its console that has the number of a port.
+It gets an event on that port after the last time.
 """
 import re
 import threading
 import time
 
-# The test of tests/bare that asks for it.
+# The test of tests/bare that requests it.
 TEST = 'timer-across-pauses'
 
 COUNT = 20
-# Seconds: what timers are armed for in the guest is shorter or not much longer.
+# Seconds; the timers in the guest are shorter, or not much longer.
 STOPPED = 0.02
 RUNNING = 0.02
 
 _REQUEST = re.compile(r'pauses: until port (\d+)$')
 
-# For the machine in the middle of the nested run, around QEMU's command line.
-# The line feeds, which QMP ignores, end it when QEMU has gone.
+# A shell script for the L1 VM, around QEMU's command line.  QMP ignores the
+# line feeds, which end the script once QEMU has exited.
 SCRIPT = '''
 (
     echo '{"execute": "qmp_capabilities"}'
@@ -49,7 +49,7 @@ def _pause(qmp, port):
 
 
 def serve(machine):
-    """Has @machine, which does not run yet, do what its guest asks for."""
+    """Lets @machine, which is not running yet, do what its guest requests."""
     qmp = machine.add_qmp()
     hear = machine.serial.on_line
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the harness prints: a line a test, the story of a failure, the total,
-and tables."""
+"""The output of the harness: a line for each test, details of failures, the
+total, and tables."""
 import sys
 
 CONSOLE_TAIL = 30
 
 
 class Outcome:
-    """passed, failed (with reasons) or skipped (with one)."""
+    """Passed, failed (with reasons) or skipped (with a reason)."""
 
     def __init__(self, name, seconds, reasons=(), skipped=None, machine=None):
         self.name = name
@@ -24,8 +24,8 @@ class Outcome:
 
 
 class Tally:
-    """Counts outcomes and tells of them as they come, for people or, with
-    @tap, in the Test Anything Protocol."""
+    """Counts and prints outcomes as they arrive, as text or, with @tap, in the
+    Test Anything Protocol."""
 
     def __init__(self, total, tap=False):
         self._total = total
@@ -35,7 +35,7 @@ class Tally:
             print('TAP version 13\n1..%d' % total, flush=True)
 
     def say(self, text):
-        """Text beside the outcomes, such as a table."""
+        """Prints text between the outcomes, such as a table."""
         for line in text.split('\n'):
             print('# ' + line if self._tap else line)
 
@@ -78,7 +78,7 @@ class Tally:
 
 
 def table(head, rows):
-    """Text columns: the first to the left, the others to the right."""
+    """A table, with the first column aligned left and the others right."""
     cells = [[str(c) for c in line] for line in [head] + rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(head))]
     text = []
@@ -92,8 +92,8 @@ def table(head, rows):
 
 
 def exit_tables(counts, upstream, phases):
-    """A guest's exits by reason, and its hypercalls by phase and name, beside
-    upstream's where there are any."""
+    """A table of a guest's exits by reason, and of its hypercalls by phase and
+    name, next to upstream's if there are any."""
     def exits_of(figures, phase, name):
         return figures['phases'].get(phase, {}).get('exits', {}).get(name, 0)
 
@@ -121,5 +121,5 @@ def exit_tables(counts, upstream, phases):
                          of_phase['exits'].get(name, 0)]
                         + ([exits_of(upstream, phase, name)]
                            if upstream else []))
-    text.append(table(['hypercall', 'in the kernel', 'exits'] + versus, rows))
+    text.append(table(['hypercall', 'in-kernel', 'exits'] + versus, rows))
     return '\n'.join(text)

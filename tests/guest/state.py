@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guests that upstream's QEMU saved, and how they are saved: on the real KVM of
-the nested run, in the middle of traffic. tests/qtest/xen-states has the states."""
+"""Guests that upstream QEMU has saved, and how to save them: on nested KVM,
+while they are busy with events. tests/qtest/xen-states has the streams."""
 import gzip
 import io
 import os
@@ -16,15 +16,15 @@ STATES = os.path.join(paths.CHECKOUT, 'tests', 'qtest', 'xen-states')
 WIDTHS = (64, 32)
 LIMIT = 120                         # seconds, for one guest
 
-# Upstream and ours load the same machine only if it has no device that needs
-# KVM: this is the newest without a kvmclock device, and the CPU hides the rest.
-# The test has the same machine.
+# A stream can be loaded without KVM only if the machine has no device that
+# needs it: this is the newest one without a kvmclock device, and the CPU model
+# hides the rest.  The test uses the same machine.
 MACHINE = ('-machine', 'pc-i440fx-5.1,acpi=off,suppress-vmdesc=on',
            '-cpu', 'qemu64,kvm=off', '-m', '4', '-smp', '2', '-nodefaults',
            '-display', 'none', '-bios', 'rom',
            '-debugcon', 'file:console.log')
 
-# Saves the guest once it says that it is ready.
+# Saves the guest once it reports that it is ready.
 SAVE = '''
 (
     echo '{"execute": "qmp_capabilities"}'
@@ -37,8 +37,8 @@ SAVE = '''
 gzip -9 -n state && mv state.gz written.img
 '''
 
-# Loads it and sends it an event, which it answers with a send and a timer. The
-# port is the first that it bound; before that xenstore has one.
+# Loads it and sends it an event, to which it responds with a send and a timer.
+# The port is the first that it has bound, after that of xenstore.
 LOAD = '''
 (
     echo '{"execute": "qmp_capabilities"}'
@@ -57,7 +57,7 @@ def _program(name):
 
 
 class Plan:
-    """A machine of this kind, as files of the tar archive that L1 gets."""
+    """Such a machine, as files in the tar archive for L1."""
 
     def __init__(self, name, folder, accel, script, arguments, files):
         self.name = name
@@ -77,7 +77,7 @@ class Plan:
 
 
 class SavePlan(Plan):
-    """A guest to be saved by the QEMU under test."""
+    """A guest that the QEMU under test saves."""
 
     def __init__(self, width, folder, accel):
         super().__init__('saved%d' % width, folder, accel, SAVE,
@@ -86,20 +86,20 @@ class SavePlan(Plan):
         self._width = width
 
     def keep(self, run):
-        """Puts the state into the tree; what is wrong, or None."""
+        """Stores the stream in the tree; returns what is wrong, or None."""
         if run.ending() or 'ready' not in run.serial.lines:
             return run.ending() or 'the guest was not ready'
         with open(os.path.join(self.folder, 'written.img'), 'rb') as f:
             state = f.read()
         if gzip.decompress(state)[:4] != b'QEVM':
-            return 'QEMU wrote no state'
+            return 'QEMU wrote no migration stream'
         images.write_atomically(
             os.path.join(STATES, 'upstream-%d.gz' % self._width), state)
         return None
 
 
 class LoadPlan(Plan):
-    """A guest that upstream saved, to go on in the QEMU under test."""
+    """A guest that upstream has saved and the QEMU under test resumes."""
 
     def __init__(self, width, folder, accel):
         state = os.path.join(STATES, 'upstream-%d.gz' % width)

@@ -19,7 +19,7 @@ FACT = re.compile(r'XENEMU: ([a-z0-9-]+)=(.*)$')
 
 
 class Channel:
-    """A byte stream to and from QEMU, cut into lines and kept in a log."""
+    """A byte stream to and from QEMU, split into lines and logged."""
 
     def __init__(self, name, log_path, on_line=None):
         self.name = name
@@ -34,11 +34,11 @@ class Channel:
         try:
             self.ours.sendall(text.encode())
         except OSError:
-            # QEMU has gone; its exit status tells more than this would.
+            # QEMU has exited; its status says more than this error.
             pass
 
     def readable(self):
-        """Takes what has come; False at the end of the stream."""
+        """Reads what has arrived; returns False at the end of the stream."""
         try:
             data = self.ours.recv(65536)
         except OSError:
@@ -63,7 +63,7 @@ class Channel:
 
 
 class LogFile:
-    """The lines of a log that somebody else kept, if there is one."""
+    """The lines of a log written by another program, if there is one."""
 
     def __init__(self, path):
         self.lines = []
@@ -74,8 +74,8 @@ class LogFile:
 
 
 class Qmp:
-    """Just enough of QMP: commands in order, events by name. Answers arrive
-    in the machine's select loop, so these are callbacks, not calls."""
+    """The part of QMP that is needed: commands in order, events by name.
+    Answers arrive in the machine's select loop and are passed to callbacks."""
 
     def __init__(self, channel):
         self._channel = channel
@@ -98,8 +98,8 @@ class Qmp:
 
 
 class Vm:
-    """One machine. Its chardev 'serial' is there from the start, and
-    is searched for the guest's facts; the caller gives it a device."""
+    """One machine. It always has the chardev 'serial', which is searched for
+    the guest's facts; the caller adds a device for it."""
 
     def __init__(self, qemu, log_folder):
         self.argv = [qemu]
@@ -126,7 +126,7 @@ class Vm:
         return channel
 
     def add_channel(self, name):
-        """A chardev with id @name; the caller adds the device that uses it."""
+        """Adds a chardev with id @name; the caller adds a device for it."""
         channel = self._channel(name)
         self.add('-chardev', 'socket,id=%s,fd=%d' % (name,
                                                      channel.theirs.fileno()))
@@ -146,12 +146,12 @@ class Vm:
                 self.on_fact[key](value)
 
     def fact(self, key):
-        """The first value that the guest gave, or None."""
+        """The first value that the guest reported, or None."""
         return self.facts.get(key, [None])[0]
 
     def command_line(self):
-        """The command, with the sockets replaced by what a person can use:
-        the first console on the terminal, the others nowhere."""
+        """The command for a user to run: with the first console on the
+        terminal and the others unused, instead of sockets."""
         words = []
         for word in self.argv:
             match = re.match(r'socket,id=(\w+),fd=', word)
@@ -162,12 +162,12 @@ class Vm:
         return ' '.join(words)
 
     def send_signal(self, number):
-        """To QEMU, while it runs."""
+        """Sends to QEMU while it is running."""
         self._process.send_signal(number)
 
     def run(self, timeout, silence=None):
-        """Runs until QEMU has ended; kills it after @timeout seconds, or when
-        nothing has come from the guest in the first @silence seconds."""
+        """Runs until QEMU exits; kills it after @timeout seconds, or if the
+        guest has printed nothing in the first @silence seconds."""
         with open(os.path.join(self.log_folder, 'command'), 'w') as f:
             f.write(self.command_line() + '\n')
         started = time.monotonic()
@@ -201,8 +201,8 @@ class Vm:
             selector.register(channel.ours, selectors.EVENT_READ, channel)
 
     def _listen(self, selector, deadline, until_heard=False):
-        """Until every stream has ended, which QEMU's exit causes, or until
-        there is a line from the guest; False when it is @deadline first."""
+        """Waits until all streams have ended, because QEMU has exited, or
+        until the guest prints a line; returns False at @deadline."""
         while selector.get_map():
             if until_heard and self.serial.lines:
                 return True
@@ -225,7 +225,7 @@ class Vm:
         self.status = self._process.wait()
 
     def ending(self):
-        """How QEMU ended, in words; None for an exit of its own with 0."""
+        """How QEMU ended, in words; None if it exited with status 0."""
         if self.timed_out:
             return 'still running after %.0f s' % self.seconds
         if self.status < 0:

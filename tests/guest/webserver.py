@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a guest fetches over its network: files from memory, served on a port
-of the host's loopback interface that the kernel chooses. The guest reaches it
-through the user network's gateway."""
+"""A web server for guests: files from memory, on a port of the loopback
+interface that the kernel chooses. Guests reach it through the gateway of the
+user network."""
 import http.server
 import threading
 
@@ -9,7 +9,7 @@ GATEWAY = '10.0.2.2'
 
 
 class WebServer:
-    """Serves while it is entered; thread-safe."""
+    """A context manager that serves; thread-safe."""
 
     def __init__(self):
         self._files = {}
@@ -34,7 +34,7 @@ class WebServer:
         self._server.daemon_threads = True
 
     def offer(self, name, data):
-        """Returns the address under which a guest finds @data."""
+        """Returns the URL at which guests find @data."""
         self._files['/' + name] = data
         return 'http://%s:%d/%s' % (GATEWAY, self._server.server_port, name)
 

@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# First process of the machine in the middle (L1): Linux with KVM, run by an
+# First process of the L1 VM: Linux with KVM, run by an
 # emulator, running Xen guests with the QEMU under test. The first disk is a
 # tar archive with a folder a guest; each holds "command", a shell script that
 # is QEMU's command line. What came of it goes back as a tar archive on the
