@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The PV disk devices: "xen-disk" and "xen-cdrom", both a "xen-block"
+ *
+ * What a user sets and a guest reads in xenstore is device.c; connecting to a
+ * front end and leaving it is connect.c; disks that a toolstack describes in
+ * xenstore are toolstack.c.
+ *
+ * The link with a front end:
+ *
+ *   down      no queue
+ *   up        queues, with the front end in state Initialised or Connected
+ *   closing   queues are stopped; when the last request has ended below, they
+ *             are freed, and the state becomes Closed
+ *
+ * "Closed" is the front end's leave to use its pages for something else: it is
+ * written when nothing can touch them any more, and not before.  Closing does
+ * not wait in the main loop, since a disk may take long; a reset and unplugging
+ * do, as for QEMU's other disks.
+ *
+ * A front end that breaks the protocol (the ring's indices, or what it writes
+ * to xenstore) loses the device: state Closing, the reason in the back end's
+ * node "error" and in QEMU's log, until it closes and starts anew.
+ *
+ * All functions: main loop's thread, BQL held.
+ */
+#ifndef HW_XEN_PV_BLOCK_DEVICE_H
+#define HW_XEN_PV_BLOCK_DEVICE_H
+
+#include "hw/block/block.h"
+#include "hw/xen/xen-bus.h"
+#include "system/iothread.h"
+#include "queue.h"
+#include "vdev.h"
+
+#define TYPE_XEN_BLOCK_DEVICE   "xen-block"
+#define TYPE_XEN_DISK_DEVICE    "xen-disk"
+#define TYPE_XEN_CDROM_DEVICE   "xen-cdrom"
+
+/* Queues that "num-queues" may ask for, and those of a disk without it. */
+#define XEN_BLOCK_MAX_QUEUES        32
+#define XEN_BLOCK_MAX_AUTO_QUEUES   8
+/* Lines about a disk's front end in QEMU's log: so many in so many seconds. */
+#define XEN_BLOCK_LOG_LINES         5
+#define XEN_BLOCK_LOG_SECONDS       60
+
+typedef enum XenBlockLink {
+    XEN_BLOCK_DOWN,
+    XEN_BLOCK_UP,
+    XEN_BLOCK_CLOSING,
+} XenBlockLink;
+
+struct XenBlockDevice {
+    XenDevice xendev;
+
+    /* Properties */
+    BlockConf conf;
+    XenVdev vdev;
+    uint32_t max_ring_page_order;
+    uint16_t num_queues;
+    IOThread *iothread;
+
+    XenBlkQueueOwner owner;
+    XenBlkQueue *queue[XEN_BLOCK_MAX_QUEUES];
+    AioContext *ctx;            /* of the queues */
+    XenBlockLink link;
+    bool broken;                /* until the front end starts anew */
+    /*
+     * Leaving at once polls the main context, and the guest's next change of
+     * state may arrive there: it is then looked at afterwards.
+     */
+    bool busy;
+    unsigned events;            /* EVENT_*, atomic */
+    QEMUBH *bh;
+    VMChangeStateEntry *vm_state;
+    int64_t log_since_ns;
+    unsigned log_lines;
+
+    /* Of a disk that a toolstack described */
+    char *node_name;
+    char *iothread_id;
+};
+
+struct XenBlockDeviceClass {
+    XenDeviceClass parent_class;
+
+    const char *device_type;    /* as the front end reads it */
+    bool cdrom;
+    ResettablePhases parent_phases;
+};
+
+OBJECT_DECLARE_TYPE(XenBlockDevice, XenBlockDeviceClass, XEN_BLOCK_DEVICE)
+
+/* ------------------------------------------------------------- device.c -- */
+
+/* The size has changed, or what it is counted in: tells the front end. */
+void xen_block_publish_size(XenBlockDevice *dev);
+
+/* ------------------------------------------------------------ connect.c -- */
+
+void xen_block_connect_init(XenBlockDevice *dev);
+/* Waits for requests in flight. */
+void xen_block_connect_exit(XenBlockDevice *dev);
+/* Leaves the front end at once, without another word to it.  Waits. */
+void xen_block_disconnect_now(XenBlockDevice *dev);
+/* The front end's state has changed. */
+void xen_block_frontend_changed(XenDevice *xendev, enum xenbus_state state,
+                                Error **errp);
+/* The disk's size has changed.  Any thread. */
+void xen_block_resized(void *opaque);
+/* All queues heed a new "paused" or "drained". */
+void xen_block_kick(XenBlockDevice *dev);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A queue: one ring, its event channel, and the life of its requests
+ *
+ * The life of a queue:
+ *
+ *   new        ring mapped, channel bound; nothing is taken from the ring yet
+ *   start      the ring's events are handled in the queue's AioContext
+ *   stop       no event is handled any more, nothing more is taken; what is in
+ *              flight goes on to its end below, but neither the ring nor a
+ *              granted page is touched again
+ *   idle       nothing is in flight any more: told to the device, once
+ *   free       channel unbound, ring unmapped
+ *
+ * The life of a request: taken from the ring (copied and checked), held back
+ * while too much is in flight or a barrier is, then in flight: one or more
+ * steps one after the other (flush, write, pieces of a discard), each an
+ * asynchronous request of the block layer; then answered.  With rerror=stop or
+ * werror=stop a failed one waits in "retry" until the VM runs again.
+ *
+ * Threads: functions here are for the main loop's thread with the BQL held,
+ * unless they say more; of them only xen_blk_queue_sync() polls the main
+ * AioContext.  What happens to requests happens in the queue's AioContext,
+ * without locks.  The block back end need not be at home there: since QEMU's
+ * block layer takes requests from any thread, it stays where other users of the
+ * node want it.
+ *
+ * Bounds: as many requests as the ring has places; see XEN_BLK_MAX_BYTES for
+ * their data.
+ */
+#ifndef HW_XEN_PV_BLOCK_QUEUE_H
+#define HW_XEN_PV_BLOCK_QUEUE_H
+
+#include "block/aio.h"
+#include "block/accounting.h"
+#include "hw/xen/xen-bus.h"
+#include "system/block-backend.h"
+#include "protocol.h"
+
+/*
+ * Buffers of all queues of a disk, in bytes: those that are used, and as much
+ * again that waits to be used.  A request that would be over it waits, unless
+ * it is its queue's only one.
+ */
+#define XEN_BLK_MAX_BYTES       (16 * MiB)
+/* The most that one step of a discard covers. */
+#define XEN_BLK_DISCARD_STEP    (1 * GiB)
+
+typedef struct XenBlkQueue XenBlkQueue;
+
+/* What queues need of their device. */
+typedef struct XenBlkQueueOwner {
+    XenDevice *xendev;
+    BlockBackend *blk;
+    unsigned nr_queues;
+    /* Requests are checked against it.  "sectors" changes: atomic. */
+    XenBlkDisk disk;
+    /* Not 0, true: nothing is taken from rings.  Atomic; then kick. */
+    int drained;
+    bool paused;
+    /*
+     * The ring is broken; the queue takes nothing any more.  Called in the
+     * queue's AioContext.
+     */
+    void (*broken)(struct XenBlkQueueOwner *owner);
+    /* A queue that was stopped has become idle.  Main loop, BQL. */
+    void (*idle)(struct XenBlkQueueOwner *owner);
+} XenBlkQueueOwner;
+
+/*
+ * @refs: @nr_refs grant references of the ring's pages; a power of two.
+ * @port: the guest's end of the channel.  NULL and @errp: a grant or a port
+ * that the guest does not have, or a ring that is broken from the start.
+ */
+XenBlkQueue *xen_blk_queue_new(XenBlkQueueOwner *owner, AioContext *ctx,
+                               XenBlkAbi abi, const uint32_t *refs,
+                               unsigned nr_refs, uint32_t port, Error **errp);
+void xen_blk_queue_start(XenBlkQueue *q);
+/* Has the queue look at its ring, in its own context.  Any thread. */
+void xen_blk_queue_kick(XenBlkQueue *q);
+/*
+ * Returns when the queue heeds the owner's new "paused" or "drained".  Polls:
+ * the queue may be gone then.
+ */
+void xen_blk_queue_sync(XenBlkQueue *q);
+/*
+ * Nothing of the guest's is touched any more once the queue is idle, which it
+ * is not yet when this returns.
+ */
+void xen_blk_queue_stop(XenBlkQueue *q);
+bool xen_blk_queue_is_idle(const XenBlkQueue *q);
+/* The queue must be idle, or never have been started. */
+void xen_blk_queue_free(XenBlkQueue *q);
+
+#endif

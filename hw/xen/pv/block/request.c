@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A request: its data, its steps, its errors
+ */
+#include "qemu/osdep.h"
+#include "qemu/memalign.h"
+#include "qemu/units.h"
+#include "hw/xen/emu/grant.h"
+#include "hw/xen/interface/io/blkif.h"
+#include "internal.h"
+#include "trace.h"
+
+QEMU_BUILD_BUG_ON(XEN_BLK_DISCARD_STEP > BDRV_REQUEST_MAX_BYTES);
+
+static void io_step(XenBlkIo *io);
+
+XenBlkIo *xen_blk_io_new(XenBlkQueue *q)
+{
+    XenBlkIo *io = g_new0(XenBlkIo, 1);
+
+    io->queue = q;
+    return io;
+}
+
+void xen_blk_io_free(XenBlkIo *io)
+{
+    qemu_vfree(io->buf);
+    g_free(io);
+}
+
+/* ------------------------------------------------------------------ data -- */
+
+static bool copied(XenBlkIo *io, XenGrantSeg *seg, unsigned nr)
+{
+    int16_t status = xen_grant_copy(io->queue->owner->xendev->frontend_id,
+                                    seg, nr);
+
+    if (status != GNTST_okay) {
+        trace_xen_blk_copy_failed(io->req.id, xen_grant_strstatus(status));
+    }
+    return status == GNTST_okay;
+}
+
+/* Between the guest's pages and the buffer.  False: a grant is not good. */
+static bool copy_data(XenBlkIo *io, bool to_guest)
+{
+    XenGrantSeg seg[XEN_BLK_MAX_SEGMENTS];
+    uint8_t *buf = io->buf;
+
+    for (unsigned i = 0; i < io->req.nr_segments; i++) {
+        const XenBlkSegment *s = &io->req.seg[i];
+
+        seg[i] = (XenGrantSeg) {
+            .ref = s->gref,
+            .offset = s->first * XEN_BLK_SECTOR_SIZE,
+            .len = xen_blk_segment_sectors(s) * XEN_BLK_SECTOR_SIZE,
+            .to_guest = to_guest,
+            .data = buf,
+        };
+        buf += seg[i].len;
+    }
+    return copied(io, seg, io->req.nr_segments);
+}
+
+static bool read_indirect(XenBlkIo *io)
+{
+    uint8_t page[XEN_BLK_PAGE_SIZE];
+    XenGrantSeg seg = {
+        .ref = io->req.indirect_gref,
+        .len = xen_blk_indirect_len(&io->req),
+        .data = page,
+    };
+
+    if (!copied(io, &seg, 1)) {
+        return false;
+    }
+    xen_blk_add_indirect(&io->req, page);
+    return true;
+}
+
+static void use_buffer(XenBlkIo *io, size_t size)
+{
+    if (io->buf_size < size) {
+        qemu_vfree(io->buf);
+        io->buf = qemu_memalign(XEN_BLK_PAGE_SIZE, size);
+        io->buf_size = size;
+    }
+    qemu_iovec_init_buf(&io->iov, io->buf, size);
+}
+
+/* ----------------------------------------------------------------- check -- */
+
+/* What a request counts as; of a flush with data that is its write. */
+static enum BlockAcctType acct_type(const XenBlkIo *io)
+{
+    if (io->flush) {
+        return BLOCK_ACCT_FLUSH;
+    }
+    switch (io->req.action) {
+    case BLKIF_OP_READ:
+        return BLOCK_ACCT_READ;
+    case BLKIF_OP_DISCARD:
+        return BLOCK_ACCT_UNMAP;
+    default:
+        return BLOCK_ACCT_WRITE;
+    }
+}
+
+int16_t xen_blk_io_check(XenBlkIo *io, bool well_formed)
+{
+    XenBlkQueueOwner *owner = io->queue->owner;
+    XenBlkRequest *req = &io->req;
+    XenBlkDisk disk = owner->disk;
+    int16_t status = BLKIF_RSP_ERROR;
+
+    disk.sectors = qatomic_read(&owner->disk.sectors);
+    if (well_formed && (req->op != BLKIF_OP_INDIRECT || read_indirect(io))) {
+        status = xen_blk_check(req, &disk);
+    }
+    io->done = 0;
+    io->flush = req->action == BLKIF_OP_FLUSH_DISKCACHE ||
+                req->action == BLKIF_OP_WRITE_BARRIER;
+    if (status != BLKIF_RSP_OKAY) {
+        trace_xen_blk_bad_request(req->id, req->op, req->sector,
+                                  req->nr_segments, status);
+        block_acct_invalid(blk_get_stats(owner->blk), acct_type(io));
+    }
+    return status;
+}
+
+/* ----------------------------------------------------------------- steps -- */
+
+/* False: the request waits or has ended. */
+static bool handle_error(XenBlkIo *io, int error)
+{
+    BlockBackend *blk = io->queue->owner->blk;
+    bool is_read = io->req.action == BLKIF_OP_READ;
+    BlockErrorAction action;
+
+    trace_xen_blk_error(io->req.id, io->req.op, error);
+    if (io->req.action == BLKIF_OP_DISCARD && error == ENOTSUP) {
+        block_acct_failed(blk_get_stats(blk), &io->acct);
+        xen_blk_queue_end(io, BLKIF_RSP_EOPNOTSUPP);
+        return false;
+    }
+    action = blk_get_error_action(blk, is_read, error);
+    if (action == BLOCK_ERROR_ACTION_STOP) {
+        xen_blk_queue_retry_later(io);
+    } else if (action == BLOCK_ERROR_ACTION_REPORT) {
+        block_acct_failed(blk_get_stats(blk), &io->acct);
+        xen_blk_queue_end(io, BLKIF_RSP_ERROR);
+    }
+    blk_error_action(blk, action, is_read, error);
+    return action == BLOCK_ERROR_ACTION_IGNORE;
+}
+
+static void end_read(XenBlkIo *io)
+{
+    bool good = copy_data(io, true);
+
+    xen_blk_queue_end(io, good ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
+}
+
+static void step_done(void *opaque, int ret)
+{
+    XenBlkIo *io = opaque;
+    XenBlkQueue *q = io->queue;
+
+    if (q->stopping) {
+        /* Nobody waits for it any more. */
+        block_acct_done(blk_get_stats(q->owner->blk), &io->acct);
+        xen_blk_queue_end(io, BLKIF_RSP_ERROR);
+        return;
+    }
+    if (ret < 0 && !handle_error(io, -ret)) {
+        return;
+    }
+    block_acct_done(blk_get_stats(q->owner->blk), &io->acct);
+
+    if (io->flush) {
+        io->flush = false;
+        if (io->req.nr_segments) {
+            io_step(io);
+            return;
+        }
+    } else if (io->req.action == BLKIF_OP_READ) {
+        end_read(io);
+        return;
+    } else if (io->req.action == BLKIF_OP_DISCARD) {
+        uint64_t bytes = io->req.nr_sectors * XEN_BLK_SECTOR_SIZE;
+
+        io->done += MIN(bytes - io->done, XEN_BLK_DISCARD_STEP);
+        if (io->done < bytes) {
+            io_step(io);
+            return;
+        }
+    }
+    xen_blk_queue_end(io, BLKIF_RSP_OKAY);
+}
+
+static void io_step(XenBlkIo *io)
+{
+    BlockBackend *blk = io->queue->owner->blk;
+    int64_t offset = io->req.sector * XEN_BLK_SECTOR_SIZE;
+    size_t bytes = xen_blk_io_bytes(io);
+
+    if (io->flush) {
+        bytes = 0;
+    } else if (io->req.action == BLKIF_OP_DISCARD) {
+        offset += io->done;
+        bytes = MIN(io->req.nr_sectors * XEN_BLK_SECTOR_SIZE - io->done,
+                    XEN_BLK_DISCARD_STEP);
+    }
+    block_acct_start(blk_get_stats(blk), &io->acct, bytes, acct_type(io));
+    trace_xen_blk_step(io->req.id, io->req.op, io->flush, offset, bytes);
+
+    if (io->flush) {
+        blk_aio_flush(blk, step_done, io);
+        return;
+    }
+    switch (io->req.action) {
+    case BLKIF_OP_READ:
+        blk_aio_preadv(blk, offset, &io->iov, 0, step_done, io);
+        break;
+    case BLKIF_OP_DISCARD:
+        blk_aio_pdiscard(blk, offset, bytes, step_done, io);
+        break;
+    default:
+        /* A barrier's data are on the disk before what follows it. */
+        blk_aio_pwritev(blk, offset, &io->iov,
+                        io->req.action == BLKIF_OP_WRITE_BARRIER ?
+                        BDRV_REQ_FUA : 0, step_done, io);
+    }
+}
+
+void xen_blk_io_start(XenBlkIo *io)
+{
+    size_t bytes = xen_blk_io_bytes(io);
+
+    if (bytes) {
+        use_buffer(io, bytes);
+        if (io->req.action != BLKIF_OP_READ && !copy_data(io, false)) {
+            block_acct_invalid(blk_get_stats(io->queue->owner->blk),
+                               BLOCK_ACCT_WRITE);
+            xen_blk_queue_end(io, BLKIF_RSP_ERROR);
+            return;
+        }
+    }
+    io_step(io);
+}
+
+void xen_blk_io_retry(XenBlkIo *io)
+{
+    io_step(io);
+}
