@@ -72,6 +72,12 @@ void xen_con_set_state(XenStore *s, unsigned idx, unsigned state,
     xen_con_wait_state(s, idx, be_state);
 }
 
+void xen_con_offer(XenStore *s, unsigned idx, uint32_t ref, uint32_t port)
+{
+    write_number(s, idx, "ring-ref", ref);
+    write_number(s, idx, "port", port);
+}
+
 XenCon xen_con_connect(XenVm *vm, XenStore *s, unsigned idx, uint32_t ref)
 {
     XenCon con = {
@@ -86,8 +92,7 @@ XenCon xen_con_connect(XenVm *vm, XenStore *s, unsigned idx, uint32_t ref)
     qtest_writel(vm->qts, entry + 4, con.page / XEN_PAGE_SIZE);
     qtest_writel(vm->qts, entry, GTF_permit_access);
     xen_unmask(vm, con.port);
-    write_number(s, idx, "ring-ref", ref);
-    write_number(s, idx, "port", con.port);
+    xen_con_offer(s, idx, ref, con.port);
     xen_con_set_state(s, idx, XenbusStateConnected, XenbusStateConnected);
     return con;
 }

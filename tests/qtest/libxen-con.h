@@ -35,6 +35,8 @@ XenCon xen_con_primary(XenVm *vm);
  * whose first frame is mapped for it.
  */
 XenCon xen_con_connect(XenVm *vm, XenStore *s, unsigned idx, uint32_t ref);
+/* Writes ring-ref and port. */
+void xen_con_offer(XenStore *s, unsigned idx, uint32_t ref, uint32_t port);
 /* Writes the front end's state; waits until the back end's is @be_state. */
 void xen_con_set_state(XenStore *s, unsigned idx, unsigned state,
                        unsigned be_state);

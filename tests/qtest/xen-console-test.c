@@ -308,6 +308,22 @@ static void test_logfile(const void *long_mode)
     unlink(log);
 }
 
+/* The last words of a guest are out when QEMU ends, event or not. */
+static void test_exit(const void *long_mode)
+{
+    g_autofree char *text = xen_con_text(XEN_CON_OUT_SIZE, 1);
+    int fd;
+    XenCon con = start_pair(long_mode, &fd);
+
+    qtest_memwrite(con.vm->qts, XEN_CON_FIELD(&con, out), text,
+                   XEN_CON_OUT_SIZE);
+    qtest_writel(con.vm->qts, XEN_CON_FIELD(&con, out_prod),
+                 XEN_CON_OUT_SIZE);
+    xen_vm_stop(con.vm);
+    expect_bytes(fd, text, XEN_CON_OUT_SIZE);
+    close(fd);
+}
+
 static char *read_node(XenStore *s, const char *path)
 {
     XenStoreMessage answer;
@@ -610,6 +626,10 @@ static unsigned count_lines(const char *path, const char *part)
 /* The device is lost, closes and can be had again; the log stays short. */
 static void test_broken_second(const void *long_mode)
 {
+    static const uint32_t offers[][2] = {
+        /* Entry of the grant table, port: neither is there */
+        { 500, 1 }, { 0xffffffff, 0xffffffff },
+    };
     int fd;
     g_autofree char *chardev = pair_option("c", &fd);
     g_autofree char *log = server_path();
@@ -646,6 +666,12 @@ static void test_broken_second(const void *long_mode)
             expect_input(&con, "x", 1, 1);
         }
         g_assert_cmpuint(xen_con_get(&con, input, sizeof(input)), ==, 0);
+        xen_con_set_state(&s, 1, XenbusStateClosed, XenbusStateClosed);
+        xen_con_set_state(&s, 1, XenbusStateInitialising, XenbusStateInitWait);
+    }
+    for (size_t i = 0; i < 20; i++) {
+        xen_con_offer(&s, 1, offers[i & 1][0], offers[i & 1][1]);
+        xen_con_set_state(&s, 1, XenbusStateConnected, XenbusStateClosing);
         xen_con_set_state(&s, 1, XenbusStateClosed, XenbusStateClosed);
         xen_con_set_state(&s, 1, XenbusStateInitialising, XenbusStateInitWait);
     }
@@ -820,6 +846,42 @@ static void test_save_backlog(const void *long_mode)
     unlink(path);
 }
 
+/* A snapshot has what was not delivered when it was made. */
+static void test_snapshot(const void *long_mode)
+{
+    g_autofree char *text = xen_con_text(MUCH, 1);
+    uint32_t ports[4];
+    size_t len;
+    int fd;
+    XenCon con = start_pair(long_mode, &fd);
+    XenSnapshot *snapshot;
+
+    len = fill(&con, text, MUCH);
+    snapshot = xen_snapshot_new(con.vm);
+    /* The VM is stopped; what its guest had written comes out. */
+    expect_bytes(fd, text, len);
+    for (unsigned i = 0; i < 3; i++) {
+        g_autofree char *words = NULL;
+
+        qtest_qmp_assert_success(con.vm->qts, "{ 'execute': 'stop' }");
+        words = xen_snapshot_load(snapshot);
+        g_assert_null(words);
+        expect_nothing(&con, fd);
+        qtest_qmp_assert_success(con.vm->qts, "{ 'execute': 'cont' }");
+        expect_bytes(fd, text + len - XEN_CON_OUT_SIZE, XEN_CON_OUT_SIZE);
+        xen_handle(con.vm, 0, ports, ARRAY_SIZE(ports));
+        xen_con_write(&con, "new", 3);
+        expect_bytes(fd, "new", 3);
+        expect_nothing(&con, fd);
+        expect_notified(&con);
+        g_assert_cmpint(write(fd, "input", 5), ==, 5);
+        expect_input(&con, "input", 5, 5);
+    }
+    xen_snapshot_free(snapshot);
+    close(fd);
+    xen_vm_stop(con.vm);
+}
+
 /* A stream whose backlog is longer than any can be. */
 static void test_save_bad(const void *long_mode)
 {
@@ -934,6 +996,7 @@ int main(int argc, char **argv)
         { "output/no-reader", test_away },
         { "output/reconnect", test_reconnect },
         { "output/logfile", test_logfile },
+        { "output/exit", test_exit },
         { "output/pty", test_pty },
         { "output/chardev-change", test_chardev_change },
         { "input/flow", test_input },
@@ -946,6 +1009,7 @@ int main(int argc, char **argv)
         { "primary/broken", test_broken_primary },
         { "primary/reset", test_reset },
         { "primary/save", test_save },
+        { "primary/snapshot", test_snapshot },
         { "primary/save-backlog", test_save_backlog },
         { "primary/save-invalid", test_save_bad },
     };

@@ -77,6 +77,7 @@ struct XenConsole {
     /* data.c */
     bool running;               /* between _start() and _stop() */
     bool broken;                /* the guest has lost this connection */
+    bool vm_idle;               /* has not run since the connection */
     bool reader_away;
     bool input_blocked;         /* the chardev waits for room in the ring */
     int64_t logged_at;          /* ms of QEMU_CLOCK_REALTIME; 0: never */
@@ -105,6 +106,11 @@ void xen_console_attach(XenConsole *con);
  * the backlog.  Nothing touches the ring until the next _attach().
  */
 void xen_console_detach(XenConsole *con);
+/*
+ * One line of log about what the guest did, at most one in XEN_CONSOLE_LOG_MS:
+ * @reason, which is freed.
+ */
+void xen_console_warn(XenConsole *con, Error *reason);
 /* Handler of con->channel; true: something was done. */
 bool xen_console_event(void *opaque);
 

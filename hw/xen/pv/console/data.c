@@ -7,6 +7,7 @@
 #include "qemu/main-loop.h"
 #include "chardev/char.h"
 #include "console.h"
+#include "qapi/error.h"
 #include "trace.h"
 
 static bool has_ring(const XenConsole *con)
@@ -18,10 +19,14 @@ static bool has_ring(const XenConsole *con)
  * The guest's memory and the backlog are being saved or loaded.  Bytes that
  * moved now would be seen twice, here and by whoever continues from the stream,
  * or not at all.  A VM that is only paused may have stopped in the midst of a
- * guest's last words: those go out.
+ * guest's last words: those go out.  But while a paused one loads a snapshot,
+ * which begins with a reset, its ring is nobody's until it runs.
  */
-static bool state_in_transit(void)
+static bool state_in_transit(const XenConsole *con)
 {
+    if (con->vm_idle) {
+        return true;
+    }
     switch (runstate_get()) {
     case RUN_STATE_FINISH_MIGRATE:
     case RUN_STATE_POSTMIGRATE:
@@ -41,18 +46,28 @@ static void notify(XenConsole *con)
     xen_device_notify_event_channel(XEN_DEVICE(con), con->channel, NULL);
 }
 
-/* The guest has broken its ring: it has no console until it connects again. */
-static void lose(XenConsole *con)
+void xen_console_warn(XenConsole *con, Error *reason)
 {
     int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
 
-    trace_xen_pv_console_broken(con->idx);
-    con->broken = true;
     if (!con->logged_at || now - con->logged_at >= XEN_CONSOLE_LOG_MS) {
         con->logged_at = now;
-        warn_report("xen-console %d: the guest wrote an invalid ring index, "
-                    "console disconnected", con->idx);
+        warn_reportf_err(reason, TYPE_XEN_CONSOLE " %d: ", con->idx);
+    } else {
+        error_free(reason);
     }
+}
+
+/* The guest has broken its ring: it has no console until it connects again. */
+static void lose(XenConsole *con)
+{
+    Error *reason = NULL;
+
+    trace_xen_pv_console_broken(con->idx);
+    con->broken = true;
+    error_setg(&reason, "the guest wrote an invalid ring index, console "
+               "disconnected");
+    xen_console_warn(con, reason);
     if (con->idx) {
         /* The primary one has no front end in xenstore to hear this. */
         xen_device_backend_set_state(XEN_DEVICE(con), XenbusStateClosing);
@@ -227,7 +242,7 @@ static bool move_output(XenConsole *con)
 {
     bool keep = con->reader_away && keeps_backlog(con);
 
-    if (state_in_transit() ||
+    if (state_in_transit(con) ||
         (!keep && !flush_backlog(con, XEN_CONSOLE_TURN_BYTES))) {
         return false;
     }
@@ -241,7 +256,7 @@ static int can_receive(void *opaque)
     XenConsole *con = opaque;
     int room;
 
-    if (!has_ring(con) || state_in_transit()) {
+    if (!has_ring(con) || state_in_transit(con)) {
         con->input_blocked = true;
         return 0;
     }
@@ -358,8 +373,12 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
 
     if (running) {
         /* What had to wait while the state was in transit. */
+        con->vm_idle = false;
         con->input_blocked = true;
         qemu_bh_schedule(con->bh);
+    } else {
+        /* When QEMU ends, chardevs do so before devices. */
+        move_output(con);
     }
 }
 
@@ -369,6 +388,7 @@ void xen_console_attach(XenConsole *con)
 {
     con->broken = false;
     con->input_blocked = true;
+    con->vm_idle = !runstate_is_running();
     qemu_chr_fe_set_open(&con->chr, true);
     qemu_bh_schedule(con->bh);
 }
@@ -399,7 +419,7 @@ void xen_console_stop(XenConsole *con)
         return;
     }
     con->running = false;
-    if (!state_in_transit() && !con->reader_away) {
+    if (!state_in_transit(con) && !con->reader_away) {
         flush_backlog(con, XEN_CONSOLE_LIMIT_MAX);
     }
     stop_waiting(con);

@@ -40,8 +40,8 @@ static bool map_ring(XenConsole *con, Error **errp)
     con->map = xen_grant_map(XEN_DEVICE(con)->frontend_id, &con->ring_ref, 1,
                              true, &status);
     if (!con->map) {
-        error_setg(errp, "console %d: ring-ref %" PRIu32 ": %s", con->idx,
-                   con->ring_ref, xen_grant_strstatus(status));
+        error_setg(errp, "ring-ref %" PRIu32 ": %s", con->ring_ref,
+                   xen_grant_strstatus(status));
     }
     return con->map;
 }
@@ -58,8 +58,7 @@ bool xen_console_connect(XenConsole *con, Error **errp)
     con->channel = xen_device_bind_event_channel(xendev, con->port,
                                                  xen_console_event, con, errp);
     if (!con->channel) {
-        error_prepend(errp, "console %d, port %" PRIu32 ": ", con->idx,
-                      con->port);
+        error_prepend(errp, "port %" PRIu32 ": ", con->port);
         xen_console_disconnect(con);
         return false;
     }
@@ -106,7 +105,7 @@ static bool read_offer(XenConsole *con, Error **errp)
     }
     if (xen_device_frontend_scanf(xendev, "ring-ref", "%u", &ring_ref) != 1 ||
         xen_device_frontend_scanf(xendev, "port", "%u", &port) != 1) {
-        error_setg(errp, "console %d: ring-ref or port is missing", con->idx);
+        error_setg(errp, "ring-ref or port is missing");
         return false;
     }
     con->ring_ref = ring_ref;
@@ -114,9 +113,10 @@ static bool read_offer(XenConsole *con, Error **errp)
     return true;
 }
 
-static void offered(XenConsole *con, Error **errp)
+static void offered(XenConsole *con)
 {
     XenDevice *xendev = XEN_DEVICE(con);
+    Error *local_err = NULL;
 
     if (xen_device_backend_get_state(xendev) == XenbusStateClosing) {
         /* The guest has to close, and to begin again. */
@@ -127,9 +127,11 @@ static void offered(XenConsole *con, Error **errp)
         return;
     }
     xen_console_disconnect(con);
-    if (read_offer(con, errp) && xen_console_connect(con, errp)) {
+    if (read_offer(con, &local_err) && xen_console_connect(con, &local_err)) {
         xen_device_backend_set_state(xendev, XenbusStateConnected);
     } else {
+        /* Not to the bus, which would log each. */
+        xen_console_warn(con, local_err);
         xen_device_backend_set_state(xendev, XenbusStateClosing);
     }
 }
@@ -142,7 +144,7 @@ static void frontend_changed(XenDevice *xendev, enum xenbus_state state,
     switch (state) {
     case XenbusStateInitialised:
     case XenbusStateConnected:
-        offered(con, errp);
+        offered(con);
         break;
     case XenbusStateClosing:
         xen_device_backend_set_state(xendev, XenbusStateClosing);

@@ -77,7 +77,7 @@ static void connect_again(XenConsole *con)
         xen_device_backend_set_state(XEN_DEVICE(con), XenbusStateConnected);
     } else {
         /* The guest had closed its end: no console, here or there. */
-        warn_report_err(local_err);
+        xen_console_warn(con, local_err);
     }
 }
 
