@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checks of a guest that has run. Each yields a sentence for everything that
 is wrong."""
+import guestvm
+
 SLEEP_NS = 10 * 1000 * 1000
 # More than the 2-level ABI supports; an even number for each vCPU.
 CHANNELS = 20000
@@ -85,6 +87,24 @@ def net(run):
 
 def console(run):
     yield from run.same('hvc-answer', run.stimulus.answer)
+
+
+def lines(run):
+    """Each line that either side wrote on hvc0 arrived once, whole and in
+    order."""
+    yield from run.same('lines-echoed', guestvm.LINES_ECHOED)
+    nonce, answer = run.stimulus.nonce, run.stimulus.answer
+    wanted = ['out %s %d' % (nonce, i + 1) for i in range(guestvm.LINES_OUT)]
+    wanted.append('in of %s wanted' % nonce)
+    wanted += ['echo %s %d' % (answer, i)
+               for i in range(guestvm.LINES_ECHOED)]
+    wanted.append('all of %s written' % nonce)
+    found = run.vm.channels['hvc'].lines
+    if found != wanted:
+        at = next((i for i, (a, b) in enumerate(zip(found, wanted))
+                   if a != b), min(len(found), len(wanted)))
+        yield ('hvc0: line %d of %d is %r, %d wanted' %
+               (at + 1, len(found), found[at:at + 1], len(wanted)))
 
 
 def sleep(run):
@@ -176,7 +196,7 @@ def rate(run):
 
 # By name of the guest's step.
 BY_STEP = {'facts': facts, 'disk': disk, 'write': write, 'net': net,
-           'console': console, 'sleep': sleep, 'clock': clock,
+           'console': console, 'lines': lines, 'sleep': sleep, 'clock': clock,
            'interrupts': interrupts, 'channels': channels,
            'kexec': kexec, 'rate': rate}
 

@@ -4,10 +4,16 @@ data that the host provides and expects back."""
 import hashlib
 import os
 import secrets
+import socket
+import time
 
 import vm
 
 MIB = 1 << 20
+# Lines on hvc0: the guest writes so many, and echoes so many of the host's.
+LINES_OUT = 20000
+LINES_ECHOED = 1000
+LINES_PARAMETER = 'XE_LINES=%d,%d' % (LINES_OUT, LINES_ECHOED)
 
 
 class Stimulus:
@@ -72,6 +78,13 @@ def guest_arguments(boot, accels, cpus, disk, written, parameters,
     return words
 
 
+def read_slowly(hvc):
+    """QEMU finds its end of @hvc full again and again, and once for long."""
+    hvc.theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    pauses = iter((0.001,) * 50 + (1,))
+    hvc.on_bytes = lambda data: time.sleep(next(pauses, 0.001))
+
+
 def init_parameters(stimulus, url, steps, sleeps, then=()):
     """The environment of guest/init.sh."""
     words = ['XE_NONCE=' + stimulus.nonce, 'XE_URL=' + url,
@@ -93,6 +106,9 @@ def guest_vm(qemu, folder, boot, accels, cpus, stimulus, parameters,
     def heard(line):
         if line.strip() == 'hvc0 of %s speaks' % stimulus.nonce:
             hvc.send(stimulus.answer + '\n')
+        if line == 'in of %s wanted' % stimulus.nonce:
+            hvc.send(''.join('%s %d\n' % (stimulus.answer, i)
+                             for i in range(LINES_ECHOED)))
 
     hvc.on_line = heard
     return running

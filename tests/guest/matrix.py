@@ -51,6 +51,9 @@ CHANNEL_STEPS = ALL_STEPS + ('channels',)
 # it waits on each vCPU to see that no further event arrives.
 MOVED_STEPS = ('facts', 'modules', 'channels', 'clock', 'interrupts')
 
+# A console whose reader is slow.
+LINES_STEPS = ('facts', 'lines', 'clock')
+
 # kexec of a second kernel while the first is busy with events.
 KEXEC_STEPS = ('modules', 'disk', 'net', 'kexec')
 
@@ -104,6 +107,12 @@ MATRIX = [
         steps=KEXEC_STEPS, program='kexec-now', then=ALL_STEPS)
     for guest in ('debian13', 'debian12') for abi in ('2level', 'fifo')
 ] + [
+    row('debian13-2cpu-lines', 'debian13', 2, steps=LINES_STEPS,
+        append=(guestvm.LINES_PARAMETER,)),
+    row('debian12-pae-1cpu-lines', 'debian12-pae', 1,
+        accel='xen-version=4.17,xen-evtchn-abi=2level',
+        expect={'abi': '2level'}, steps=LINES_STEPS,
+        append=(guestvm.LINES_PARAMETER,)),
     # Linux makes hypercalls with VMCALL on Intel and VMMCALL on AMD.
     row('debian13-2cpu-intel', 'debian13', 2,
         extra=('-cpu', 'qemu64,vendor=GenuineIntel')),
@@ -134,7 +143,7 @@ def run_in(folder, name, row, options, server):
     url = server.offer(stimulus.nonce, stimulus.fetched)
 
     def new_vm(logs):
-        return guestvm.guest_vm(
+        machine = guestvm.guest_vm(
             options.qemu, logs, images.guest(row.guest, row.program),
             ['%s,%s,x-xen-bql-check=on' % (options.accel, row.accel)],
             row.cpus, stimulus,
@@ -142,6 +151,9 @@ def run_in(folder, name, row, options, server):
                                     row.then)
             + list(row.append), machine=row.machine, extra=row.extra,
             pv=not row.move)
+        if 'lines' in row.steps:
+            guestvm.read_slowly(machine.channels['hvc'])
+        return machine
 
     limit = time_limit(row.cpus)
     if row.move:

@@ -9,6 +9,7 @@
 #   XE_URL      a file that the host offers over HTTP
 #   XE_SLEEPS   how many 10 ms sleeps each vCPU does
 #   XE_CHANNELS how many event channels step_channels binds
+#   XE_LINES    how many lines step_lines writes, and how many it echoes
 #   XE_EVENTS   how many events step_rate sends
 #   XE_THEN     the steps of the kernel that step_kexec starts
 #   XE_LATENESS what step_lateness measures, in each of XE_TURNS
@@ -123,6 +124,26 @@ step_console() {
     else
         say "error=no answer on hvc0"
     fi
+    exec 3<&-
+}
+
+# Out as fast as it goes, while the host reads slowly; then what the host sends
+# comes back, a line at a time.
+step_lines() {
+    wait_for /dev/hvc0 || return
+    # Open first: the last close puts a terminal's settings back.
+    exec 3<>/dev/hvc0
+    stty raw -echo <&3
+    out=${XE_LINES%,*} echoed=0
+    seq "$out" | sed "s/^/out $XE_NONCE /" >&3
+    echo "in of $XE_NONCE wanted" >&3
+    while [ "$echoed" -lt "${XE_LINES#*,}" ]; do
+        read -r -t 60 line <&3 || break
+        echo "echo $line" >&3
+        echoed=$((echoed + 1))
+    done
+    echo "all of $XE_NONCE written" >&3
+    say "lines-echoed=$echoed"
     exec 3<&-
 }
 
