@@ -31,7 +31,7 @@ void xen_edu_raise(XenEdu *edu);
 void xen_edu_lower(XenEdu *edu);
 
 /*
- * Where INTA goes: on a "pc" its PIIX3 is told to use GSI @wish first.  The
+ * Where INTA goes: on a "pc" its PIIX3 is set up to use GSI @wish first.  The
  * IO-APIC's inputs must be intercepted, and the GSI nobody's PIRQ.
  */
 unsigned xen_edu_find_gsi(XenVm *vm, XenEdu *edu, unsigned wish);

@@ -93,7 +93,7 @@ static void create_image(QTestState *qts, const char *what, QDict *options,
 {
     QDict *cache = qdict_new();
 
-    /* Nobody has it after the test, and a disk takes its time. */
+    /* It need not survive the test, so do not wait for the disk. */
     qdict_put_bool(cache, "no-flush", true);
     qdict_put_str(options, "driver", what);
     qdict_put_str(node, "driver", what);

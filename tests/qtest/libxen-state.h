@@ -3,8 +3,8 @@
  * Saved states of Xen guests: making, reading, damaging and loading them
  *
  * QEMU describes the stream at its end; so a test finds each field by name.
- * VMs are started without PV devices ("-nodefaults": a console is one), which
- * cannot be migrated.
+ * VMs are started without disks and NICs ("-nodefaults"), which cannot be
+ * migrated.
  */
 #ifndef TESTS_QTEST_LIBXEN_STATE_H
 #define TESTS_QTEST_LIBXEN_STATE_H

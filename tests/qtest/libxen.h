@@ -101,7 +101,7 @@ void xen_vm_stop(XenVm *vm);
 void xen_qtest_wait(QTestState *qts);
 void xen_qtest_quit(QTestState *qts);
 
-/* Address of a page that nobody uses yet: all zeroes, for no firmware runs. */
+/* Address of an unused page: all zeroes, since no firmware runs. */
 uint64_t xen_vm_page(XenVm *vm);
 /* A page that the chip set shows as RAM or hides behind the option ROMs. */
 #define XEN_VM_HIDEABLE 0xd0000

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guests that are saved, or go on, at odd moments, or in odd states of their
- * own making: they migrate all the same
+ * Migration in corner cases: guests that are saved or resumed at rare moments,
+ * or in states that only an unusual guest reaches
  */
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
@@ -40,7 +40,7 @@ static void test_third_domain(const void *opaque)
         if (v->fifo || domid[i] <= 0x7fff) {
             g_assert_cmpuint(status.u.unbound.dom, ==, domid[i]);
         }
-        /* It waits for nobody here: neither the guest nor QEMU. */
+        /* Unbound, and the other end is neither the guest nor QEMU. */
         g_assert_cmpuint(status.u.unbound.dom, !=, DOMID_SELF);
         g_assert_cmpuint(status.u.unbound.dom, !=, 0);
         g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_bind_interdomain, &bind),
@@ -91,7 +91,7 @@ static void wait_until_loaded(XenVm *vm)
     }
 }
 
-/* A back end has news for a guest that was loaded and does not run yet. */
+/* A back end sends an event to a guest that is loaded but not yet running. */
 static void test_event_before_resume(const void *opaque)
 {
     const XenVariant *v = opaque;
@@ -152,6 +152,6 @@ int main(int argc, char **argv)
     };
 
     g_test_init(&argc, &argv, NULL);
-    xen_add_variant_tests("odd-migration", tests, ARRAY_SIZE(tests));
+    xen_add_variant_tests("corner-case", tests, ARRAY_SIZE(tests));
     return g_test_run();
 }

@@ -91,7 +91,7 @@ static const Row sched_rows[] = {
     SCHED_OP(-EFAULT, SCHEDOP_remote_shutdown, BAD, NULL, 0),
     SCHED_OP(-EFAULT, SCHEDOP_watchdog, BAD, NULL, 0),
     SCHED_OP(-EPERM, SCHEDOP_pin_override, BAD, NULL, 0),
-    /* Too many ports, ports nowhere, ports that cannot be */
+    /* Too many ports, ports in unmapped memory, invalid ports */
     SCHED_OP(-EINVAL, SCHEDOP_poll, STRUCT, "lwq", PAGE, 129, 0),
     SCHED_OP(-EFAULT, SCHEDOP_poll, STRUCT, "lwq", BAD, 1, 0),
     SCHED_OP(-EFAULT, SCHEDOP_poll, STRUCT, "lwq", BAD, 128, 0),
@@ -369,7 +369,7 @@ static void run_rows(const void *long_mode, const Row *row, size_t nr)
                     row[i].ret);
         }
     }
-    /* What failed has changed nothing, and all goes on. */
+    /* The failures have changed nothing. */
     g_assert_cmpint(count_ports(vm), ==, ports);
     port = xen_bind_ipi(vm, 1);
     xen_unmask(vm, port);

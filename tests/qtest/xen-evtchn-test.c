@@ -91,7 +91,7 @@ static void test_mask(const void *opaque)
     g_assert_true(xen_take_vector(vm, 0, VECTOR));
     xen_expect_event(vm, 0, port);
 
-    /* Nothing is pending: an unmask tells nobody. */
+    /* Nothing is pending: an unmask notifies no vCPU. */
     xen_mask(vm, port);
     xen_unmask(vm, port);
     g_assert_false(xen_upcall_pending(vm, 0));
@@ -112,7 +112,7 @@ static void test_loopback(const void *opaque)
     g_assert_cmpint(xen_port_status(vm, a), ==, EVTCHNSTAT_interdomain);
     g_assert_cmpint(xen_port_status(vm, b), ==, EVTCHNSTAT_interdomain);
     xen_unmask(vm, b);
-    /* The one that connects is told, for what was sent before. */
+    /* Connecting notifies, since events may have been sent before. */
     xen_expect_event(vm, 0, b);
 
     g_assert_cmpint(xen_send(vm, a), ==, 0);
@@ -229,7 +229,7 @@ static void test_all_ports(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* SCHEDOP_poll returns at once; nothing sleeps in a qtest. */
+/* SCHEDOP_poll returns immediately; no vCPU blocks in a qtest. */
 static void test_poll(const void *opaque)
 {
     XenVm *vm = start(opaque);

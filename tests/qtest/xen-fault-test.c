@@ -215,7 +215,7 @@ static void test_away(const void *opaque)
     for (unsigned i = 0; i < 3; i++) {
         g_assert_cmpint(xen_send(vm, port[i]), ==, 0);
     }
-    /* It comes back, but nobody finds it the first two times. */
+    /* It is mapped again, but the first two lookups fail. */
     arm(vm, FAULT_PIN, 0, 2);
     xen_vm_show_page(vm, true);
     g_assert_cmpint(xen_send(vm, port[0]), ==, 0);

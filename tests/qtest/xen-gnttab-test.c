@@ -168,7 +168,7 @@ static void test_frames(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* The guest starts anew, and so does its table. */
+/* Reset of the guest resets its table. */
 static void test_reset(const void *long_mode)
 {
     XenVm *vm = start(long_mode);
@@ -226,7 +226,7 @@ static void test_setup_table(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* Nobody grants pages to the guest: each element of a request says so. */
+/* No domain grants pages to the guest: each element returns an error. */
 static void test_elements(const void *long_mode)
 {
     XenVm *vm = start(long_mode);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * States that are cut short, damaged or made up
+ * Migration states that are truncated, damaged or made up
  *
- * A state is somebody else's data.  What cannot be is refused with a message,
- * and the QEMU that refused it lives on; what could be is loaded, and then the
- * guest's operations work.  One QEMU loads thousands of bad states here.
+ * A state is untrusted data.  An invalid one is refused with a message, and
+ * QEMU continues; a valid one is loaded, and the guest's operations work
+ * afterwards.  One QEMU loads thousands of invalid states here.
  */
 #include "qemu/osdep.h"
 #include "libxen-state.h"
@@ -76,7 +76,7 @@ static XenVm *start_source(const XenVariant *v)
     return vm;
 }
 
-/* Whatever was loaded, or refused: the guest's operations have answers. */
+/* Loaded or refused: the guest's operations return. */
 static void live_on(XenVm *vm)
 {
     enum { NR_PORTS = LAST_PORT + 2 };
@@ -99,7 +99,7 @@ static void live_on(XenVm *vm)
     }
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");
     xen_evtchn_ops(vm, op, ret, ARRAY_SIZE(op));
-    /* No port has number 0, whatever was loaded. */
+    /* No state makes port 0 valid. */
     g_assert_cmpint(ret[0], ==, -EINVAL);
     g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_reset, &reset), ==, 0);
     g_assert_cmpuint(xen_bind_ipi(vm, 0), ==, 1);
@@ -206,7 +206,7 @@ static void test_damaged_tree(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* ------------------------------------------------------- what must not be */
+/* ------------------------------------------------------- invalid values */
 
 typedef struct Wrong {
     const char *section, *field;
@@ -409,7 +409,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < ARRAY_SIZE(tests); i++) {
         for (size_t j = 0; j < ARRAY_SIZE(xen_variants); j++) {
             const XenVariant *v = &xen_variants[j];
-            g_autofree char *name = g_strdup_printf("xen/bad-state/%s/%s",
+            g_autofree char *name = g_strdup_printf("xen/invalid-state/%s/%s",
                                                     v->name, tests[i].name);
 
             if (v->long_mode || tests[i].both_layouts) {

@@ -307,7 +307,7 @@ static void test_balloon(const void *long_mode)
     gfn[1] = XEN_NO_RAM / XEN_PAGE_SIZE;
     write_array(vm, extents, gfn, 3);
 
-    /* Xen counts what it did; all that is wrong is told by "none". */
+    /* The result is the number of frames done; every error is 0 frames. */
     g_assert_cmpint(reserve(vm, XENMEM_decrease_reservation, extents, 3, 0, 5),
                     ==, 0);
     g_assert_cmpint(reserve(vm, XENMEM_decrease_reservation, extents, 3, 10,
@@ -341,7 +341,7 @@ static void test_balloon(const void *long_mode)
                             DOMID_SELF), ==, 0);
     g_assert_false(is_filled(vm, vm->shared_info, 0));
 
-    /* 2 MiB at once */
+    /* 2 MiB in one extent */
     gfn[0] = huge / XEN_PAGE_SIZE;
     write_array(vm, extents, gfn, 1);
     qtest_memset(vm->qts, huge, PATTERN, XEN_PAGE_SIZE);
@@ -412,7 +412,7 @@ static void test_memory_map(const void *long_mode)
     qtest_memread(vm->qts, buffer, entry, sizeof(entry));
     for (int i = 0; i < nr; i++) {
         ram += entry[i].type == 1 ? entry[i].size : 0;
-        /* Where xenstore and console are nobody may put anything. */
+        /* No page can be placed over those of xenstore and console. */
         special |= entry[i].type == 2 && entry[i].addr == 0xfeff8000 &&
                    entry[i].size == 0x4000;
     }

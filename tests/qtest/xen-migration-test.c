@@ -178,7 +178,7 @@ static void test_periodic(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* Its deadline is over when it is loaded: it fires at once, and once. */
+/* Its deadline has passed when it is loaded: it fires immediately, once. */
 static void test_overdue(const void *opaque)
 {
     XenVm *vm = start(opaque);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A vCPU is told when it must be, and only then
+ * A vCPU is notified exactly when it has to be
  *
- * Each case of the list in include/hw/xen/emu/irq/upcall.h, and its opposite.  By
- * callback vector, which qtest counts; without the big lock, which QEMU checks.
+ * Each case of the list in include/hw/xen/emu/irq/upcall.h, and its opposite.
+ * Upcalls are by callback vector, which qtest counts, and are raised without
+ * the BQL, which QEMU checks.
  */
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
@@ -52,8 +53,8 @@ static Guest start(const XenVariant *v)
     return g;
 }
 
-/* vCPU 1 has been told so often since the last look, and vCPU 0 never. */
-static void expect_told(Guest *g, unsigned times)
+/* vCPU 1 was notified @times times since the last call, and vCPU 0 never. */
+static void expect_notified(Guest *g, unsigned times)
 {
     g_assert_cmpuint(xen_take_callbacks(g->vm, 1), ==, times);
     g_assert_cmpuint(xen_take_callbacks(g->vm, 0), ==, 0);
@@ -83,10 +84,10 @@ static uint64_t count(Guest *g, const char *name)
 static void test_raised(Guest *g)
 {
     send_to(g, g->port);
-    expect_told(g, 1);
+    expect_notified(g, 1);
     xen_expect_event(g->vm, 1, g->port);
     send_to(g, g->port);
-    expect_told(g, 1);
+    expect_notified(g, 1);
 }
 
 static void test_already_pending(Guest *g)
@@ -94,21 +95,21 @@ static void test_already_pending(Guest *g)
     uint64_t pending = count(g, "already-pending");
 
     send_to(g, g->port);
-    expect_told(g, 1);
+    expect_notified(g, 1);
     send_to(g, g->port);
-    expect_told(g, 0);
+    expect_notified(g, 0);
     g_assert_cmpuint(count(g, "already-pending"), ==, pending + 1);
 }
 
-static void test_already_told(Guest *g)
+static void test_already_notified(Guest *g)
 {
     uint64_t upcalls = count(g, "upcalls"), saved = count(g, "upcalls-saved");
 
     send_to(g, g->port);
     send_to(g, g->second);
-    expect_told(g, 1);
+    expect_notified(g, 1);
     g_assert_cmpuint(count(g, "upcalls"), ==, upcalls + 1);
-    /* FIFO: the queue was ready already, so the flag was not even looked at. */
+    /* FIFO: the queue was ready already, so the flag was not even read. */
     g_assert_cmpuint(count(g, "upcalls-saved") - saved, <=, 1);
 }
 
@@ -116,7 +117,7 @@ static void test_masked(Guest *g)
 {
     xen_mask(g->vm, g->port);
     send_to(g, g->port);
-    expect_told(g, 0);
+    expect_notified(g, 0);
     g_assert_false(xen_upcall_pending(g->vm, 1));
 }
 
@@ -124,15 +125,15 @@ static void test_closed(Guest *g)
 {
     g_assert_cmpint(xen_close(g->vm, g->port), ==, 0);
     g_assert_cmpint(xen_send(g->vm, g->port), ==, -EINVAL);
-    expect_told(g, 0);
+    expect_notified(g, 0);
 }
 
-/* Nobody is at the other end, or it is QEMU. */
+/* The other end is unbound, or QEMU. */
 static void test_unbound(Guest *g)
 {
     send_to(g, xen_alloc_unbound(g->vm, DOMID_SELF));
     send_to(g, xen_alloc_unbound(g->vm, 0));
-    expect_told(g, 0);
+    expect_notified(g, 0);
 }
 
 static void test_timer(Guest *g)
@@ -143,9 +144,9 @@ static void test_timer(Guest *g)
     xen_unmask(g->vm, port);
     g_assert_cmpint(xen_vcpu_op(g->vm, 1, VCPUOP_set_singleshot_timer, 1, &op,
                                 sizeof(op)), ==, 0);
-    expect_told(g, 0);
+    expect_notified(g, 0);
     qtest_clock_step(g->vm->qts, 10000000);
-    expect_told(g, 1);
+    expect_notified(g, 1);
     xen_expect_event(g->vm, 1, port);
 }
 
@@ -155,9 +156,9 @@ static void test_unmask_pending(Guest *g)
 {
     xen_mask(g->vm, g->port);
     send_to(g, g->port);
-    expect_told(g, 0);
+    expect_notified(g, 0);
     xen_unmask(g->vm, g->port);
-    expect_told(g, 1);
+    expect_notified(g, 1);
     xen_expect_event(g->vm, 1, g->port);
 }
 
@@ -166,32 +167,32 @@ static void test_unmask_idle(Guest *g)
     xen_mask(g->vm, g->port);
     xen_unmask(g->vm, g->port);
     xen_unmask(g->vm, g->port);
-    expect_told(g, 0);
+    expect_notified(g, 0);
 }
 
-static void test_unmask_told(Guest *g)
+static void test_unmask_notified(Guest *g)
 {
     xen_mask(g->vm, g->port);
     send_to(g, g->port);
     send_to(g, g->second);
-    expect_told(g, 1);
+    expect_notified(g, 1);
     xen_unmask(g->vm, g->port);
-    expect_told(g, 0);
+    expect_notified(g, 0);
 }
 
-/* --------------------------------- where or how to tell has changed -- */
+/* --------------------------------- the place or the way has changed -- */
 
 static void test_new_way(Guest *g)
 {
     set_callback(g->vm, CALLBACK_NONE);
     send_to(g, g->port);
-    expect_told(g, 0);
+    expect_notified(g, 0);
     set_callback(g->vm, CALLBACK_VECTOR);
-    expect_told(g, 1);
+    expect_notified(g, 1);
     xen_expect_event(g->vm, 1, g->port);
 
     set_callback(g->vm, CALLBACK_VECTOR);
-    expect_told(g, 0);
+    expect_notified(g, 0);
 }
 
 static void test_own_vector(Guest *g)
@@ -230,11 +231,11 @@ static void place_vcpu_info(const XenVariant *v, bool pending)
     xen_unmask(vm, g.port);
     if (pending) {
         send_to(&g, g.port);
-        expect_told(&g, 1);
+        expect_notified(&g, 1);
     }
     vm->vcpu_info[1] = page;
     g_assert_cmpint(xen_register_vcpu_info(vm, 1, page), ==, 0);
-    expect_told(&g, pending);
+    expect_notified(&g, pending);
     xen_expect_event(vm, 1, pending ? g.port : 0);
     xen_vm_stop(vm);
 }
@@ -245,7 +246,7 @@ static void test_vcpu_info(const void *variant)
     place_vcpu_info(variant, false);
 }
 
-/* What vCPU 1 was told before the VM was saved may not have reached it. */
+/* A notification from before the save may not have reached vCPU 1. */
 static void test_load(const void *variant)
 {
     Guest g = start(variant), target;
@@ -278,7 +279,7 @@ static void test_load(const void *variant)
     qtest_qmp_assert_success(target.vm->qts, "{ 'execute': 'migrate-incoming', "
                              "'arguments': { 'uri': %s } }", uri);
     qtest_qmp_eventwait(target.vm->qts, "RESUME");
-    expect_told(&target, 1);
+    expect_notified(&target, 1);
     xen_expect_event(target.vm, 1, g.port);
 
     xen_vm_stop(g.vm);
@@ -287,10 +288,10 @@ static void test_load(const void *variant)
     free(path);
 }
 
-/* -------------------------------------------------- the big lock -- */
+/* -------------------------------------------------- the BQL -- */
 
-/* Sends, unmasks, expiries and upcalls are among the paths that are watched. */
-static void test_watched(Guest *g)
+/* Sends, unmasks, timer expiries and upcalls are checked for the BQL. */
+static void test_bql_check(Guest *g)
 {
     static const char name[] = "bql-checked";
     struct vcpu_set_singleshot_timer op = { .timeout_abs_ns = 5000000 };
@@ -314,17 +315,17 @@ static const struct {
 } tests[] = {
     { "raised", test_raised },
     { "already-pending", test_already_pending },
-    { "already-told", test_already_told },
+    { "already-notified", test_already_notified },
     { "masked", test_masked },
     { "closed", test_closed },
     { "unbound", test_unbound },
     { "timer", test_timer },
     { "unmask-pending", test_unmask_pending },
     { "unmask-idle", test_unmask_idle },
-    { "unmask-told", test_unmask_told },
+    { "unmask-notified", test_unmask_notified },
     { "new-way", test_new_way },
     { "own-vector", test_own_vector },
-    { "watched", test_watched },
+    { "bql-check", test_bql_check },
 };
 
 typedef struct Case {
@@ -351,7 +352,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(xen_variants); i++) {
         for (size_t j = 0; j < ARRAY_SIZE(tests); j++) {
-            g_autofree char *path = g_strdup_printf("xen/told/%s/%s",
+            g_autofree char *path = g_strdup_printf("xen/notify/%s/%s",
                                                     xen_variants[i].name,
                                                     tests[j].name);
 
@@ -359,6 +360,6 @@ int main(int argc, char **argv)
             qtest_add_data_func(path, &cases[i][j], run_case);
         }
     }
-    xen_add_variant_tests("told", own_vm, ARRAY_SIZE(own_vm));
+    xen_add_variant_tests("notify", own_vm, ARRAY_SIZE(own_vm));
     return g_test_run();
 }

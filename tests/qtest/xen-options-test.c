@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The accelerators' xen-* properties: what is taken, and what users are told
+ * The accelerators' xen-* properties: valid values and error messages
  *
  * A refusal names the property and its value, says what is valid, and ends QEMU
  * with status 1.

@@ -2,7 +2,7 @@
 /*
  * PIRQs: GSIs, MSIs and MSI-X vectors that become events
  *
- * vCPU 0 is told by a LAPIC vector of its own: PIRQs need an upcall that is
+ * vCPU 0 is notified by its own LAPIC vector: PIRQs need an upcall that is
  * not itself a line.  The serial port is the edge-triggered line, edu's pin
  * the level-triggered one.
  */
@@ -255,7 +255,7 @@ static void test_edge(const void *long_mode)
     xen_expect_event(vm, 0, port);
     set_serial_irq(vm, false);
 
-    /* Nobody's any more: the IO-APIC has it back. */
+    /* Unbound: the IO-APIC delivers it again. */
     g_assert_cmpint(xen_close(vm, port), ==, 0);
     set_serial_irq(vm, true);
     g_assert_true(qtest_get_irq(vm->qts, SERIAL_GSI));
@@ -299,7 +299,7 @@ static void check_level(XenVm *vm, unsigned wish)
     g_assert_cmpint(eoi(vm, pirq), ==, 0);
     xen_expect_event(vm, 0, 0);
 
-    /* Masked: pending, and told at the unmask. */
+    /* Masked: pending, and delivered at the unmask. */
     xen_mask(vm, port);
     xen_edu_raise(edu);
     g_assert_true(xen_is_pending(vm, port));

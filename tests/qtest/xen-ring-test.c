@@ -174,7 +174,7 @@ static void test_watches(const void *long_mode)
     XenVm *vm = start(long_mode, NULL);
     XenStore s = xen_store_open(vm);
 
-    /* Each fires once at once. */
+    /* Each fires once immediately. */
     xen_store_expect(&s, XS_WATCH, 0, XEN_STORE_STRINGS("data\0one"), OK);
     expect_watch(&s, XEN_STORE_STRINGS("data\0one"));
     xen_store_expect_error(&s, XS_WATCH, 0, XEN_STORE_STRINGS("data\0one"),
@@ -298,7 +298,7 @@ static void test_store_reset(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* Indexes that cannot be: xenstore stops, QEMU does not. */
+/* Invalid indices: xenstore stops, QEMU does not. */
 static void test_broken_ring(const void *long_mode)
 {
     static const struct {
@@ -417,7 +417,7 @@ static void expect_output(Console *c, const char *text)
     g_assert_cmpstr(seen, ==, text);
 }
 
-/* @text comes from @fd, and the guest reads it, told by an event. */
+/* @text comes from @fd; the guest is notified and reads it. */
 static void expect_input(Console *c, const char *text)
 {
     size_t len = strlen(text);

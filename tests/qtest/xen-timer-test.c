@@ -190,7 +190,7 @@ static void test_pause(const void *long_mode)
     xen_vm_stop(g.vm);
 }
 
-/* Xen's system time is so much later (or earlier) at once. */
+/* Xen's system time jumps by so much. */
 static void move_clock(XenVm *vm, int64_t by)
 {
     uint64_t then = now(vm);
@@ -202,7 +202,7 @@ static void move_clock(XenVm *vm, int64_t by)
 
 /*
  * What is armed is a time of Xen's clock: where that is put back while a timer
- * waits, the wait ends early and goes on.
+ * waits, the wait ends early and is continued.
  */
 static void test_clock_back(const void *long_mode)
 {
@@ -222,7 +222,7 @@ static void test_clock_back(const void *long_mode)
     xen_vm_stop(g.vm);
 }
 
-/* KVM's clock is set when a VM goes on, after its migration for one. */
+/* KVM's clock is set when a VM resumes, for example after migration. */
 static void test_clock_set_while_stopped(const void *long_mode)
 {
     static const struct {
@@ -240,7 +240,7 @@ static void test_clock_set_while_stopped(const void *long_mode)
         expect_after(&g, jumps[i].late);
     }
 
-    /* What is over when the VM goes on comes at once, and so does one tick. */
+    /* A passed deadline fires immediately at resume, and so does one tick. */
     g_assert_cmpint(singleshot(g.vm, 0, 0, now(g.vm) + 5 * MS), ==, 0);
     qtest_qmp_assert_success(g.vm->qts, "{ 'execute': 'stop' }");
     move_clock(g.vm, 1000 * MS);

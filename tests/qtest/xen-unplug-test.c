@@ -73,7 +73,7 @@ static void test_again(const void *long_mode)
         unplug(vm);
         g_assert_cmpint(xen_vcpu_op(vm, 0, VCPUOP_is_up, 2, NULL, 0), ==,
                         -ENOENT);
-        /* Its ports are still there; nobody is to be told. */
+        /* Its ports still exist; no vCPU is notified. */
         g_assert_cmpint(xen_send(vm, port), ==, 0);
         g_assert_cmpint(xen_port_status(vm, timer), ==, EVTCHNSTAT_virq);
         qtest_clock_step(vm->qts, 100000000);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Upcalls: four ways of telling vCPU 0, and changing from one to another
+ * Upcalls: the four ways to notify vCPU 0, and switching between them
  *
- * The way of all vCPUs is HVM_PARAM_CALLBACK_IRQ; a vector of the vCPU's own
- * comes before it and stays until the domain is reset.
+ * HVM_PARAM_CALLBACK_IRQ is the way for all vCPUs; a vCPU's own vector takes
+ * precedence over it until the domain is reset.
  */
 #include "qemu/osdep.h"
 #include "libxen-edu.h"
@@ -12,7 +12,7 @@
 
 #define VECTOR              0xf3
 #define GSI                 20
-/* What PIIX3 is told to use for edu's pin. */
+/* The GSI that PIIX3 is set up to use for edu's pin. */
 #define INTX_GSI            11
 
 #define PIC_COMMAND         0x20
@@ -83,7 +83,7 @@ static void set_way(Setup *s, Way way)
     }
 }
 
-/* vCPU 0 is told in this way; a vector is taken and then told no more. */
+/* vCPU 0 is notified this way; a vector is taken, and is not raised again. */
 static bool is_told(Setup *s, Way way)
 {
     switch (way) {
@@ -110,14 +110,14 @@ static void expect_silence(Setup *s)
     expect_told(s, NR_WAYS);
 }
 
-/* The guest's handler: its flag is clear when it tells the controller. */
+/* The guest's handler: it clears its flag before the EOI. */
 static void handle(Setup *s, uint32_t port)
 {
     xen_expect_event(s->vm, 0, port);
     qtest_outb(s->vm->qts, PIC_COMMAND, PIC_EOI);
 }
 
-/* An event of before the guest said how it wants to be told. */
+/* An event from before the guest chose its way. */
 static void test_late(const void *long_mode)
 {
     for (Way way = 0; way < NR_WAYS; way++) {
@@ -134,7 +134,7 @@ static void test_late(const void *long_mode)
     }
 }
 
-/* From each way to each other while an event waits for the guest. */
+/* From each way to each other while an event is pending. */
 static void test_transitions(const void *long_mode)
 {
     Setup s = start(long_mode);
@@ -161,7 +161,7 @@ static void test_transitions(const void *long_mode)
     stop(&s);
 }
 
-/* A vCPU that gets a vector of its own leaves the common way. */
+/* A vCPU with its own vector no longer uses the domain's way. */
 static void test_own_vector(const void *long_mode)
 {
     for (Way from = 0; from < WAY_OWN_VECTOR; from++) {
@@ -171,13 +171,13 @@ static void test_own_vector(const void *long_mode)
         g_assert_cmpint(xen_send(s.vm, s.port), ==, 0);
         expect_told(&s, from);
         set_way(&s, WAY_OWN_VECTOR);
-        /* The flag is still set, and no longer what moves a line. */
+        /* The flag is still set, but no longer drives a line. */
         qtest_outb(s.vm->qts, PIC_COMMAND, PIC_EOI);
         expect_told(&s, WAY_OWN_VECTOR);
         handle(&s, s.port);
         g_assert_cmpint(xen_send(s.vm, s.port), ==, 0);
         expect_told(&s, WAY_OWN_VECTOR);
-        /* The common way may change; this vCPU no longer asks for it. */
+        /* The domain's way may change without effect on this vCPU. */
         set_way(&s, WAY_GSI);
         expect_told(&s, WAY_OWN_VECTOR);
         handle(&s, s.port);
@@ -186,7 +186,7 @@ static void test_own_vector(const void *long_mode)
     }
 }
 
-/* The line is up exactly while the flag is, as seen at each EOI. */
+/* The line is high exactly while the flag is set, as seen at each EOI. */
 static void check_level(const void *long_mode, Way way)
 {
     Setup s = start(long_mode);
@@ -195,14 +195,14 @@ static void check_level(const void *long_mode, Way way)
     xen_unmask(s.vm, other);
     set_way(&s, way);
     expect_silence(&s);
-    /* Not vCPU 1's. */
+    /* vCPU 1's flag does not count. */
     g_assert_cmpint(xen_send(s.vm, other), ==, 0);
     expect_silence(&s);
     xen_expect_event(s.vm, 1, other);
 
     g_assert_cmpint(xen_send(s.vm, s.port), ==, 0);
     expect_told(&s, way);
-    /* An EOI without looking: it must come again. */
+    /* An EOI with the flag still set: the interrupt comes again. */
     qtest_outb(s.vm->qts, PIC_COMMAND, PIC_EOI);
     expect_told(&s, way);
     g_assert_cmpint(xen_send(s.vm, s.port), ==, 0);
@@ -232,7 +232,7 @@ static void test_intx(const void *long_mode)
     check_level(long_mode, WAY_INTX);
 }
 
-/* One line for a device and the upcall: up while either wants it. */
+/* A line shared by a device and the upcall: high while either asserts it. */
 static void check_shared(Setup *s)
 {
     g_assert_false(is_told(s, WAY_INTX));
@@ -261,7 +261,7 @@ static void test_shared_line(const void *long_mode)
     g_assert_cmpint(set_param(&s, VIA_GSI(INTX_GSI)), ==, 0);
     check_shared(&s);
 
-    /* The device was first, and is last. */
+    /* The device asserts it first and deasserts it last. */
     set_way(&s, WAY_GSI);
     xen_edu_raise(s.edu);
     set_way(&s, WAY_INTX);
@@ -277,8 +277,8 @@ static void test_shared_line(const void *long_mode)
     stop(&s);
 }
 
-/* What is refused changes nothing, and what names nothing is no way. */
-static void test_odd_params(const void *long_mode)
+/* A refused parameter changes nothing, one without target delivers nothing. */
+static void test_invalid_params(const void *long_mode)
 {
     static const uint64_t bad[] = {
         VIA_INTX(XEN_EDU_SLOT + 1, 0),                  /* no device */
@@ -324,7 +324,7 @@ int main(int argc, char **argv)
         { "gsi", test_gsi },
         { "intx", test_intx },
         { "shared-line", test_shared_line },
-        { "odd-params", test_odd_params },
+        { "invalid-params", test_invalid_params },
     };
 
     g_test_init(&argc, &argv, NULL);

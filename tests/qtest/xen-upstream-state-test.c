@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * States that upstream's QEMU saved: what is in them, and that traffic goes on
+ * States saved by upstream's QEMU: their content, and traffic after the load
  *
  * The guest is tests/bare/saved.c, which says in its memory what it has bound;
  * xen-states/README.rst says how it was saved.
@@ -108,7 +108,7 @@ static void test_events(const void *opaque)
     Notes n;
     XenVm *vm = start(opaque, NULL, &n);
 
-    /* What was pending when it was saved, and told by KVM's LAPIC. */
+    /* What was pending at the save, and delivered by KVM's LAPIC. */
     g_assert_true(xen_is_pending(vm, n.masked));
     g_assert_true(xen_is_masked(vm, n.masked));
     g_assert_true(xen_take_vector(vm, 1, SAVED_GUEST_VECTOR));
@@ -189,7 +189,7 @@ static void wait_for_event(XenVm *vm, uint32_t port)
     g_error("the guest took no event of port %u", port);
 }
 
-/* The guest itself goes on: it was halted, and takes what comes. */
+/* The guest, which was halted, continues with the next event. */
 static void test_tcg(const void *opaque)
 {
     Notes n;

@@ -69,7 +69,7 @@ static void test_before_shared_info(const void *long_mode)
     g_assert_true(xen_take_vector(vm, 1, VECTOR));
     xen_expect_event(vm, 1, port);
 
-    /* It moves with all that is in it: nobody need be told again. */
+    /* It moves with its contents: no vCPU has to be renotified. */
     g_assert_cmpint(xen_send(vm, port), ==, 0);
     g_assert_true(xen_take_vector(vm, 1, VECTOR));
     vm->shared_info = xen_vm_page(vm);
@@ -166,7 +166,7 @@ static void test_upcalls(const void *long_mode)
     g_assert_cmpint(xen_send(vm, port0), ==, 0);
     g_assert_true(qtest_get_irq(vm->qts, 20));
 
-    /* Another way: the line falls, what is pending is told in the new one. */
+    /* Another way: the line falls, and what is pending is renotified. */
     g_assert_cmpint(xen_set_param(vm, HVM_PARAM_CALLBACK_IRQ,
                                   CALLBACK_VECTOR(VECTOR)), ==, 0);
     g_assert_false(qtest_get_irq(vm->qts, 20));

@@ -41,7 +41,7 @@
  * when the vCPU has been told and has not come to look (FIFO: the queue was
  * ready already); when what was unmasked was not pending; when a setting was
  * repeated.  XenEvtchnStats counts both, upcalls and upcalls_saved, and
- * tests/qtest/xen-told-test.c has each case and its opposite.
+ * tests/qtest/xen-notify-test.c has each case and its opposite.
  */
 #ifndef HW_XEN_EMU_IRQ_UPCALL_H
 #define HW_XEN_EMU_IRQ_UPCALL_H
