@@ -560,6 +560,29 @@ static void test_mux(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+/* The multiplexer does not say that its chardev has no client yet. */
+static void test_mux_away(const void *long_mode)
+{
+    g_autofree char *text = xen_con_text(9000, 1);
+    g_autofree char *path = server_path();
+    XenCon con = start_server(long_mode, path, ",mux=on", "");
+    int fd;
+
+    xen_con_write(&con, text, 9000);
+    while (xen_con_unread(&con)) {
+        g_usleep(LOOK_AGAIN_US);
+    }
+    fd = connect_to(path);
+    expect_bytes(fd, text, 9000);
+    xen_con_settle(&con);
+    xen_con_write(&con, "now\n", 4);
+    expect_bytes(fd, "now\n", 4);
+    expect_nothing(&con, fd);
+    close(fd);
+    xen_vm_stop(con.vm);
+    unlink(path);
+}
+
 /* ------------------------------------------------------------ broken rings */
 
 typedef struct Break {
@@ -715,6 +738,7 @@ static void test_broken_second(const void *long_mode)
 static void test_reset(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(MUCH, 1);
+    uint32_t ports[4];
     size_t len;
     int fd;
     XenCon con = start_pair(long_mode, &fd);
@@ -737,6 +761,12 @@ static void test_reset(const void *long_mode)
     }
     expect_bytes(fd, text, len);
     expect_nothing(&con, fd);
+    /* Events go both ways again. */
+    xen_handle(con.vm, 0, ports, ARRAY_SIZE(ports));
+    xen_con_write(&con, "new", 3);
+    expect_bytes(fd, "new", 3);
+    expect_nothing(&con, fd);
+    expect_notified(&con);
     g_assert_cmpint(write(fd, "input", 5), ==, 5);
     expect_input(&con, "input", 5, 5);
     close(fd);
@@ -933,6 +963,7 @@ static void test_save_bad(const void *long_mode)
     g_assert_cmpint(pwrite(snapshot->fd, length, 4, field->at), ==, 4);
     words = xen_snapshot_load(snapshot);
     g_assert_nonnull(words);
+    g_assert_nonnull(strstr(words, "has a backlog of"));
     xen_state_section_free(section);
     xen_snapshot_free(snapshot);
     xen_vm_stop(con.vm);
@@ -1030,7 +1061,8 @@ int main(int argc, char **argv)
         { "second/broken", test_broken_second },
         { "second/save", test_save_second },
         { "second/hotplug", test_hotplug },
-        { "mux", test_mux },
+        { "mux/two", test_mux },
+        { "mux/no-reader", test_mux_away },
         { "primary/broken", test_broken_primary },
         { "primary/reset", test_reset },
         { "primary/save", test_save },
