@@ -21,6 +21,7 @@
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/debug/bql-check.h"
 #include "hw/xen/emu/hypercall.h"
+#include "hw/xen/emu/memory/guest-page.h"
 #include "system/kvm_xen.h"
 #include "system/qtest.h"
 #include "system/tcg.h"
@@ -369,6 +370,7 @@ bool xen_emu_init(Object *accel, XenAccelOps *ops, Error **errp)
     xen_emu = g_new0(XenEmu, 1);
     xen_emu->config = *config;
     xen_emu->accel = ops;
+    xen_page_cache_init(&xen_emu->pages, &xen_guest_page_ops, NULL);
     xen_mode = XEN_EMULATE;
 
     /* Shared pages live here; firmware must keep off. */

@@ -329,7 +329,7 @@ static void step_machine(Fuzz *f, Input *in)
         break;
     case 4:
         gfn = any_gfn(in);
-        xen_evtchn_invalidate(e, evtchn_guest_gpa(gfn), u32(in));
+        xen_page_cache_invalidate(&g->pages, evtchn_guest_gpa(gfn), u32(in));
         break;
     case 5:
         evtchn_guest_remove_frame(g, u8(in) % GUEST_NR_FRAMES);

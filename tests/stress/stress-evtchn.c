@@ -334,7 +334,7 @@ static gpointer invalidator(gpointer opaque)
             g_usleep(g_rand_int_range(t->rand, 0, 200));
             evtchn_guest_add_frame(s->g, gfn);
         } else {
-            xen_evtchn_invalidate(s->g->e, evtchn_guest_gpa(gfn),
+            xen_page_cache_invalidate(&s->g->pages, evtchn_guest_gpa(gfn),
                                   XEN_EMU_PAGE_SIZE);
         }
         count(&s->invalidations);

@@ -132,8 +132,12 @@ static void guest_port_changed(void *opaque, const XenEvtchnPortInfo *info,
     }
 }
 
+static const XenGuestPageOps guest_page_ops = {
+    .pin = guest_pin,
+    .unpin = guest_unpin,
+};
+
 static const XenEvtchnOps guest_ops = {
-    .page = { .pin = guest_pin, .unpin = guest_unpin },
     .raise_upcall = guest_raise_upcall,
     .wake_poller = guest_wake_poller,
     .signal_backend = guest_signal_backend,
@@ -152,8 +156,9 @@ EvtchnGuest *evtchn_guest_new_bare(unsigned nr_vcpus, bool long_mode)
     g->long_mode = long_mode;
     g->ram = guest_ram_new();
     g->seen = g_new0(unsigned, GUEST_NR_PORTS);
-    g->e = xen_evtchn_new(nr_vcpus, GUEST_MAX_PIRQS, GUEST_DOMID, &guest_ops,
-                          g);
+    xen_page_cache_init(&g->pages, &guest_page_ops, g);
+    g->e = xen_evtchn_new(nr_vcpus, GUEST_MAX_PIRQS, GUEST_DOMID, &g->pages,
+                          &guest_ops, g);
     xen_evtchn_set_long_mode(g->e, long_mode);
     for (unsigned i = 0; i < nr_vcpus; i++) {
         g->vcpu[i].info = (uint8_t *)evtchn_guest_frame(g, GUEST_GFN_INFO) +
@@ -182,6 +187,7 @@ EvtchnGuest *evtchn_guest_new(unsigned nr_vcpus, bool long_mode)
 void evtchn_guest_free(EvtchnGuest *g)
 {
     xen_evtchn_free(g->e);
+    xen_page_cache_destroy(&g->pages);
     g_assert_cmpint(g->pinned, ==, 0);
     guest_ram_free(g->ram);
     g_free(g->seen);
@@ -205,13 +211,13 @@ void evtchn_guest_copy_ram(EvtchnGuest *to, EvtchnGuest *from)
 void evtchn_guest_remove_frame(EvtchnGuest *g, uint64_t gfn)
 {
     __atomic_store_n(&g->absent[gfn], true, __ATOMIC_SEQ_CST);
-    xen_evtchn_invalidate(g->e, evtchn_guest_gpa(gfn), XEN_EMU_PAGE_SIZE);
+    xen_page_cache_invalidate(&g->pages, evtchn_guest_gpa(gfn), XEN_EMU_PAGE_SIZE);
 }
 
 void evtchn_guest_add_frame(EvtchnGuest *g, uint64_t gfn)
 {
     __atomic_store_n(&g->absent[gfn], false, __ATOMIC_SEQ_CST);
-    xen_evtchn_invalidate(g->e, evtchn_guest_gpa(gfn), XEN_EMU_PAGE_SIZE);
+    xen_page_cache_invalidate(&g->pages, evtchn_guest_gpa(gfn), XEN_EMU_PAGE_SIZE);
     xen_evtchn_retry_parked(g->e);
 }
 

@@ -47,6 +47,7 @@ typedef struct EvtchnGuestVcpu {
 } EvtchnGuestVcpu;
 
 struct EvtchnGuest {
+    XenPageCache pages;
     XenEvtchn *e;
     unsigned nr_vcpus;
     bool long_mode;

@@ -160,11 +160,11 @@ static void test_stale(gconstpointer data)
     uint64_t gpa = evtchn_guest_gpa(GUEST_GFN_INFO);
     XenEvtchnStats stats;
 
-    g_assert_cmpuint(xen_evtchn_invalidate(g->e, gpa + 4096, 4096), ==, 0);
+    g_assert_cmpuint(xen_page_cache_invalidate(&g->pages, gpa + 4096, 4096), ==, 0);
     g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
     evtchn_guest_handle(g, 0, NULL, NULL);
 
-    g_assert_cmpuint(xen_evtchn_invalidate(g->e, 0, UINT64_MAX), ==, 1);
+    g_assert_cmpuint(xen_page_cache_invalidate(&g->pages, 0, UINT64_MAX), ==, 1);
     g_assert_cmpint(g->pinned, ==, 0);
     g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, -EWOULDBLOCK);
     g_assert_false(evtchn_guest_pending(g, port));

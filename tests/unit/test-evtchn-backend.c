@@ -128,7 +128,7 @@ static void test_notify_blocks(void)
     XenEvtchnBackend *be = xen_evtchn_backend_new(g->e, NULL);
 
     xen_evtchn_backend_bind(be, GUEST_DOMID, port);
-    xen_evtchn_invalidate(g->e, evtchn_guest_gpa(GUEST_GFN_INFO), 1);
+    xen_page_cache_invalidate(&g->pages, evtchn_guest_gpa(GUEST_GFN_INFO), 1);
     g_assert_cmpint(xen_evtchn_backend_notify(be), ==, 0);
     g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
     xen_evtchn_backend_free(be);

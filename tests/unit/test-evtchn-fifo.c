@@ -365,7 +365,7 @@ static void test_page_missing(gconstpointer data)
     } while (b < 1024);
 
     /* Stale only. */
-    xen_evtchn_invalidate(g->e, evtchn_guest_gpa(gfn), 4096);
+    xen_page_cache_invalidate(&g->pages, evtchn_guest_gpa(gfn), 4096);
     g_assert_cmpint(xen_evtchn_send_fast(g->e, a), ==, -EWOULDBLOCK);
     g_assert_cmphex(*evtchn_guest_word(g, a), ==, 0);
     g_assert_cmpint(xen_evtchn_send(g->e, a), ==, 0);

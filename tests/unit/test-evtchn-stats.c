@@ -139,7 +139,7 @@ static void test_kind(gconstpointer data)
     g_assert_cmpuint(evtchn_guest_handle(s.g, TARGET, NULL, NULL), ==, 1);
 
     /* Its vcpu_info has to be looked up again. */
-    xen_evtchn_invalidate(s.g->e, evtchn_guest_gpa(GUEST_GFN_INFO), 4096);
+    xen_page_cache_invalidate(&s.g->pages, evtchn_guest_gpa(GUEST_GFN_INFO), 4096);
     raise_event(&s);
     want.would_block = want.slow = 1;
     want.upcalls = 3;

@@ -88,22 +88,6 @@ static void test_encode(void)
     }
 }
 
-static void test_first_part(void)
-{
-    for (size_t a = 0; a < G_N_ELEMENTS(abis); a++) {
-        const Abi *abi = &abis[a];
-
-        g_assert_cmpuint(xen_runstate_first_part(0x1000, abi->layout), ==,
-                         abi->size);
-        g_assert_cmpuint(xen_runstate_first_part(0x2000 - abi->size,
-                                                 abi->layout), ==, abi->size);
-        g_assert_cmpuint(xen_runstate_first_part(0x2000 - abi->size + 1,
-                                                 abi->layout), ==,
-                         abi->size - 1);
-        g_assert_cmpuint(xen_runstate_first_part(0x1fff, abi->layout), ==, 1);
-    }
-}
-
 /* Written in any two parts at any alignment, it reads back as it was. */
 static void test_publish_anywhere(void)
 {
@@ -243,7 +227,6 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/xen/runstate/charge", test_charge);
     g_test_add_func("/xen/runstate/encode", test_encode);
-    g_test_add_func("/xen/runstate/first-part", test_first_part);
     g_test_add_func("/xen/runstate/publish-anywhere", test_publish_anywhere);
     g_test_add_func("/xen/runstate/fetch-nonsense", test_fetch_nonsense);
     g_test_add_func("/xen/runstate/update-flag", test_update_flag);

@@ -11,7 +11,6 @@
 #include "exec/address-spaces.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/i386/kvm/xen_overlay.h"
-#include "hw/xen/emu/memory/guest-page.h"
 #include "cpu.h"
 #include "internal.h"
 #include "trace.h"
@@ -38,23 +37,33 @@ static void put_undefined(uint8_t *p)
     p[1] = 0x0b;
 }
 
+static bool is_writable(uint64_t gpa)
+{
+    XenGuestPage page;
+    bool found;
+
+    xen_guest_page_init(&page, NULL, NULL);
+    found = !xen_guest_page_set(xen_emu_pages(), &page, gpa,
+                                XEN_EMU_PAGE_SIZE);
+    xen_guest_page_unset(xen_emu_pages(), &page);
+    return found;
+}
+
 int xen_hypercall_page_write(CPUState *cs, uint64_t msr_value, bool long_mode)
 {
     const MemTxAttrs attrs = { .memory = 1 };
     uint64_t gpa = msr_value & ~(uint64_t)(XEN_EMU_PAGE_SIZE - 1);
     bool intel = IS_INTEL_CPU(&X86_CPU(cs)->env);
     uint8_t page[XEN_EMU_PAGE_SIZE];
-    void *pin;
 
     /* The low bits choose a page; CPUID says that there is one. */
     if (gpa != msr_value) {
         return -EFAULT;
     }
     /* A write to ROM would be lost without an error. */
-    if (!xen_guest_page_pin(NULL, gpa, sizeof(page), &pin)) {
+    if (!is_writable(gpa)) {
         return -EFAULT;
     }
-    xen_guest_page_unpin(NULL, gpa, sizeof(page), pin);
 
     memset(page, 0xcc, sizeof(page));       /* int3 between the stubs */
     for (unsigned nr = 0; nr < NR_STUBS; nr++) {

@@ -11,7 +11,6 @@
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/irq/pirq.h"
 #include "hw/xen/emu/irq/upcall.h"
-#include "hw/xen/emu/memory/guest-page.h"
 #include "hw/xen/emu/offload/delivery.h"
 #include "hw/xen/emu/offload/ports.h"
 #include "hw/xen/emu/offload/timers.h"
@@ -123,10 +122,6 @@ static void port_changed(void *opaque, const XenEvtchnPortInfo *info,
 }
 
 const XenEvtchnOps xen_evtchn_engine_ops = {
-    .page = {
-        .pin = xen_guest_page_pin,
-        .unpin = xen_guest_page_unpin,
-    },
     .raise_upcall = raise_upcall,
     .wake_poller = wake_poller,
     .signal_backend = signal_backend,

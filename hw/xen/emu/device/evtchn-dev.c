@@ -85,7 +85,8 @@ void xen_evtchn_create(unsigned int nr_gsis, qemu_irq *system_gsis)
     xen_delivery_init();
     xen_offload_ports_init();
     xen_emu->evtchn = xen_evtchn_new(max_vcpus, nr_pirqs, xen_domid,
-                                     &xen_evtchn_engine_ops, NULL);
+                                     xen_emu_pages(), &xen_evtchn_engine_ops,
+                                     NULL);
     xen_evtchn_allow_fifo(xen_emu_evtchn(), xen_delivery_fifo_is_allowed());
     xen_evtchn_set_shared_info(xen_emu_evtchn(), xen_shared_info());
 

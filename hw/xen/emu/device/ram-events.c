@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What happens to the emulation when the guest's RAM changes: everybody who
- * remembers a place in it hears of that here, in this order
+ * What happens to the emulation when the guest's RAM changes
  */
 #include "qemu/osdep.h"
 #include "exec/address-spaces.h"
@@ -10,13 +9,11 @@
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/memory/guest-page.h"
 #include "hw/xen/emu/memory/ram-index.h"
-#include "hw/xen/emu/vcpu/areas.h"
 #include "hw/i386/kvm/xen_overlay.h"
 
 static void ram_lost(uint64_t gpa, uint64_t len)
 {
-    xen_evtchn_invalidate(xen_emu_evtchn(), gpa, len);
-    xen_vcpu_invalidate_areas(gpa, len);
+    xen_page_cache_invalidate(xen_emu_pages(), gpa, len);
 }
 
 static void ram_changed(void)

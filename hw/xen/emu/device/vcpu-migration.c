@@ -92,19 +92,17 @@ int xen_vcpu_check_loaded_all(void)
  * The guest may have given up the RAM under what it had registered.  It gets
  * nothing there then, and everything else.
  */
-static bool area_is_back(XenVcpu *v, const char *what, uint64_t gpa, int ret)
+static void check_area(XenVcpu *v, const char *what, uint64_t gpa, int ret)
 {
     if (ret) {
         warn_report("xen: vCPU %d has its %s at 0x%" PRIx64 ", where there is "
                     "no RAM", v->cs->cpu_index, what, gpa);
     }
-    return !ret;
 }
 
 void xen_vcpu_post_load(XenVcpu *v)
 {
     CPUX86State *env = vcpu_env(v);
-    CPUState *cs = v->cs;
     uint64_t gpa = env->xen_vcpu_info_gpa;
     int ret;
 
@@ -113,21 +111,18 @@ void xen_vcpu_post_load(XenVcpu *v)
      * for the vCPU since its ports were loaded, from a back end, is pending, but
      * could be noted nowhere.
      */
-    if (gpa != XEN_GPA_NONE &&
-        area_is_back(v, "vcpu_info", gpa,
-                     xen_evtchn_set_vcpu_info(xen_emu_evtchn(), cs->cpu_index,
-                                              gpa, true))) {
-        xen_vcpu_offload_info(v, gpa);
+    if (gpa != XEN_GPA_NONE) {
+        check_area(v, "vcpu_info", gpa, xen_vcpu_load_info(v));
     }
 
     gpa = env->xen_vcpu_time_info_gpa;
-    area_is_back(v, "time info", gpa, xen_vcpu_set_time_area(v, gpa));
+    check_area(v, "time info", gpa, xen_vcpu_set_time_area(v, gpa));
 
     gpa = env->xen_vcpu_runstate_gpa;
     ret = xen_emu_offload(RUNSTATE) ?
         xen_vcpu_set_runstate_area(v, gpa) :
         xen_runstate_load_area(v->runstate, gpa);
-    area_is_back(v, "runstate", gpa, ret);
+    check_area(v, "runstate", gpa, ret);
 
     xen_vcpu_timer_set_state(v->timer, env->xen_singleshot_timer_ns,
                              env->xen_periodic_timer_period);

@@ -50,8 +50,7 @@ void xen_vcpu_realize(CPUState *cs)
     }
     v->timer = xen_vcpu_timer_new(v);
     v->runstate = xen_runstate_new(cs->cpu_index);
-    v->time_page.gpa = XEN_GPA_NONE;
-    v->info_page.gpa = XEN_GPA_NONE;
+    xen_vcpu_init_areas(v);
     xen_vcpu_set(cs->cpu_index, v);
 
     if (xen_emu_evtchn()) {
@@ -67,13 +66,7 @@ void xen_vcpu_started(CPUState *cs)
     XenVcpu *v = xen_vcpu_get(cs->cpu_index);
 
     assert(bql_locked() && qemu_cpu_is_self(cs));
-    xen_vcpu_offload_info(v, vcpu_env(v)->xen_vcpu_info_default_gpa);
-    if (xen_emu_offload(SHARED_INFO)) {
-        xen_vcpu_set_time_area(v, XEN_GPA_NONE);
-    }
-    if (xen_emu_offload(RUNSTATE)) {
-        xen_vcpu_set_runstate_area(v, XEN_GPA_NONE);
-    }
+    xen_vcpu_start_areas(v);
     xen_delivery_vcpu_started(v);
     xen_timer_offload_started(v);
 }
@@ -116,14 +109,12 @@ void xen_vcpu_engine_ready(void)
 
 void xen_vcpu_soft_reset(XenVcpu *v)
 {
-    xen_evtchn_set_vcpu_info(xen_emu_evtchn(), v->cs->cpu_index, XEN_GPA_NONE,
-                             false);
+    xen_vcpu_unset_info(v);
     clear_registered(vcpu_env(v));
     xen_timer_offload_reclaim(v);
     xen_vcpu_timer_reset(v->timer);
     xen_runstate_reset(v->runstate);
 
-    xen_vcpu_offload_info(v, XEN_GPA_NONE);
     xen_vcpu_set_time_area(v, XEN_GPA_NONE);
     xen_vcpu_set_runstate_area(v, XEN_GPA_NONE);
     xen_delivery_set_vcpu_vector(v, 0);

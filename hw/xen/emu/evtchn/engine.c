@@ -13,21 +13,16 @@ static void *evtchn_alloc_lines(size_t n, size_t size)
     return memset(mem, 0, n * size);
 }
 
-static void evtchn_page_init(XenEvtchnPage *p, int owner)
-{
-    xen_guest_page_init(&p->page);
-    p->owner = owner;
-}
-
 XenEvtchn *xen_evtchn_new(unsigned max_vcpus, unsigned max_pirqs,
-                          uint16_t domid, const XenEvtchnOps *ops,
-                          void *opaque)
+                          uint16_t domid, XenPageCache *pages,
+                          const XenEvtchnOps *ops, void *opaque)
 {
     XenEvtchn *e;
 
     g_assert(max_vcpus > 0 && max_vcpus <= XEN_EVTCHN_MAX_VCPUS);
 
     e = evtchn_alloc_lines(1, sizeof(*e));
+    e->pages = pages;
     e->ops = ops;
     e->opaque = opaque;
     e->max_vcpus = max_vcpus;
@@ -41,14 +36,13 @@ XenEvtchn *xen_evtchn_new(unsigned max_vcpus, unsigned max_pirqs,
 
         pthread_mutex_init(&v->lock, NULL);
         v->index = i;
-        evtchn_page_init(&v->info, i);
-        evtchn_page_init(&v->control, i);
+        evtchn_page_init_vcpu(&v->info, v);
+        evtchn_page_init_vcpu(&v->control, v);
         pthread_mutex_init(&e->pollers[i].lock, NULL);
     }
     for (unsigned i = 0; i < EVTCHN_MAX_ARRAY_PAGES; i++) {
-        evtchn_page_init(&e->array[i], EVTCHN_ALL_VCPUS);
+        evtchn_page_init_array(&e->array[i], e);
     }
-    pthread_mutex_init(&e->pages_lock, NULL);
     pthread_mutex_init(&e->config, NULL);
     xen_idmap_init(&e->used_ports, EVTCHN_MAX_PORTS);
     xen_idmap_take(&e->used_ports, 0);
@@ -77,7 +71,6 @@ void xen_evtchn_free(XenEvtchn *e)
         pthread_mutex_destroy(&e->vcpus[i].lock);
         pthread_mutex_destroy(&e->pollers[i].lock);
     }
-    pthread_mutex_destroy(&e->pages_lock);
     pthread_mutex_destroy(&e->config);
     xen_idmap_destroy(&e->used_ports);
     xen_idmap_destroy(&e->used_be_ports);

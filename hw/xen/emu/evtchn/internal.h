@@ -8,7 +8,7 @@
  *   engine.c      life of the engine, layout, ABI and delivery mode
  *   port.c        ports: look-up, allocation, locking, moving to another vCPU
  *   idmap.c       the lowest free number in constant time
- *   pages.c       guest pages: set, refresh, invalidate
+ *   pages.c       guest pages: whose locks guard them
  *   vcpu.c        vcpu_info: where it is
  *   bind.c        the EVTCHNOP_bind_* family, bind_vcpu, status, priority
  *   close.c       closing a port, all ports
@@ -22,7 +22,8 @@
  *   info.c        inspection: state of ports, statistics
  *   restore.c     migration
  *
- * Lock order: config, pages, vCPU locks ascending, a poller's lock.
+ * Lock order: config, the page cache's (page.h), vCPU locks ascending, a poller's
+ * lock.
  */
 #ifndef HW_XEN_EMU_EVTCHN_INTERNAL_H
 #define HW_XEN_EMU_EVTCHN_INTERNAL_H
@@ -112,16 +113,10 @@ _Static_assert(sizeof(XenEvtchnState) == 8, "one atomic word");
 _Static_assert(sizeof(XenEvtchnRoute) == 8, "one atomic word");
 _Static_assert(sizeof(XenEvtchnPort) <= 32, "two ports a cache line");
 
-/*
- * A guest page and whose lock keeps it in place.  `page.hva` is written with
- * that lock and the pages lock, the rest of `page` too.
- */
+/* A guest page; pages.c says whose lock guards it. */
 typedef struct XenEvtchnPage {
     XenGuestPage page;
-    int owner;                  /* a vCPU, or EVTCHN_ALL_VCPUS */
 } XenEvtchnPage;
-
-#define EVTCHN_ALL_VCPUS        (-1)
 
 typedef struct XenEvtchnVcpu {
     pthread_mutex_t lock;
@@ -198,6 +193,7 @@ typedef struct XenEvtchnAbiOps {
 
 struct XenEvtchn {
     /* Constant, or changed with all vCPU locks: read with any of them. */
+    XenPageCache *pages;
     const XenEvtchnOps *ops;
     void *opaque;
     unsigned max_vcpus;
@@ -220,10 +216,6 @@ struct XenEvtchn {
     uint64_t polling[EVTCHN_VCPU_WORDS]         /* atomic; vCPUs in poll */
         __attribute__((aligned(EVTCHN_CACHE_LINE)));
     uint32_t nr_parked;         /* atomic */
-
-    pthread_mutex_t pages_lock
-        __attribute__((aligned(EVTCHN_CACHE_LINE)));
-    uint64_t invalidations;     /* pages_lock */
 
     pthread_mutex_t config
         __attribute__((aligned(EVTCHN_CACHE_LINE)));
@@ -407,6 +399,9 @@ void evtchn_update_limit(XenEvtchn *e);
 /* ------------------------------------------------------------------------
  * pages.c; configuration lock, no vCPU lock.
  */
+/* Unset; guarded by the lock of @v, or by all vCPUs' locks. */
+void evtchn_page_init_vcpu(XenEvtchnPage *p, XenEvtchnVcpu *v);
+void evtchn_page_init_array(XenEvtchnPage *p, XenEvtchn *e);
 /* Sets @p to @len bytes at @gpa, which must be RAM: -EINVAL. */
 int evtchn_page_set(XenEvtchn *e, XenEvtchnPage *p, uint64_t gpa,
                     uint32_t len);
@@ -461,7 +456,7 @@ static inline void evtchn_count_delivery(XenEvtchnStats *st,
 
 static inline bool evtchn_page_is_stale(const XenEvtchnPage *p)
 {
-    return !xen_guest_page_check(&p->page) && xen_guest_page_is_set(&p->page);
+    return xen_guest_page_is_stale(&p->page);
 }
 
 /* ------------------------------------------------------------------------

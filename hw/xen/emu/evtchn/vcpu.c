@@ -58,6 +58,21 @@ static void evtchn_vcpu_info_moved(XenEvtchn *e, XenEvtchnVcpu *v,
     evtchn_finish_batch(e, &batch);
 }
 
+int xen_evtchn_check_vcpu_info(XenEvtchn *e, uint64_t gpa)
+{
+    int ret = 0;
+
+    if (gpa % XEN_EMU_PAGE_SIZE > XEN_EMU_PAGE_SIZE - XEN_VCPU_INFO_SIZE) {
+        return -EINVAL;
+    }
+    evtchn_lock_config(e);
+    if (gpa % (e->layout->word_bits / 8)) {
+        ret = -ENXIO;
+    }
+    evtchn_unlock_config(e);
+    return ret;
+}
+
 int xen_evtchn_set_vcpu_info(XenEvtchn *e, unsigned vcpu, uint64_t gpa,
                              bool renotify)
 {
@@ -73,22 +88,39 @@ int xen_evtchn_set_vcpu_info(XenEvtchn *e, unsigned vcpu, uint64_t gpa,
         xen_evtchn_set_vcpu_info_fixed(e, vcpu, NULL, false);
         return 0;
     }
-    if (gpa % XEN_EMU_PAGE_SIZE > XEN_EMU_PAGE_SIZE - XEN_VCPU_INFO_SIZE) {
-        return -EINVAL;
+    ret = xen_evtchn_check_vcpu_info(e, gpa);
+    if (ret < 0) {
+        return ret;
     }
 
     evtchn_lock_config(e);
-    if (gpa % (e->layout->word_bits / 8)) {
-        ret = -ENXIO;
-    } else {
-        ret = evtchn_page_set(e, &v->info, gpa, XEN_VCPU_INFO_SIZE);
-    }
+    ret = evtchn_page_set(e, &v->info, gpa, XEN_VCPU_INFO_SIZE);
     if (ret < 0) {
         evtchn_unlock_config(e);
         return ret;
     }
     evtchn_vcpu_info_moved(e, v, renotify);
     return 0;
+}
+
+void xen_evtchn_share_vcpu_info(XenEvtchn *e, unsigned vcpu,
+                                const XenGuestPage *page, bool renotify)
+{
+    XenEvtchnVcpu *v = &e->vcpus[vcpu];
+
+    g_assert(vcpu < e->max_vcpus);
+
+    evtchn_lock_config(e);
+    xen_guest_page_share(e->pages, &v->info.page, page);
+    evtchn_vcpu_info_moved(e, v, renotify);
+}
+
+void xen_evtchn_renotify(XenEvtchn *e, unsigned vcpu)
+{
+    g_assert(vcpu < e->max_vcpus);
+
+    evtchn_lock_config(e);
+    evtchn_vcpu_info_moved(e, &e->vcpus[vcpu], true);
 }
 
 void xen_evtchn_set_vcpu_info_fixed(XenEvtchn *e, unsigned vcpu, void *hva,

@@ -48,7 +48,7 @@ static bool find_ram(uint64_t gpa, uint32_t len, GuestPin *p)
     return true;
 }
 
-void *xen_guest_page_pin(void *opaque, uint64_t gpa, uint32_t len, void **pin)
+static void *pin_page(void *opaque, uint64_t gpa, uint32_t len, void **pin)
 {
     GuestPin found, *p;
 
@@ -63,7 +63,7 @@ void *xen_guest_page_pin(void *opaque, uint64_t gpa, uint32_t len, void **pin)
     return memory_region_get_ram_ptr(p->mr) + p->offset;
 }
 
-void xen_guest_page_unpin(void *opaque, uint64_t gpa, uint32_t len, void *pin)
+static void unpin_page(void *opaque, uint64_t gpa, uint32_t len, void *pin)
 {
     GuestPin *p = pin;
 
@@ -74,6 +74,11 @@ void xen_guest_page_unpin(void *opaque, uint64_t gpa, uint32_t len, void *pin)
     memory_region_unref(p->mr);
     g_free(p);
 }
+
+const XenGuestPageOps xen_guest_page_ops = {
+    .pin = pin_page,
+    .unpin = unpin_page,
+};
 
 void xen_guest_pages_set_dirty(void)
 {

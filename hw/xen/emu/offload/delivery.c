@@ -226,34 +226,30 @@ int xen_delivery_set_callback(uint64_t param)
 /* ---------------------------------------------- a vCPU's own vector -- */
 
 /* What the accelerator delivered before it knew the vector raised no interrupt. */
-static void set_accel_vector(CPUState *cs, run_on_cpu_data data)
+static int set_accel_vector(XenVcpu *v, uint64_t vector)
 {
-    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
-    uint8_t vector = data.host_ulong;
     int ret;
 
-    if (!v) {
-        return;
-    }
-    BQL_LOCK_GUARD();
+    assert(bql_locked());
     if (!vector) {
         /* First the other way, so that there is one at any time. */
         v->accel_vector = 0;
         xen_delivery_vcpus_changed();
     }
-    ret = xen_emu_offload(UPCALL_VECTOR)->set_upcall_vector(cs, vector);
+    ret = xen_emu_offload(UPCALL_VECTOR)->set_upcall_vector(v->cs, vector);
     v->vector_refused = ret && vector;
-    if (v->vector_refused && cs->cpu_index == 0) {
+    if (v->vector_refused && v->id == 0) {
         xen_delivery_update();      /* QEMU injects it */
     }
     if (!ret && vector) {
         v->accel_vector = vector;
         xen_delivery_vcpus_changed();
     }
-    trace_xen_vcpu_accel_vector(cs->cpu_index, vector, ret);
+    trace_xen_vcpu_accel_vector(v->id, vector, ret);
     if (vector) {
         renotify(v);
     }
+    return ret;
 }
 
 void xen_delivery_set_vcpu_vector(XenVcpu *v, uint8_t vector)
@@ -262,7 +258,7 @@ void xen_delivery_set_vcpu_vector(XenVcpu *v, uint8_t vector)
     trace_xen_vcpu_upcall_vector(v->cs->cpu_index, vector);
     qatomic_set(&vcpu_env(v)->xen_vcpu_callback_vector, vector);
     if (xen_emu_offload(UPCALL_VECTOR)) {
-        xen_vcpu_run(v->cs, set_accel_vector, RUN_ON_CPU_HOST_ULONG(vector));
+        xen_vcpu_run(v, set_accel_vector, vector);
     }
     /* Whether the kernel can deliver depends on vCPU 0's. */
     if (v->cs->cpu_index == 0) {
@@ -276,7 +272,7 @@ void xen_delivery_set_vcpu_vector(XenVcpu *v, uint8_t vector)
 void xen_delivery_vcpu_started(XenVcpu *v)
 {
     if (xen_emu_offload(UPCALL_VECTOR)) {
-        set_accel_vector(v->cs, RUN_ON_CPU_HOST_ULONG(0));
+        set_accel_vector(v, 0);
     }
 }
 

@@ -7,7 +7,6 @@
 #include "qemu/main-loop.h"
 #include "hw/core/cpu.h"
 #include "hw/xen/emu/domain.h"
-#include "hw/xen/emu/memory/guest-page.h"
 #include "hw/xen/emu/memory/shared-info.h"
 #include "hw/xen/emu/vcpu/areas.h"
 #include "hw/xen/emu/vcpu/runstate.h"
@@ -22,127 +21,66 @@ static CPUX86State *vcpu_env(XenVcpu *v)
     return &X86_CPU(v->cs)->env;
 }
 
-void xen_vcpu_run(CPUState *cs, run_on_cpu_func func, run_on_cpu_data data)
-{
-    if (qemu_cpu_is_self(cs)) {
-        func(cs, data);
-    } else if (cs->created) {
-        async_run_on_cpu(cs, func, data);
-    }
-}
+/* --------------------------------------------- in the thread of a vCPU -- */
 
-static void forget_page(XenGuestPage *page)
-{
-    if (page->pin) {
-        xen_guest_page_unpin(NULL, page->gpa, page->len, page->pin);
-    }
-    *page = (XenGuestPage) { .gpa = XEN_GPA_NONE };
-}
+typedef struct VcpuWork {
+    XenVcpuFunc *func;
+    uint64_t arg;
+} VcpuWork;
 
-/* False: there is no RAM; *page is as it was. */
-static bool renew_page(XenGuestPage *page, uint64_t gpa, uint32_t len)
+static void run_work(CPUState *cs, run_on_cpu_data data)
 {
-    void *pin, *hva = xen_guest_page_pin(NULL, gpa, len, &pin);
-
-    if (!hva) {
-        return false;
-    }
-    forget_page(page);
-    *page = (XenGuestPage) {
-        .hva = hva, .gpa = gpa, .pin = pin, .len = len,
-    };
-    return true;
-}
-
-static void note_result(CPUState *cs, int ret)
-{
+    g_autofree VcpuWork *work = data.host_ptr;
     XenVcpu *v = xen_vcpu_get(cs->cpu_index);
 
     if (v) {
-        v->accel_ret = ret;
+        work->func(v, work->arg);
     }
 }
 
-/*
- * What the accelerator said of the area that it has just been told of.  Where
- * another vCPU's thread is going to tell it, there is no answer yet.
- */
-static int result_so_far(const XenVcpu *v)
+static void queue(XenVcpu *v, XenVcpuFunc *func, uint64_t arg)
 {
-    return qemu_cpu_is_self(v->cs) ? v->accel_ret : 0;
+    VcpuWork *work;
+
+    if (!v->cs->created) {
+        return;
+    }
+    work = g_new(VcpuWork, 1);
+    *work = (VcpuWork) { func, arg };
+    async_run_on_cpu(v->cs, run_work, RUN_ON_CPU_HOST_PTR(work));
 }
 
+int xen_vcpu_run(XenVcpu *v, XenVcpuFunc *func, uint64_t arg)
+{
+    if (qemu_cpu_is_self(v->cs)) {
+        return func(v, arg);
+    }
+    queue(v, func, arg);
+    return 0;
+}
+
+/* ------------------------------------------------------------ vcpu_info -- */
+
 /* The accelerator writes to vcpu_info, or at least the time that is in it. */
-static bool accel_has_vcpu_info(void)
+static bool accel_has_info(void)
 {
     return xen_emu_offload(SHARED_INFO) ||
            xen_emu_accel()->clock.set_vcpu_info;
 }
 
-/*
- * The kernel writes to vcpu_info by its address in QEMU where it can: nothing
- * but QEMU then has to care when memory slots change.
- */
-static void accel_set_vcpu_info(CPUState *cs, run_on_cpu_data data)
+/* [vcpu]  @hva: where QEMU has it; NULL: unknown. */
+static int set_accel_info(XenVcpu *v, uint64_t gpa, void *hva)
 {
-    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
     const XenAccelOffloadOps *offload = xen_emu_offload(SHARED_INFO);
-    uint64_t gpa = data.host_ulong;
-    XenGuestPage old;
-    void *hva = NULL;
     int ret;
 
-    if (!v) {
-        return;
-    }
-    assert(bql_locked());
-    old = v->info_page;
-    v->info_page = (XenGuestPage) { .gpa = XEN_GPA_NONE };
-    if (XEN_ACCEL_HAS(xen_emu_accel(), SHARED_INFO_HVA) &&
-        gpa != XEN_GPA_NONE) {
-        if (gpa == vcpu_env(v)->xen_vcpu_info_default_gpa) {
-            hva = xen_shared_info() +
-                  cs->cpu_index * XEN_VCPU_INFO_SIZE;
-        } else if (renew_page(&v->info_page, gpa, XEN_VCPU_INFO_SIZE)) {
-            hva = v->info_page.hva;
-        }
-    }
     if (offload) {
-        ret = offload->set_vcpu_info(cs, gpa, hva);
+        ret = offload->set_vcpu_info(v->cs, gpa, hva);
     } else {
-        ret = xen_emu_accel()->clock.set_vcpu_info(cs, gpa);
+        ret = xen_emu_accel()->clock.set_vcpu_info(v->cs, gpa);
     }
-    note_result(cs, ret);
-    trace_xen_vcpu_accel_info(cs->cpu_index, gpa, hva, ret);
-    forget_page(&old);
-}
-
-/* Other memory is where vcpu_info was: events may have gone to the old one. */
-static void accel_move_vcpu_info(CPUState *cs, run_on_cpu_data data)
-{
-    uint64_t gpa = cpu_env(cs)->xen_vcpu_info_gpa;
-
-    if (gpa != XEN_GPA_NONE) {
-        accel_set_vcpu_info(cs, RUN_ON_CPU_HOST_ULONG(gpa));
-        xen_evtchn_set_vcpu_info(xen_emu_evtchn(), cs->cpu_index, gpa, true);
-    }
-}
-
-static void accel_set_time_info(CPUState *cs, run_on_cpu_data data)
-{
-    int ret = xen_emu_offload(SHARED_INFO)->set_time_info(cs,
-                                                          data.host_ulong);
-
-    note_result(cs, ret);
-    trace_xen_vcpu_accel(cs->cpu_index, "time_info", data.host_ulong, ret);
-}
-
-static void accel_set_runstate(CPUState *cs, run_on_cpu_data data)
-{
-    int ret = xen_emu_offload(RUNSTATE)->set_runstate(cs, data.host_ulong);
-
-    note_result(cs, ret);
-    trace_xen_vcpu_accel(cs->cpu_index, "runstate", data.host_ulong, ret);
+    trace_xen_vcpu_accel_info(v->id, gpa, hva, ret);
+    return ret;
 }
 
 static void write_time_info(XenVcpu *v)
@@ -152,159 +90,296 @@ static void write_time_info(XenVcpu *v)
     if (!xen_emu_accel()->clock.tsc_is_virtual_clock) {
         return;     /* the accelerator writes it */
     }
-    vi = xen_evtchn_peek_vcpu_info(xen_emu_evtchn(), v->cs->cpu_index);
+    vi = xen_evtchn_peek_vcpu_info(xen_emu_evtchn(), v->id);
     if (vi) {
         xen_time_write_vcpu_time(vi + XEN_VCPU_INFO_TIME);
     }
 }
 
-void xen_vcpu_offload_info(XenVcpu *v, uint64_t gpa)
+static int move_info(XenVcpu *v, uint64_t gpa);
+
+/*
+ * The kernel writes to vcpu_info by its address in QEMU where it can.  When the
+ * memory there goes away, it stays pinned until the kernel knows another.
+ */
+static bool kernel_info_is_stale(void *opaque)
 {
-    if (accel_has_vcpu_info()) {
-        xen_vcpu_run(v->cs, accel_set_vcpu_info, RUN_ON_CPU_HOST_ULONG(gpa));
+    XenVcpu *v = opaque;
+
+    queue(v, move_info, v->kernel_info.gpa);
+    return true;
+}
+
+/* Nobody but the thread of the vCPU uses the page. */
+static void no_lock(void *opaque)
+{
+}
+
+static const XenGuestPageUser kernel_info_user = {
+    .lock = no_lock,
+    .unlock = no_lock,
+    .stale = kernel_info_is_stale,
+};
+
+/* A page for a moment: whatever happens, it keeps its memory pinned. */
+static bool keep_pin(void *opaque)
+{
+    return true;
+}
+
+static const XenGuestPageUser momentary_user = {
+    .lock = no_lock,
+    .unlock = no_lock,
+    .stale = keep_pin,
+};
+
+/*
+ * The kernel writes to @page from now on, or to none (NULL).  It was told before,
+ * so what it wrote to until then may be unpinned.
+ */
+static void keep_for_kernel(XenVcpu *v, const XenGuestPage *page)
+{
+    if (page && xen_emu_offload(SHARED_INFO_HVA)) {
+        xen_guest_page_share(xen_emu_pages(), &v->kernel_info, page);
+        if (xen_guest_page_is_stale(&v->kernel_info)) {
+            /* Since it was looked up, when the hook was not there yet. */
+            queue(v, move_info, page->gpa);
+        }
+    } else {
+        xen_guest_page_unset(xen_emu_pages(), &v->kernel_info);
     }
-    write_time_info(v);
 }
 
 /*
- * The engine has moved before the accelerator has.  What that delivered in the
- * meantime is pending, but noted in the old place only.
+ * The accelerator learns first, for an upcall must not be raised before it knows
+ * the place; then the engine moves, and raises again what is pending.  One pin
+ * serves both.  [vcpu] where the accelerator has vcpu_info.
  */
-static void note_events_again(CPUState *cs, run_on_cpu_data data)
+static int place_info(XenVcpu *v, const XenGuestPage *page)
 {
-    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+    int ret = 0;
 
-    if (v && vcpu_env(v)->xen_vcpu_info_gpa == data.host_ulong) {
-        xen_evtchn_set_vcpu_info(xen_emu_evtchn(), cs->cpu_index,
-                                 data.host_ulong, true);
+    if (accel_has_info()) {
+        ret = set_accel_info(v, page->gpa, xen_emu_offload(SHARED_INFO_HVA) ?
+                                           page->hva : NULL);
     }
+    if (!ret) {
+        xen_evtchn_share_vcpu_info(xen_emu_evtchn(), v->id, page, true);
+        keep_for_kernel(v, page);
+    }
+    return ret;
 }
 
-/* The vcpu_info that was registered is none: back to the one that v has. */
-static void forget_info(XenVcpu *v)
+/*
+ * [vcpu]  Other memory is where vcpu_info was; or another vCPU registered it, and
+ * moved the engine already.  What the accelerator delivered before it knew the
+ * place is noted in the old one only.
+ */
+static int move_info(XenVcpu *v, uint64_t gpa)
 {
-    uint64_t gpa = vcpu_env(v)->xen_vcpu_info_default_gpa;
-    unsigned vcpu = v->cs->cpu_index;
+    XenGuestPage page;
+    int ret;
 
-    vcpu_env(v)->xen_vcpu_info_gpa = XEN_GPA_NONE;
-    xen_evtchn_set_vcpu_info(xen_emu_evtchn(), vcpu, XEN_GPA_NONE, false);
-    if (gpa != XEN_GPA_NONE) {
-        xen_vcpu_set_default_info(v, gpa, xen_shared_info() +
-                                  vcpu * XEN_VCPU_INFO_SIZE);
+    assert(bql_locked());
+    if (vcpu_env(v)->xen_vcpu_info_gpa != gpa) {
+        return 0;       /* it was registered elsewhere, or reset, meanwhile */
     }
+    xen_guest_page_init(&page, &momentary_user, NULL);
+    ret = xen_guest_page_set(xen_emu_pages(), &page, gpa, XEN_VCPU_INFO_SIZE);
+    if (ret) {
+        /* No RAM.  The kernel looks the address up itself when it comes back. */
+        set_accel_info(v, gpa, NULL);
+        keep_for_kernel(v, NULL);
+        return ret;
+    }
+    ret = place_info(v, &page);
+    xen_guest_page_unset(xen_emu_pages(), &page);
+    return ret;
 }
 
 int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
 {
     CPUX86State *env = vcpu_env(v);
+    XenGuestPage page;
     int ret;
 
-    trace_xen_vcpu_set_info(v->cs->cpu_index, gpa);
+    trace_xen_vcpu_set_info(v->id, gpa);
 
     /* Once registered it stays, as in Xen, until the domain is reset. */
-    if (gpa != XEN_GPA_NONE && env->xen_vcpu_info_gpa != XEN_GPA_NONE) {
+    if (env->xen_vcpu_info_gpa != XEN_GPA_NONE) {
         return -EINVAL;
     }
-    ret = xen_evtchn_set_vcpu_info(xen_emu_evtchn(), v->cs->cpu_index, gpa,
-                                   true);
+    ret = xen_evtchn_check_vcpu_info(xen_emu_evtchn(), gpa);
     if (ret) {
         return ret;
     }
-    env->xen_vcpu_info_gpa = gpa;
-    xen_vcpu_offload_info(v, gpa);
-    if (accel_has_vcpu_info() && result_so_far(v)) {
-        ret = result_so_far(v);
-        forget_info(v);
+    xen_guest_page_init(&page, &momentary_user, NULL);
+    ret = xen_guest_page_set(xen_emu_pages(), &page, gpa, XEN_VCPU_INFO_SIZE);
+    if (ret) {
         return ret;
     }
-    if (accel_has_vcpu_info() && gpa != XEN_GPA_NONE) {
-        xen_vcpu_run(v->cs, note_events_again, RUN_ON_CPU_HOST_ULONG(gpa));
+    if (!accel_has_info() || qemu_cpu_is_self(v->cs)) {
+        ret = place_info(v, &page);
+    } else {
+        /* The guest sees the place at once; the accelerator hears in its thread. */
+        xen_evtchn_share_vcpu_info(xen_emu_evtchn(), v->id, &page, false);
+        queue(v, move_info, gpa);
     }
-    return 0;
+    xen_guest_page_unset(xen_emu_pages(), &page);
+    if (!ret) {
+        env->xen_vcpu_info_gpa = gpa;
+        write_time_info(v);
+    }
+    return ret;
+}
+
+int xen_vcpu_load_info(XenVcpu *v)
+{
+    uint64_t gpa = vcpu_env(v)->xen_vcpu_info_gpa;
+    int ret;
+
+    vcpu_env(v)->xen_vcpu_info_gpa = XEN_GPA_NONE;
+    ret = xen_vcpu_set_info(v, gpa);
+    vcpu_env(v)->xen_vcpu_info_gpa = gpa;
+    return ret;
+}
+
+/* [vcpu]  The place in shared info, or none at all. */
+static int set_accel_default_info(XenVcpu *v, uint64_t gpa)
+{
+    void *hva = NULL;
+    int ret;
+
+    if (vcpu_env(v)->xen_vcpu_info_gpa != XEN_GPA_NONE) {
+        return 0;       /* another has been registered meanwhile */
+    }
+    if (gpa != XEN_GPA_NONE && xen_emu_offload(SHARED_INFO_HVA)) {
+        hva = xen_shared_info_vcpu(v->id);
+    }
+    ret = set_accel_info(v, gpa, hva);
+    keep_for_kernel(v, NULL);
+    return ret;
 }
 
 int xen_vcpu_set_default_info(XenVcpu *v, uint64_t gpa, void *hva)
 {
-    CPUX86State *env = vcpu_env(v);
-    unsigned vcpu = v->cs->cpu_index;
-    bool first = !xen_evtchn_peek_vcpu_info(xen_emu_evtchn(), vcpu);
+    bool first = !xen_evtchn_peek_vcpu_info(xen_emu_evtchn(), v->id);
+    int ret = 0;
 
-    env->xen_vcpu_info_default_gpa = gpa;
-    if (env->xen_vcpu_info_gpa == XEN_GPA_NONE) {
-        /* What came before could be noted nowhere. */
-        xen_evtchn_set_vcpu_info_fixed(xen_emu_evtchn(), vcpu, hva, first);
-        xen_vcpu_offload_info(v, gpa);
-        if (accel_has_vcpu_info() && gpa != XEN_GPA_NONE) {
-            return result_so_far(v);
-        }
+    vcpu_env(v)->xen_vcpu_info_default_gpa = gpa;
+    if (vcpu_env(v)->xen_vcpu_info_gpa != XEN_GPA_NONE) {
+        return 0;
     }
-    return 0;
+    if (accel_has_info()) {
+        ret = xen_vcpu_run(v, set_accel_default_info, gpa);
+    }
+    /* What came before could be noted nowhere. */
+    xen_evtchn_set_vcpu_info_fixed(xen_emu_evtchn(), v->id, hva, first);
+    write_time_info(v);
+    return gpa == XEN_GPA_NONE ? 0 : ret;
+}
+
+void xen_vcpu_unset_info(XenVcpu *v)
+{
+    vcpu_env(v)->xen_vcpu_info_gpa = XEN_GPA_NONE;
+    vcpu_env(v)->xen_vcpu_info_default_gpa = XEN_GPA_NONE;
+    xen_evtchn_set_vcpu_info(xen_emu_evtchn(), v->id, XEN_GPA_NONE, false);
+    if (accel_has_info()) {
+        xen_vcpu_run(v, set_accel_default_info, XEN_GPA_NONE);
+    }
+}
+
+/* ------------------------------------------------ time and runstate -- */
+
+static int set_accel_time_info(XenVcpu *v, uint64_t gpa)
+{
+    int ret = xen_emu_offload(SHARED_INFO)->set_time_info(v->cs, gpa);
+
+    trace_xen_vcpu_accel(v->id, "time_info", gpa, ret);
+    return ret;
+}
+
+/* Its contents never change, so it is written once and not remembered. */
+static int write_time_area(uint64_t gpa)
+{
+    XenGuestPage page;
+    void *hva;
+    int ret;
+
+    xen_guest_page_init(&page, NULL, NULL);
+    ret = xen_guest_page_set(xen_emu_pages(), &page, gpa,
+                             sizeof(vcpu_time_info_t));
+    hva = xen_guest_page_check(&page);
+    if (!ret && hva) {
+        xen_time_write_vcpu_time(hva);
+    }
+    xen_guest_page_unset(xen_emu_pages(), &page);
+    return ret;
 }
 
 int xen_vcpu_set_time_area(XenVcpu *v, uint64_t gpa)
 {
-    CPUX86State *env = vcpu_env(v);
+    int ret = 0;
 
     if (xen_emu_offload(SHARED_INFO)) {
-        xen_vcpu_run(v->cs, accel_set_time_info, RUN_ON_CPU_HOST_ULONG(gpa));
-        if (gpa != XEN_GPA_NONE && result_so_far(v)) {
-            return result_so_far(v);
-        }
-        env->xen_vcpu_time_info_gpa = gpa;
-        return 0;
+        ret = xen_vcpu_run(v, set_accel_time_info, gpa);
+    } else if (gpa != XEN_GPA_NONE) {
+        /* Another accelerator knows one place; guests make do without this. */
+        ret = xen_emu_accel()->clock.tsc_is_virtual_clock ?
+              write_time_area(gpa) : -ENOSYS;
     }
-
-    if (gpa == XEN_GPA_NONE) {
-        forget_page(&v->time_page);
-    } else if (!xen_emu_accel()->clock.tsc_is_virtual_clock) {
-        /* The accelerator knows one place; guests make do without this one. */
-        return -ENOSYS;
-    } else if (!renew_page(&v->time_page, gpa, sizeof(vcpu_time_info_t))) {
-        return -EINVAL;
-    } else {
-        xen_time_write_vcpu_time(v->time_page.hva);
+    if (ret && gpa != XEN_GPA_NONE) {
+        return ret;
     }
-    env->xen_vcpu_time_info_gpa = gpa;
+    vcpu_env(v)->xen_vcpu_time_info_gpa = gpa;
     return 0;
+}
+
+static int set_accel_runstate(XenVcpu *v, uint64_t gpa)
+{
+    int ret = xen_emu_offload(RUNSTATE)->set_runstate(v->cs, gpa);
+
+    trace_xen_vcpu_accel(v->id, "runstate", gpa, ret);
+    return ret;
 }
 
 int xen_vcpu_set_runstate_area(XenVcpu *v, uint64_t gpa)
 {
-    CPUX86State *env = vcpu_env(v);
     int ret;
 
     if (xen_emu_offload(RUNSTATE)) {
-        xen_vcpu_run(v->cs, accel_set_runstate, RUN_ON_CPU_HOST_ULONG(gpa));
-        if (gpa != XEN_GPA_NONE && result_so_far(v)) {
-            return result_so_far(v);
-        }
+        ret = xen_vcpu_run(v, set_accel_runstate, gpa);
     } else {
         ret = xen_runstate_set_area(v->runstate, gpa);
-        if (ret) {
-            return ret;
-        }
     }
-    env->xen_vcpu_runstate_gpa = gpa;
+    if (ret && gpa != XEN_GPA_NONE) {
+        return ret;
+    }
+    vcpu_env(v)->xen_vcpu_runstate_gpa = gpa;
     return 0;
 }
 
-void xen_vcpu_invalidate_areas(uint64_t gpa, uint64_t len)
+/* -------------------------------------------------------- life of a vCPU -- */
+
+void xen_vcpu_init_areas(XenVcpu *v)
 {
-    XEN_FOREACH_VCPU(v) {
-        /* Its contents never change, so nobody needs to write it again. */
-        if (v->time_page.pin &&
-            xen_guest_page_overlaps(&v->time_page, gpa, len)) {
-            forget_page(&v->time_page);
-        }
-        if (v->info_page.pin &&
-            xen_guest_page_overlaps(&v->info_page, gpa, len)) {
-            xen_vcpu_run(v->cs, accel_move_vcpu_info, RUN_ON_CPU_HOST_ULONG(0));
-        }
-        xen_runstate_invalidate(v->runstate, gpa, len);
+    xen_guest_page_init(&v->kernel_info, &kernel_info_user, v);
+}
+
+void xen_vcpu_start_areas(XenVcpu *v)
+{
+    if (accel_has_info()) {
+        set_accel_default_info(v, vcpu_env(v)->xen_vcpu_info_default_gpa);
+    }
+    if (xen_emu_offload(SHARED_INFO)) {
+        set_accel_time_info(v, XEN_GPA_NONE);
+    }
+    if (xen_emu_offload(RUNSTATE)) {
+        set_accel_runstate(v, XEN_GPA_NONE);
     }
 }
 
 void xen_vcpu_release_areas(XenVcpu *v)
 {
-    forget_page(&v->info_page);
+    xen_guest_page_unset(xen_emu_pages(), &v->kernel_info);
 }

@@ -32,13 +32,6 @@ void xen_runstate_charge(XenRunstateSums *s, int state, uint64_t now,
     s->entered = now;
 }
 
-size_t xen_runstate_first_part(uint64_t gpa, const XenGuestLayout *layout)
-{
-    size_t left = XEN_EMU_PAGE_SIZE - gpa % XEN_EMU_PAGE_SIZE;
-
-    return MIN(left, layout->runstate_size);
-}
-
 static void put64(uint8_t *p, uint64_t value)
 {
     value = GUINT64_TO_LE(value);

@@ -14,7 +14,6 @@
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/vcpu.h"
 #include "hw/xen/emu/accel-callbacks.h"
-#include "hw/xen/emu/memory/guest-page.h"
 #include "hw/xen/emu/vcpu/runstate.h"
 #include "hw/xen/emu/vcpu/runstate-area.h"
 
@@ -24,13 +23,32 @@ enum { SCHEDSTAT_NOT_OPENED = -1, SCHEDSTAT_NONE = -2 };
 
 struct XenRunstate {
     unsigned vcpu;
+    QemuMutex place_lock;       /* held while pages are set; outermost */
 
     QemuMutex lock;             /* of all that follows */
     XenRunstateSums sums;
     int schedstat;              /* file descriptor or SCHEDSTAT_* */
     uint64_t delay;             /* of the vCPU's thread, when last charged */
-    uint64_t gpa;               /* also looked at without the lock */
     XenGuestPage part[2];       /* of the area; part[1] may be unused */
+};
+
+static void lock_runstate(void *opaque)
+{
+    XenRunstate *r = opaque;
+
+    qemu_mutex_lock(&r->lock);
+}
+
+static void unlock_runstate(void *opaque)
+{
+    XenRunstate *r = opaque;
+
+    qemu_mutex_unlock(&r->lock);
+}
+
+static const XenGuestPageUser page_user = {
+    .lock = lock_runstate,
+    .unlock = unlock_runstate,
 };
 
 static bool use_update_flag;
@@ -145,114 +163,110 @@ static void charge(XenRunstate *r, int state)
     r->delay = delay;
 }
 
-static void unpin_parts(XenGuestPage part[2])
-{
-    for (int i = 0; i < 2; i++) {
-        if (part[i].hva) {
-            xen_guest_page_unpin(NULL, part[i].gpa, part[i].len, part[i].pin);
-        }
-        xen_guest_page_init(&part[i]);
-    }
-}
-
-static bool pin_part(XenGuestPage *part, uint64_t gpa, size_t len)
-{
-    xen_guest_page_init(part);
-    if (len == 0) {
-        return true;
-    }
-    part->gpa = gpa;
-    part->len = len;
-    part->hva = xen_guest_page_pin(NULL, gpa, len, &part->pin);
-    return part->hva != NULL;
-}
-
-static bool pin_parts(XenGuestPage part[2], uint64_t gpa,
-                      const XenGuestLayout *layout)
-{
-    size_t first = xen_runstate_first_part(gpa, layout);
-    bool first_ok = pin_part(&part[0], gpa, first);
-    bool second_ok = pin_part(&part[1], gpa + first,
-                              layout->runstate_size - first);
-
-    if (!first_ok || !second_ok) {
-        unpin_parts(part);
-        return false;
-    }
-    return true;
-}
-
-static XenRunstateArea area_of(const XenGuestPage part[2])
-{
-    return (XenRunstateArea) {
-        .part = { part[0].hva, part[1].hva },
-        .len = { part[0].len, part[1].len },
-    };
-}
-
 /*
- * Lock held.  Memory that is away now may come back, so this looks again each
- * time; and the guest may have changed its layout, and so the area its size.
+ * Lock held.  False: the area is set, but its memory has to be looked up first,
+ * which takes locks that come before ours.
  */
-static void write_area(XenRunstate *r)
+static bool write_area(XenRunstate *r)
 {
     const XenGuestLayout *layout = xen_emu_layout();
     XenRunstateArea area;
 
-    if (r->gpa == XEN_GPA_NONE) {
-        return;
+    if (r->part[0].gpa == XEN_GPA_NONE) {
+        return true;
     }
-    if (r->part[0].len + r->part[1].len != layout->runstate_size) {
-        unpin_parts(r->part);
-        if (!pin_parts(r->part, r->gpa, layout)) {
-            return;
-        }
+    area = (XenRunstateArea) {
+        .part = {
+            xen_guest_page_check(&r->part[0]),
+            xen_guest_page_check(&r->part[1]),
+        },
+        .len = { r->part[0].len, r->part[1].len },
+    };
+    /* The guest may have changed its layout, and so the area its size. */
+    if (area.len[0] + area.len[1] != layout->runstate_size ||
+        !area.part[0] || (area.len[1] && !area.part[1])) {
+        return false;
     }
-    area = area_of(r->part);
     xen_runstate_publish(&r->sums, layout, qatomic_read(&use_update_flag),
                          &area);
+    return true;
 }
 
 /*
- * The address is set before the memory is looked up, under the lock that
- * xen_runstate_invalidate() takes: an invalidation either sees the address, and
- * then waits for the lookup and undoes it, or came before and the lookup finds
- * the new memory.
+ * No lock.  Memory that was away may be back, so this looks each time.
  */
-static int place_area(XenRunstate *r, uint64_t gpa, bool take_sums)
+static void find_area(XenRunstate *r)
 {
-    const XenGuestLayout *layout = xen_emu_layout();
-    XenGuestPage part[2];
-    uint64_t old_gpa;
+    size_t size = xen_emu_layout()->runstate_size;
+    uint64_t gpa;
 
-    QEMU_LOCK_GUARD(&r->lock);
-    old_gpa = r->gpa;
-    xen_guest_page_init(&part[0]);
-    xen_guest_page_init(&part[1]);
-    if (gpa != XEN_GPA_NONE) {
-        qatomic_set_mb(&r->gpa, gpa);
-        if (gpa > UINT64_MAX - layout->runstate_size ||
-            !pin_parts(part, gpa, layout)) {
-            /* What the old place may have missed meanwhile is looked up. */
-            unpin_parts(r->part);
-            qatomic_set(&r->gpa, old_gpa);
-            return -EINVAL;
+    QEMU_LOCK_GUARD(&r->place_lock);
+    WITH_QEMU_LOCK_GUARD(&r->lock) {
+        gpa = r->part[0].gpa;
+        if (r->part[0].len + r->part[1].len == size) {
+            size = 0;
         }
     }
-    unpin_parts(r->part);
-    memcpy(r->part, part, sizeof(part));
-    qatomic_set(&r->gpa, gpa);
-
-    if (take_sums && gpa != XEN_GPA_NONE) {
-        XenRunstateArea area = area_of(part);
-
-        r->delay = host_run_delay(r);
-        xen_runstate_fetch(&r->sums, layout, &area,
-                           xen_emu_system_time());
-    } else {
-        charge(r, current_state(r));
+    if (gpa == XEN_GPA_NONE) {
+        return;
     }
-    write_area(r);
+    if (size && xen_guest_pages_set(xen_emu_pages(), r->part, gpa, size)) {
+        return;
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(r->part); i++) {
+        xen_guest_page_refresh(xen_emu_pages(), &r->part[i]);
+    }
+}
+
+/* No lock: the area shows what the sums are. */
+static void show(XenRunstate *r)
+{
+    find_area(r);
+    WITH_QEMU_LOCK_GUARD(&r->lock) {
+        write_area(r);
+    }
+}
+
+static void unset_area(XenRunstate *r)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(r->part); i++) {
+        xen_guest_page_unset(xen_emu_pages(), &r->part[i]);
+    }
+}
+
+/* The area is set: its state and sums are those that count. */
+static void take_sums(XenRunstate *r)
+{
+    XenRunstateArea area = {
+        .part = { r->part[0].hva, r->part[1].hva },
+        .len = { r->part[0].len, r->part[1].len },
+    };
+
+    /* It may have gone since it was set. */
+    if (area.part[0] && (!area.len[1] || area.part[1])) {
+        r->delay = host_run_delay(r);
+        xen_runstate_fetch(&r->sums, xen_emu_layout(), &area,
+                           xen_emu_system_time());
+    }
+}
+
+static int place_area(XenRunstate *r, uint64_t gpa, bool load)
+{
+    QEMU_LOCK_GUARD(&r->place_lock);
+    if (gpa == XEN_GPA_NONE) {
+        unset_area(r);
+    } else if (xen_guest_pages_set(xen_emu_pages(), r->part, gpa,
+                                   xen_emu_layout()->runstate_size)) {
+        return -EINVAL;
+    }
+    WITH_QEMU_LOCK_GUARD(&r->lock) {
+        if (load && gpa != XEN_GPA_NONE) {
+            take_sums(r);
+        } else {
+            charge(r, current_state(r));
+        }
+        write_area(r);
+    }
     return 0;
 }
 
@@ -268,20 +282,25 @@ int xen_runstate_load_area(XenRunstate *r, uint64_t gpa)
 
 void xen_runstate_reset(XenRunstate *r)
 {
+    QEMU_LOCK_GUARD(&r->place_lock);
+    unset_area(r);
     QEMU_LOCK_GUARD(&r->lock);
-    unpin_parts(r->part);
-    qatomic_set(&r->gpa, XEN_GPA_NONE);
     charge(r, state_after_reset(r));
     memset(r->sums.time, 0, sizeof(r->sums.time));
 }
 
 void xen_runstate_enter(XenRunstate *r, int state)
 {
-    assert(state >= 0 && state < XEN_RUNSTATE_NR);
+    bool shown;
 
-    QEMU_LOCK_GUARD(&r->lock);
-    charge(r, state);
-    write_area(r);
+    assert(state >= 0 && state < XEN_RUNSTATE_NR);
+    WITH_QEMU_LOCK_GUARD(&r->lock) {
+        charge(r, state);
+        shown = write_area(r);
+    }
+    if (!shown) {
+        show(r);
+    }
 }
 
 void xen_runstate_halted(CPUState *cs, bool halted)
@@ -296,18 +315,22 @@ void xen_runstate_halted(CPUState *cs, bool halted)
 
 void xen_runstate_sample(XenRunstate *r)
 {
+    bool shown = true;
     uint64_t now;
 
-    if (qatomic_read(&r->gpa) == XEN_GPA_NONE) {
+    if (qatomic_read(&r->part[0].gpa) == XEN_GPA_NONE) {
         return;
     }
-
-    QEMU_LOCK_GUARD(&r->lock);
-    now = xen_emu_system_time();
-    if (current_state(r) == RUNSTATE_running &&
-        now - r->sums.entered >= FRESH_NS) {
-        charge(r, RUNSTATE_running);
-        write_area(r);
+    WITH_QEMU_LOCK_GUARD(&r->lock) {
+        now = xen_emu_system_time();
+        if (current_state(r) == RUNSTATE_running &&
+            now - r->sums.entered >= FRESH_NS) {
+            charge(r, RUNSTATE_running);
+            shown = write_area(r);
+        }
+    }
+    if (!shown) {
+        show(r);
     }
 }
 
@@ -344,41 +367,27 @@ size_t xen_runstate_get(XenRunstate *r, void *buf)
     return xen_runstate_encode(&now, xen_emu_layout(), buf);
 }
 
-void xen_runstate_invalidate(XenRunstate *r, uint64_t gpa, uint64_t len)
-{
-    uint64_t area;
-
-    smp_mb();       /* the new memory is in place before we look */
-    area = qatomic_read(&r->gpa);
-    if (area == XEN_GPA_NONE || area >= gpa + len ||
-        gpa >= area + XEN_RUNSTATE_MAX_SIZE) {
-        return;
-    }
-
-    QEMU_LOCK_GUARD(&r->lock);
-    unpin_parts(r->part);
-}
-
 XenRunstate *xen_runstate_new(unsigned vcpu)
 {
     XenRunstate *r = g_new0(XenRunstate, 1);
 
     r->vcpu = vcpu;
     r->schedstat = SCHEDSTAT_NOT_OPENED;
-    r->gpa = XEN_GPA_NONE;
     r->sums.state = vcpu == 0 ? RUNSTATE_running : RUNSTATE_offline;
-    xen_guest_page_init(&r->part[0]);
-    xen_guest_page_init(&r->part[1]);
+    xen_guest_page_init(&r->part[0], &page_user, r);
+    xen_guest_page_init(&r->part[1], &page_user, r);
+    qemu_mutex_init(&r->place_lock);
     qemu_mutex_init(&r->lock);
     return r;
 }
 
 void xen_runstate_free(XenRunstate *r)
 {
-    unpin_parts(r->part);
+    unset_area(r);
     if (r->schedstat >= 0) {
         close(r->schedstat);
     }
+    qemu_mutex_destroy(&r->place_lock);
     qemu_mutex_destroy(&r->lock);
     g_free(r);
 }

@@ -51,6 +51,7 @@ typedef struct XenEmuConfig {
 typedef struct XenEmu {
     XenEmuConfig config;
     XenAccelOps *accel;
+    XenPageCache pages;
     XenEvtchn *evtchn;          /* from xen_evtchn_create() on */
     bool long_mode;             /* latched layout, as migrated */
     bool delivery_offloaded;    /* see xen_emu_delivery_is_offloaded() */
@@ -91,6 +92,12 @@ static inline uint64_t xen_emu_system_time(void)
 static inline XenEvtchn *xen_emu_evtchn(void)
 {
     return xen_emu->evtchn;
+}
+
+/* All guest pages that the emulation writes to without locks. */
+static inline XenPageCache *xen_emu_pages(void)
+{
+    return &xen_emu->pages;
 }
 
 static inline bool xen_emu_long_mode(void)
@@ -136,9 +143,7 @@ struct XenVcpu {
     struct XenVcpuTimer *timer;         /* vcpu/timer.c */
     struct XenRunstate *runstate;       /* vcpu/runstate.c */
     /* vcpu/areas.c */
-    XenGuestPage time_page;     /* the registered copy of time info */
-    XenGuestPage info_page;     /* vcpu_info, if the kernel has its address */
-    int accel_ret;              /* of the area it was told of last; [vcpu] */
+    XenGuestPage kernel_info;   /* vcpu_info, if the kernel has its address */
     /* offload/delivery.c; BQL */
     uint8_t accel_vector;       /* for upcalls, as the accelerator knows it */
     bool vector_refused;        /* it would not know of it */

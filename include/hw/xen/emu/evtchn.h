@@ -94,8 +94,6 @@ typedef struct XenEvtchnPortInfo {
 } XenEvtchnPortInfo;
 
 typedef struct XenEvtchnOps {
-    XenGuestPageOps page;
-
     /*
      * evtchn_upcall_pending of @vcpu went from 0 to 1: have the guest enter
      * its handler.  Any thread, no lock held, possibly no BQL.
@@ -164,12 +162,12 @@ typedef struct XenEvtchnStats {
 /*
  * @max_vcpus: vCPU numbers are 0 .. max_vcpus - 1, at most
  * XEN_EVTCHN_MAX_VCPUS.  @max_pirqs: PIRQ numbers below it can be bound.
- * @domid: the guest's own id, what DOMID_SELF means.  @ops and @opaque must
- * outlive the engine.
+ * @domid: the guest's own id, what DOMID_SELF means.  @pages, @ops and @opaque
+ * must outlive the engine.
  */
 XenEvtchn *xen_evtchn_new(unsigned max_vcpus, unsigned max_pirqs,
-                          uint16_t domid, const XenEvtchnOps *ops,
-                          void *opaque);
+                          uint16_t domid, XenPageCache *pages,
+                          const XenEvtchnOps *ops, void *opaque);
 /* No other call may be running or follow. */
 void xen_evtchn_free(XenEvtchn *e);
 
@@ -199,9 +197,22 @@ void xen_evtchn_set_vcpu_present(XenEvtchn *e, unsigned vcpu, bool present);
  */
 int xen_evtchn_set_vcpu_info(XenEvtchn *e, unsigned vcpu, uint64_t gpa,
                              bool renotify);
+/* -EINVAL or -ENXIO as set_vcpu_info, as far as @gpa alone tells; or 0. */
+int xen_evtchn_check_vcpu_info(XenEvtchn *e, uint64_t gpa);
+/*
+ * The same as set_vcpu_info for a place that was set and checked already: @page is
+ * shared.
+ */
+void xen_evtchn_share_vcpu_info(XenEvtchn *e, unsigned vcpu,
+                                const XenGuestPage *page, bool renotify);
 /* The same for a place inside an overlay page, given by address. */
 void xen_evtchn_set_vcpu_info_fixed(XenEvtchn *e, unsigned vcpu, void *hva,
                                     bool renotify);
+/*
+ * Raises again what is pending for @vcpu: the accelerator has set it in another
+ * place than where vcpu_info is now, or told nobody.
+ */
+void xen_evtchn_renotify(XenEvtchn *e, unsigned vcpu);
 /*
  * Address of the vcpu_info of @vcpu or NULL, lock-free; valid until the next
  * change or invalidation, so only for peeking (is an upcall pending?).
@@ -210,16 +221,6 @@ void *xen_evtchn_peek_vcpu_info(XenEvtchn *e, unsigned vcpu);
 /* evtchn_upcall_pending of @vcpu is set.  Any thread; the vCPU's lock. */
 bool xen_evtchn_upcall_pending(XenEvtchn *e, unsigned vcpu);
 
-/*
- * Guest physical memory at [gpa, gpa + len) is no longer what it was.  Looks
- * first, without a vCPU lock, whether any page lies there; only then takes
- * the locks of the vCPUs that use it for a moment.  Returns the number of
- * pages made stale.  Any thread, also with the big QEMU lock; never waits for
- * a page to be pinned, except behind a fourth invalidation in a row.  Call it
- * when `pin` already sees the new memory, or a refresh could bring back the
- * old.
- */
-unsigned xen_evtchn_invalidate(XenEvtchn *e, uint64_t gpa, uint64_t len);
 /* Memory was added or came back: tries the parked events again. */
 void xen_evtchn_retry_parked(XenEvtchn *e);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * QEMU's provider of guest pages (XenGuestPageOps)
+ * QEMU's provider of guest pages: see page.h
  *
  * Pinning finds RAM in the system address space and keeps its MemoryRegion
  * alive.  Pinned pages count as dirty at any time: events are written there at
@@ -11,9 +11,7 @@
 
 #include "hw/xen/emu/page.h"
 
-/* XenGuestPageOps; any thread, no BQL needed. */
-void *xen_guest_page_pin(void *opaque, uint64_t gpa, uint32_t len, void **pin);
-void xen_guest_page_unpin(void *opaque, uint64_t gpa, uint32_t len, void *pin);
+extern const XenGuestPageOps xen_guest_page_ops;
 
 /* A migration shall send all pinned pages again.  Any thread. */
 void xen_guest_pages_set_dirty(void);

@@ -38,9 +38,6 @@ typedef struct XenRunstateArea {
 void xen_runstate_charge(XenRunstateSums *s, int state, uint64_t now,
                          uint64_t stolen);
 
-/* Bytes of an area at @gpa that are in its first page. */
-size_t xen_runstate_first_part(uint64_t gpa, const XenGuestLayout *layout);
-
 /* Writes @s as a vcpu_runstate_info into @buf; returns its size. */
 size_t xen_runstate_encode(const XenRunstateSums *s,
                            const XenGuestLayout *layout, void *buf);

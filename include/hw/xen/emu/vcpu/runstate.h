@@ -22,8 +22,8 @@
  * than a page).  It is a copy; the sums themselves are QEMU's.  After migration
  * they go on from the guest's copy, as its steal clock must not run backwards.
  *
- * Each vCPU's runstate has one lock, held while the area is written.  Nothing
- * that waits for the BQL is done under it.
+ * Each vCPU's runstate has one lock, which is the user's lock of its pages
+ * (page.h).
  *
  * Source of the ABI: include/hw/xen/interface/xen.h, vcpu.h.
  */
@@ -72,12 +72,6 @@ void xen_runstate_sample(XenRunstate *r);
  */
 #define XEN_RUNSTATE_MAX_SIZE   48
 size_t xen_runstate_get(XenRunstate *r, void *buf);
-
-/*
- * Guest physical memory at [gpa, gpa + len) is no longer what it was.  Takes
- * the lock only if the area lies there.  Any thread.
- */
-void xen_runstate_invalidate(XenRunstate *r, uint64_t gpa, uint64_t len);
 
 /*
  * VMASST_TYPE_runstate_update_flag, for all vCPUs: XEN_RUNSTATE_UPDATE is set
