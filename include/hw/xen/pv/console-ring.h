@@ -6,8 +6,8 @@
  * bytes with a producer's and a consumer's index each.  Indices run freely
  * through 32 bits; the ring's size is a power of two, so a position is the
  * index modulo the size.  "out" (2048 bytes) carries the guest's output, "in"
- * (1024) its input.  All fields are little endian and the same for 32- and 64-bit
- * guests.
+ * (1024) its input.  All fields are little endian, and the same for 32-bit and
+ * 64-bit guests.
  *
  * This is the back end's side: consumer of "out", producer of "in".  It keeps
  * no index of its own.  Both ends of a ring are read from the page each time,
