@@ -6,6 +6,9 @@ import guestvm
 SLEEP_NS = 10 * 1000 * 1000
 # More than the 2-level ABI supports; an even number for each vCPU.
 CHANNELS = 20000
+# What tcp-load does: one byte to and fro so often, then so many each way.
+TCP_ROUNDS = 2000
+TCP_BYTES = 8 << 20
 
 
 class Run:
@@ -83,6 +86,17 @@ def net(run):
     yield from run.same('net-driver', 'vif')
     yield from run.same('net-size', len(run.stimulus.fetched))
     yield from run.same('net-sha256', run.stimulus.fetched_sha256)
+
+
+def tcp(run):
+    """No segment was sent again, for no frame was lost on its way."""
+    yield from run.same('tcp-rounds', TCP_ROUNDS)
+    for key in ('tcp-out', 'tcp-in'):
+        moved = (run.vm.fact(key) or '0').split()[0]
+        if moved != str(TCP_BYTES):
+            yield '%s of %d bytes of %s came through' % (moved, TCP_BYTES, key)
+    yield from run.same('tcp-resent', 0)
+    yield from run.same('tcp-dropped', 0)
 
 
 def console(run):
@@ -198,7 +212,7 @@ def rate(run):
 BY_STEP = {'facts': facts, 'disk': disk, 'write': write, 'net': net,
            'console': console, 'lines': lines, 'sleep': sleep, 'clock': clock,
            'interrupts': interrupts, 'channels': channels,
-           'kexec': kexec, 'rate': rate}
+           'kexec': kexec, 'rate': rate, 'tcp': tcp}
 
 
 def failures(machine, stimulus, cpus, steps, expect, sleeps):

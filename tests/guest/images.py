@@ -34,7 +34,8 @@ GUEST_SCRIPTS = os.path.join(paths.HERE, 'guest')
 # Our programs, and the kernel modules that each needs.
 PROGRAMS = os.path.join(paths.HERE, 'programs')
 PROGRAM_MODULES = {'many-channels': ('xen-evtchn',), 'kexec-now': (),
-                   'event-rate': ('xen-evtchn',), 'lateness': ()}
+                   'event-rate': ('xen-evtchn',), 'lateness': (),
+                   'tcp-load': ()}
 # Those that need the guest's kernel as a file.
 NEEDS_KERNEL = ('kexec-now',)
 

@@ -12,6 +12,7 @@ import material
 import migration
 import paths
 import report
+import tcpserver
 import webserver
 
 ALL_STEPS = ('facts', 'modules', 'disk', 'write', 'net', 'console', 'sleep',
@@ -57,6 +58,9 @@ LINES_STEPS = ('facts', 'lines', 'clock')
 # kexec of a second kernel while the first is busy with events.
 KEXEC_STEPS = ('modules', 'disk', 'net', 'kexec')
 
+# TCP over PV network, where a lost frame shows as a retransmission.
+TCP_STEPS = ('facts', 'modules', 'net', 'tcp')
+
 # The longest first, so that all jobs end at about the same time.
 MATRIX = [
     row('%s-4cpu-channels' % guest, guest, 4,
@@ -100,6 +104,8 @@ MATRIX = [
     row('debian12-1cpu-intx', 'debian12', 1, steps=NO_VECTOR_STEPS,
         expect={'clockevent': 'lapic', 'clocksource': None},
         append=('xen_no_vector_callback',)),
+    row('debian13-2cpu-tcp', 'debian13', 2, steps=TCP_STEPS,
+        program='tcp-load'),
     row('debian13-2cpu-q35', 'debian13', 2, machine='q35'),
 ] + [
     row('%s-2cpu-kexec-%s' % (guest, abi), guest, 2,
@@ -142,15 +148,15 @@ def run_in(folder, name, row, options, server):
     stimulus = guestvm.Stimulus(folder)
     url = server.offer(stimulus.nonce, stimulus.fetched)
 
+    parameters = guestvm.init_parameters(stimulus, url, row.steps, SLEEPS,
+                                         row.then) + list(row.append)
+
     def new_vm(logs):
         machine = guestvm.guest_vm(
             options.qemu, logs, images.guest(row.guest, row.program),
             ['%s,%s,x-xen-bql-check=on' % (options.accel, row.accel)],
-            row.cpus, stimulus,
-            guestvm.init_parameters(stimulus, url, row.steps, SLEEPS,
-                                    row.then)
-            + list(row.append), machine=row.machine, extra=row.extra,
-            pv=not row.move)
+            row.cpus, stimulus, parameters, machine=row.machine,
+            extra=row.extra, pv=not row.move)
         if 'lines' in row.steps:
             guestvm.read_slowly(machine.channels['hvc'])
         return machine
@@ -159,8 +165,13 @@ def run_in(folder, name, row, options, server):
     if row.move:
         machine, reasons = migration.run(new_vm, folder, row.move, limit)
     else:
-        machine, reasons = new_vm(folder), []
-        machine.run(limit)
+        with tcpserver.TcpServer() as tcp:
+            if 'tcp' in row.steps:
+                parameters.append('XE_TCP=%s,%d,%d,%d' % (
+                    webserver.GATEWAY, tcp.port, checks.TCP_ROUNDS,
+                    checks.TCP_BYTES))
+            machine, reasons = new_vm(folder), []
+            machine.run(limit)
     reasons += checks.failures(machine, stimulus, row.cpus,
                                row.steps + row.then, row.expect, SLEEPS)
     if not options.keep:

@@ -108,6 +108,8 @@ static void test_used_rings(const void *long_mode)
 {
     XenVif *vif = start_connected(long_mode);
     XenVifQueue *q = &vif->queue[0];
+    uint8_t frame[XEN_VIF_TEST_FRAME];
+    size_t piece[] = { sizeof(frame) };
     XenVifQueue kept;
 
     xen_vif_check_send(vif, 0, 1);
@@ -117,9 +119,15 @@ static void test_used_rings(const void *long_mode)
     xen_vif_wait_state(vif, XenbusStateInitWait);
     /* As xen_vif_connect(), without new rings. */
     g_assert_cmpuint(q->tx->rsp_prod, ==, 1);
+    /* A request that is there already: no event is going to tell of it. */
+    xen_vif_make_frame(frame, sizeof(frame), 9);
+    xen_vif_put_frame(vif, 0, 0, frame, sizeof(frame), piece, 1, 0, NULL);
+    qatomic_store_release(&q->tx->req_prod, q->tx_prod);
     xen_vif_write(vif, "state", "4");
     xen_vif_wait_state(vif, XenbusStateConnected);
-    g_assert_cmpuint(kept.tx_prod, ==, q->tx_prod);
+    xen_vif_network_expect(vif, frame, sizeof(frame));
+    xen_vif_expect_answers(vif, 0, NETIF_RSP_OKAY);
+    g_assert_cmpuint(kept.tx_prod + 1, ==, q->tx_prod);
     xen_vif_check_send(vif, 0, 2);
     xen_vif_check_receive(vif, 0, 2);
     xen_vif_disconnect(vif);

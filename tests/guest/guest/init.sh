@@ -11,6 +11,7 @@
 #   XE_CHANNELS how many event channels step_channels binds
 #   XE_LINES    how many lines step_lines writes, and how many it echoes
 #   XE_EVENTS   how many events step_rate sends
+#   XE_TCP      the arguments of tcp-load, with commas
 #   XE_THEN     the steps of the kernel that step_kexec starts
 #   XE_LATENESS what step_lateness measures, in each of XE_TURNS
 
@@ -111,6 +112,20 @@ step_net() {
     say "net-size=$(wc -c < /tmp/fetched)"
     say "net-sha256=${sum%% *}"
     rm -f /tmp/fetched
+}
+
+# A host that is busy for some seconds is not to look like a lost frame: nothing
+# is sent again sooner than 10 s after it was sent (Linux 6.11 and later).
+step_tcp() {
+    t=/proc/sys/net/ipv4
+    echo 0 >$t/tcp_early_retrans
+    echo 10000000 >$t/tcp_rto_min_us || say "error=no tcp_rto_min_us"
+    IFS=,
+    tcp-load $XE_TCP >/tmp/tcp 2>&1 || say "error=tcp-load failed"
+    unset IFS
+    while read -r line; do
+        say "$line"
+    done </tmp/tcp
 }
 
 # Something out, something in; the host answers with a word of its own.

@@ -257,10 +257,7 @@ bool xen_net_connect(XenNetDev *net, Error **errp)
                           net->features.sg,
                           net->features.gso_v4 | net->features.gso_v6 << 1,
                           net->features.csum_v4 | net->features.csum_v6 << 1);
-    /* Requests that are there already give no event. */
-    for (unsigned i = 0; i < nr; i++) {
-        qemu_bh_schedule(net->queue[i].tx_bh);
-    }
+    /* Xen raises an event when a channel is bound: see what is there already. */
     return true;
 }
 

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * TCP through the guest's network: one byte to and fro, then a lot of bytes
+ *
+ *     tcp-load ADDRESS PORT ROUNDS BYTES
+ *
+ * The host's side is tcpserver.py.  A connection begins with a line that says
+ * what it is for: "echo" sends back what comes, "take BYTES" reads so many and
+ * says whether they were right, "give BYTES" sends so many.
+ *
+ * The bytes of a stream follow from their place in it, so that each side knows
+ * what must come.  What was sent again is counted by the kernel.
+ *
+ * Prints
+ *   tcp-rounds=N           that went to and fro
+ *   tcp-round-ns=MEDIAN WORST
+ *   tcp-out=BYTES NS, tcp-in=BYTES NS
+ *   tcp-resent=N           segments of connections that stood, by /proc/net/snmp
+ *   tcp-dropped=N          frames, by the network device
+ * and, when something fails, error=...; the exit status is then 1.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_S      60
+#define PIECE           65536
+
+static struct sockaddr_in server;
+static unsigned long resent, resent_before;
+
+static void die(const char *what)
+{
+    printf("error=tcp-load: %s: %m\n", what);
+    exit(1);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+static void write_all(int fd, const void *buf, size_t len)
+{
+    for (const char *p = buf; len; ) {
+        ssize_t done = write(fd, p, len);
+
+        if (done <= 0) {
+            die("write");
+        }
+        p += done;
+        len -= done;
+    }
+}
+
+static void read_all(int fd, void *buf, size_t len)
+{
+    for (char *p = buf; len; ) {
+        ssize_t done = read(fd, p, len);
+
+        if (done <= 0) {
+            die("read");
+        }
+        p += done;
+        len -= done;
+    }
+}
+
+/* RetransSegs: below that word in the two lines that begin with "Tcp:". */
+static unsigned long read_resent(void)
+{
+    FILE *f = fopen("/proc/net/snmp", "r");
+    char names[1024], values[1024];
+    unsigned long resent = 0;
+
+    if (!f) {
+        die("/proc/net/snmp");
+    }
+    while (fgets(names, sizeof(names), f) && fgets(values, sizeof(values), f)) {
+        char *name_at, *value_at;
+        char *name = strtok_r(names, " \n", &name_at);
+        char *value = strtok_r(values, " \n", &value_at);
+
+        if (!name || strcmp(name, "Tcp:")) {
+            continue;
+        }
+        while (name && value && strcmp(name, "RetransSegs")) {
+            name = strtok_r(NULL, " \n", &name_at);
+            value = strtok_r(NULL, " \n", &value_at);
+        }
+        if (!value) {
+            die("RetransSegs");
+        }
+        resent = strtoul(value, NULL, 10);
+    }
+    fclose(f);
+    return resent;
+}
+
+/* Adds what was sent again since the connection stands. */
+static void count_resent(void)
+{
+    resent += read_resent() - resent_before;
+}
+
+static int open_for(const char *purpose)
+{
+    const struct timeval patience = { .tv_sec = PATIENCE_S };
+    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ||
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) ||
+        connect(fd, (struct sockaddr *)&server, sizeof(server))) {
+        die("connect");
+    }
+    /* A connection that was slow to come about says nothing. */
+    resent_before = read_resent();
+    write_all(fd, purpose, strlen(purpose));
+    return fd;
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static void ping_pong(unsigned rounds)
+{
+    int fd = open_for("echo\n");
+    uint64_t *took = calloc(rounds, sizeof(*took));
+
+    for (unsigned i = 0; i < rounds; i++) {
+        uint64_t start = now_ns();
+        uint8_t out = i, in = ~i;
+
+        write_all(fd, &out, 1);
+        read_all(fd, &in, 1);
+        if (in != out) {
+            printf("error=tcp-load: a byte came back as another\n");
+            exit(1);
+        }
+        took[i] = now_ns() - start;
+    }
+    count_resent();
+    close(fd);
+    qsort(took, rounds, sizeof(*took), compare);
+    printf("tcp-rounds=%u\n", rounds);
+    printf("tcp-round-ns=%llu %llu\n", (unsigned long long)took[rounds / 2],
+           (unsigned long long)took[rounds - 1]);
+    free(took);
+}
+
+/* The stream's byte number @at; the period is no power of two. */
+static uint8_t stream_byte(size_t at)
+{
+    return at % 251 + at / 65521;
+}
+
+static void fill(uint8_t *buf, size_t at, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        buf[i] = stream_byte(at + i);
+    }
+}
+
+static void send_out(size_t bytes)
+{
+    static uint8_t buf[PIECE];
+    uint64_t start;
+    char purpose[40], answer[6];
+    int fd;
+
+    snprintf(purpose, sizeof(purpose), "take %zu\n", bytes);
+    fd = open_for(purpose);
+    start = now_ns();
+    for (size_t at = 0; at < bytes; at += PIECE) {
+        size_t len = bytes - at < PIECE ? bytes - at : PIECE;
+
+        fill(buf, at, len);
+        write_all(fd, buf, len);
+    }
+    read_all(fd, answer, sizeof(answer));
+    count_resent();
+    close(fd);
+    if (memcmp(answer, "right\n", sizeof(answer))) {
+        printf("error=tcp-load: the stream out arrived changed\n");
+        exit(1);
+    }
+    printf("tcp-out=%zu %llu\n", bytes,
+           (unsigned long long)(now_ns() - start));
+}
+
+static void take_in(size_t bytes)
+{
+    static uint8_t buf[PIECE], wanted[PIECE];
+    char purpose[40];
+    uint64_t start;
+    int fd;
+
+    snprintf(purpose, sizeof(purpose), "give %zu\n", bytes);
+    fd = open_for(purpose);
+    start = now_ns();
+    for (size_t at = 0; at < bytes; at += PIECE) {
+        size_t len = bytes - at < PIECE ? bytes - at : PIECE;
+
+        read_all(fd, buf, len);
+        fill(wanted, at, len);
+        if (memcmp(buf, wanted, len)) {
+            printf("error=tcp-load: the stream in arrived changed\n");
+            exit(1);
+        }
+    }
+    count_resent();
+    close(fd);
+    printf("tcp-in=%zu %llu\n", bytes, (unsigned long long)(now_ns() - start));
+}
+
+static void print_dropped(void)
+{
+    FILE *f = fopen("/sys/class/net/eth0/statistics/tx_dropped", "r");
+    unsigned long dropped;
+
+    if (!f || fscanf(f, "%lu", &dropped) != 1) {
+        die("tx_dropped");
+    }
+    fclose(f);
+    printf("tcp-dropped=%lu\n", dropped);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 5 || inet_pton(AF_INET, argv[1], &server.sin_addr) != 1) {
+        printf("error=usage: tcp-load ADDRESS PORT ROUNDS BYTES\n");
+        return 2;
+    }
+    server.sin_family = AF_INET;
+    server.sin_port = htons(atoi(argv[2]));
+    ping_pong(atoi(argv[3]));
+    send_out(strtoull(argv[4], NULL, 0));
+    take_in(strtoull(argv[4], NULL, 0));
+    printf("tcp-resent=%lu\n", resent);
+    print_dropped();
+    return 0;
+}
