@@ -50,6 +50,8 @@ uint32_t xen_con_unread(const XenCon *con);
  * event; their number.
  */
 size_t xen_con_put(const XenCon *con, const void *buf, size_t len);
+/* The same into an empty ring, all of it, and sends no event. */
+void xen_con_put_without_event(const XenCon *con, const char *text, size_t len);
 /* Puts all of them, waiting for room.  */
 void xen_con_write(const XenCon *con, const void *buf, size_t len);
 /* The main loop has seen to all that there was to do. */
