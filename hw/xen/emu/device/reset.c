@@ -17,12 +17,22 @@
 #include "system/kvm_xen.h"
 #include "trace.h"
 
-int xen_emu_soft_reset(void)
+static NotifierList reset_notifiers =
+    NOTIFIER_LIST_INITIALIZER(reset_notifiers);
+
+void xen_emu_add_reset_notifier(Notifier *n)
+{
+    notifier_list_add(&reset_notifiers, n);
+}
+
+static void notify(XenResetPhase phase)
+{
+    notifier_list_notify(&reset_notifiers, &phase);
+}
+
+static int reset_domain(void)
 {
     int ret;
-
-    assert(bql_locked());
-    trace_xen_emu_soft_reset();
 
     /* No event may come between the ports' end and the pages' end. */
     ret = xen_evtchn_soft_reset();
@@ -53,4 +63,17 @@ int xen_emu_soft_reset(void)
         return ret;
     }
     return xen_xenstore_reset();
+}
+
+int xen_emu_soft_reset(void)
+{
+    int ret;
+
+    assert(bql_locked());
+    trace_xen_emu_soft_reset();
+    /* Back ends end before what they use does. */
+    notify(XEN_RESET_BEGIN);
+    ret = reset_domain();
+    notify(XEN_RESET_END);
+    return ret;
 }

@@ -345,41 +345,23 @@ static void block_unrealize(XenDevice *xendev)
     blk_set_dev_ops(dev->owner.blk, NULL, NULL);
 }
 
-/* ----------------------------------------------------------------- reset -- */
+/* ------------------------------------------------------------------ life -- */
 
-/*
- * In the first phase: once it is over, images are loaded into the guest's
- * memory, and other devices forget what it had.
- */
-static void block_reset_enter(Object *obj, ResetType type)
+static void block_disconnect(XenDevice *xendev)
 {
-    XenBlockDeviceClass *class = XEN_BLOCK_DEVICE_GET_CLASS(obj);
-    XenBlockDevice *dev = XEN_BLOCK_DEVICE(obj);
+    XenBlockDevice *dev = XEN_BLOCK_DEVICE(xendev);
 
-    if (class->parent_phases.enter) {
-        class->parent_phases.enter(obj, type);
-    }
     if (dev->bh) {
         xen_block_disconnect_now(dev);
-        blk_iostatus_reset(dev->owner.blk);
     }
 }
 
-static void block_reset_hold(Object *obj, ResetType type)
+/* A new guest finds a device without errors. */
+static void block_reset(XenDevice *xendev)
 {
-    XenBlockDeviceClass *class = XEN_BLOCK_DEVICE_GET_CLASS(obj);
-    XenBlockDevice *dev = XEN_BLOCK_DEVICE(obj);
+    XenBlockDevice *dev = XEN_BLOCK_DEVICE(xendev);
 
-    if (class->parent_phases.hold) {
-        class->parent_phases.hold(obj, type);
-    }
-    if (dev->bh && dev->xendev.backend_online) {
-        /* A new guest finds a new device. */
-        xen_device_backend_set_state(&dev->xendev, XenbusStateInitWait);
-        dev->xendev.frontend_state = XenbusStateInitialising;
-        xen_device_frontend_printf(&dev->xendev, "state", "%u",
-                                   XenbusStateInitialising);
-    }
+    blk_iostatus_reset(dev->owner.blk);
 }
 
 /* ----------------------------------------------------------------- types -- */
@@ -400,7 +382,6 @@ static void block_class_init(ObjectClass *oc, void *data)
 {
     DeviceClass *dc = DEVICE_CLASS(oc);
     XenDeviceClass *xc = XEN_DEVICE_CLASS(oc);
-    XenBlockDeviceClass *class = XEN_BLOCK_DEVICE_CLASS(oc);
 
     xc->backend = "qdisk";
     xc->device = "vbd";
@@ -408,11 +389,10 @@ static void block_class_init(ObjectClass *oc, void *data)
     xc->realize = block_realize;
     xc->frontend_changed = xen_block_frontend_changed;
     xc->unrealize = block_unrealize;
+    xc->disconnect = block_disconnect;
+    xc->reset = block_reset;
     device_class_set_props(dc, block_properties);
     set_bit(DEVICE_CATEGORY_STORAGE, dc->categories);
-    resettable_class_set_parent_phases(RESETTABLE_CLASS(oc),
-                                       block_reset_enter, block_reset_hold,
-                                       NULL, &class->parent_phases);
 }
 
 static void disk_class_init(ObjectClass *oc, void *data)

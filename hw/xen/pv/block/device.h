@@ -86,7 +86,6 @@ struct XenBlockDeviceClass {
 
     const char *device_type;    /* as the front end reads it */
     bool cdrom;
-    ResettablePhases parent_phases;
 };
 
 OBJECT_DECLARE_TYPE(XenBlockDevice, XenBlockDeviceClass, XEN_BLOCK_DEVICE)

@@ -298,23 +298,6 @@ static void console_unrealize(XenDevice *xendev)
     qemu_chr_fe_deinit(&con->chr, false);
 }
 
-/*
- * The primary one's ring and port are primary.c's to reset.  Any other guest's
- * front end is gone with the guest.
- */
-static void reset_hold(Object *obj, ResetType type)
-{
-    XenConsole *con = XEN_CONSOLE(obj);
-    XenDevice *xendev = XEN_DEVICE(obj);
-
-    if (!con->running || !con->idx) {
-        return;
-    }
-    xen_console_disconnect(con);
-    xen_device_backend_set_state(xendev, XenbusStateInitWait);
-    xen_device_frontend_printf(xendev, "state", "%u", XenbusStateInitialising);
-}
-
 static const Property properties[] = {
     DEFINE_PROP_CHR("chardev", XenConsole, chr),
     DEFINE_PROP_INT32("idx", XenConsole, idx, -1),
@@ -334,7 +317,6 @@ static void class_init(ObjectClass *oc, void *data)
     xdc->unrealize = console_unrealize;
     xdc->frontend_changed = frontend_changed;
     dc->vmsd = &xen_console_vmstate;
-    RESETTABLE_CLASS(oc)->phases.hold = reset_hold;
     device_class_set_props(dc, properties);
 }
 

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside the PV bus
+ *
+ * The manual is include/hw/xen/pv/bus.h.  Which file does what:
+ *
+ *   bus.c       the bus, its bridge, hot plug
+ *   device.c    the type of all devices: realize and unrealize
+ *   life.c      front end's changes, disconnect, reset, removal
+ *   nodes.c     nodes in xenstore: of the device, of a new domain
+ *   channel.c   event channels
+ *   grants.c    grants
+ *   report.c    what is logged
+ */
+#ifndef HW_XEN_PV_BUS_INTERNAL_H
+#define HW_XEN_PV_BUS_INTERNAL_H
+
+#include "qemu/thread.h"
+#include "hw/resettable.h"
+#include "hw/xen/pv/bus.h"
+#include "hw/xen/xen-bus-helper.h"
+
+struct XenDeviceLife {
+    XenDevice *xendev;          /* whose it is */
+    /* key -> value, of what realize() wrote; see nodes.c */
+    GHashTable *backend_nodes, *frontend_nodes;
+    bool recording;             /* realize() is running */
+
+    bool realized;              /* all of it: reset and removal may come */
+    bool in_reset;              /* between disconnect and new nodes */
+    bool in_class;              /* frontend_changed() or disconnect() runs */
+    bool changed;               /* the front end did, meanwhile */
+    bool unplugging;            /* by device_del */
+    bool going;                 /* removal is scheduled */
+
+    Notifier reset;
+
+    QemuMutex log_lock;         /* guards the rest */
+    unsigned log_lines;         /* that may be logged at once */
+    unsigned log_lost;
+    int64_t log_refilled;       /* ns of the real-time clock */
+};
+
+static inline XenBus *xen_device_bus(XenDevice *xendev)
+{
+    return XEN_BUS(qdev_get_parent_bus(DEVICE(xendev)));
+}
+
+/* ----------------------------------------------------------------- nodes.c */
+
+/* Once, before the first device.  BQL for all of these. */
+void xen_pv_nodes_init(void);
+/* The paths; false with *errp. */
+bool xen_pv_nodes_set_paths(XenDevice *xendev, Error **errp);
+/* Creates what the bus writes for each device. */
+bool xen_pv_nodes_create(XenDevice *xendev, Error **errp);
+/* As for a new domain: created once more, with what realize() wrote. */
+void xen_pv_nodes_renew(XenDevice *xendev);
+void xen_pv_nodes_destroy(XenDevice *xendev);
+/* Watches; they call life.c. */
+bool xen_pv_nodes_watch(XenDevice *xendev, Error **errp);
+void xen_pv_nodes_unwatch(XenDevice *xendev);
+/* XenbusStateUnknown where there is none. */
+enum xenbus_state xen_pv_nodes_frontend_state(XenDevice *xendev);
+enum xenbus_state xen_pv_nodes_backend_state(XenDevice *xendev);
+bool xen_pv_nodes_backend_online(XenDevice *xendev);
+void xen_pv_nodes_set_online(XenDevice *xendev, bool online);
+
+/* ------------------------------------------------------------------ life.c */
+
+void xen_pv_frontend_changed(XenDevice *xendev);
+void xen_pv_backend_changed(XenDevice *xendev);
+/* Stops all that the device does for the guest. */
+void xen_pv_disconnect(XenDevice *xendev);
+/* device_del */
+void xen_pv_unplug(XenDevice *xendev);
+/* Follows resets and the front end from now on, or no longer. */
+void xen_pv_life_begin(XenDevice *xendev);
+void xen_pv_life_end(XenDevice *xendev);
+/* Before anything else of the machine is reset. */
+void xen_pv_reset_enter(Object *obj, ResetType type);
+
+/* --------------------------------------------------------------- channel.c */
+
+/*
+ * Its handler does not run any more; the channel stays bound.  BQL, or in the
+ * channel's context.
+ */
+void xen_pv_channel_stop(XenEventChannel *channel);
+/* All of a device's; BQL. */
+void xen_pv_channels_stop(XenDevice *xendev);
+void xen_pv_channels_unbind(XenDevice *xendev);
+
+/* ---------------------------------------------------------------- report.c */
+
+void xen_pv_report_init(XenDevice *xendev);
+void xen_pv_report_cleanup(XenDevice *xendev);
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PV bus: what becomes of a device: changes of the front end, disconnect,
+ * reset, removal
+ *
+ * All of it with the BQL.  A class may poll the main loop (to drain its
+ * requests), and then the watches of xenstore call here in the middle of it: so
+ * each function looks whether a class is at work already.
+ */
+#include "qemu/osdep.h"
+#include "block/aio.h"
+#include "block/block-global-state.h"
+#include "qemu/main-loop.h"
+#include "qapi/error.h"
+#include "hw/xen/emu/device/reset.h"
+#include "bus-internal.h"
+#include "trace.h"
+
+static const char *type_of(XenDevice *xendev)
+{
+    return object_get_typename(OBJECT(xendev));
+}
+
+/* ----------------------------------------------------- front end's changes */
+
+static void call_frontend_changed(XenDevice *xendev, enum xenbus_state state)
+{
+    XenDeviceClass *xdc = XEN_DEVICE_GET_CLASS(xendev);
+    Error *err = NULL;
+
+    if (xdc->frontend_changed) {
+        xdc->frontend_changed(xendev, state, &err);
+        if (err) {
+            xen_pv_report_err(xendev, err);
+        }
+    }
+}
+
+static void frontend_changed_late(void *opaque)
+{
+    XenDevice *xendev = opaque;
+
+    if (xendev->life->realized) {
+        xen_pv_frontend_changed(xendev);
+    }
+    object_unref(OBJECT(xendev));
+}
+
+static void look_later(XenDevice *xendev)
+{
+    object_ref(OBJECT(xendev));
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), frontend_changed_late,
+                            xendev);
+}
+
+void xen_pv_frontend_changed(XenDevice *xendev)
+{
+    struct XenDeviceLife *life = xendev->life;
+    enum xenbus_state state;
+
+    /* After a reset the state is what we write. */
+    if (!life->realized || life->in_reset) {
+        return;
+    }
+    if (life->in_class) {
+        life->changed = true;
+        return;
+    }
+    state = xen_pv_nodes_frontend_state(xendev);
+    if (state != xendev->frontend_state) {
+        trace_xen_pv_frontend_state(type_of(xendev), xendev->name,
+                                    xs_strstate(state));
+        xendev->frontend_state = state;
+    }
+    if (state == XenbusStateInitialising && xendev->backend_online &&
+        xendev->backend_state == XenbusStateClosed) {
+        /* A front end that comes back finds what a new one finds. */
+        xen_device_backend_set_state(xendev, XenbusStateInitWait);
+        return;
+    }
+
+    life->in_class = true;
+    call_frontend_changed(xendev, state);
+    life->in_class = false;
+    if (life->changed) {
+        /* Not at once: a guest that never stops must not keep us here. */
+        life->changed = false;
+        look_later(xendev);
+    }
+}
+
+/* -------------------------------------------------------------- disconnect */
+
+void xen_pv_disconnect(XenDevice *xendev)
+{
+    struct XenDeviceLife *life = xendev->life;
+    XenDeviceClass *xdc = XEN_DEVICE_GET_CLASS(xendev);
+    bool nested = life->in_class;
+
+    trace_xen_pv_disconnect(type_of(xendev), xendev->name);
+    xen_pv_channels_stop(xendev);
+    life->in_class = true;
+    if (xdc->disconnect) {
+        xdc->disconnect(xendev);
+    } else {
+        bdrv_drain_all();
+        call_frontend_changed(xendev, XenbusStateClosed);
+    }
+    life->in_class = nested;
+}
+
+/* ----------------------------------------------------------------- removal */
+
+static void go(void *opaque)
+{
+    XenDevice *xendev = opaque;
+
+    if (xendev->life->realized) {
+        trace_xen_pv_removed(type_of(xendev), xendev->name);
+        object_unparent(OBJECT(xendev));
+    }
+    object_unref(OBJECT(xendev));
+}
+
+/* From the main loop: whoever calls here has the device in hand. */
+static void schedule_removal(XenDevice *xendev)
+{
+    if (!xendev->life->going) {
+        xendev->life->going = true;
+        object_ref(OBJECT(xendev));
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), go, xendev);
+    }
+}
+
+/* Will the front end react to a change of our state? */
+static bool frontend_is_there(XenDevice *xendev)
+{
+    /* Before these it has not begun, and after them it has ended. */
+    enum xenbus_state state = xen_pv_nodes_frontend_state(xendev);
+
+    return state >= XenbusStateInitWait && state <= XenbusStateClosing;
+}
+
+/* The states were written, by us or by a user of xenstore on the host. */
+void xen_pv_backend_changed(XenDevice *xendev)
+{
+    struct XenDeviceLife *life = xendev->life;
+    enum xenbus_state state;
+
+    if (!life->realized || life->in_reset) {
+        return;
+    }
+    state = xen_pv_nodes_backend_state(xendev);
+    qatomic_set(&xendev->backend_state, state);
+    xendev->backend_online = xen_pv_nodes_backend_online(xendev);
+    if (state == XenbusStateClosing && !frontend_is_there(xendev)) {
+        xen_device_backend_set_state(xendev, XenbusStateClosed);
+        state = XenbusStateClosed;
+    }
+    if (!xendev->backend_online &&
+        (state == XenbusStateClosed || state == XenbusStateUnknown ||
+         state == XenbusStateInitialising || state == XenbusStateInitWait)) {
+        schedule_removal(xendev);
+    }
+}
+
+void xen_pv_unplug(XenDevice *xendev)
+{
+    struct XenDeviceLife *life = xendev->life;
+
+    trace_xen_pv_unplug(type_of(xendev), xendev->name, life->unplugging);
+    if (life->unplugging) {
+        /* It was asked before and does not let go. */
+        xen_pv_disconnect(xendev);
+        xen_device_backend_set_state(xendev, XenbusStateClosed);
+        schedule_removal(xendev);
+        return;
+    }
+    life->unplugging = true;
+    xen_pv_nodes_set_online(xendev, false);
+    xen_device_backend_set_state(xendev, XenbusStateClosing);
+    xen_pv_backend_changed(xendev);
+}
+
+/* ------------------------------------------------------------------- reset */
+
+static void reset_begin(XenDevice *xendev)
+{
+    if (xendev->life->realized && !xendev->life->in_reset) {
+        xen_pv_disconnect(xendev);
+        /* What a class remembers to look at later finds nobody there. */
+        xendev->frontend_state = XenbusStateUnknown;
+        xendev->life->in_reset = true;
+    }
+}
+
+static void reset_end(XenDevice *xendev)
+{
+    XenDeviceClass *xdc = XEN_DEVICE_GET_CLASS(xendev);
+    struct XenDeviceLife *life = xendev->life;
+
+    if (!life->in_reset) {
+        return;
+    }
+    life->changed = false;
+    if (life->unplugging) {
+        /* The guest that did not let go of it is gone; in_reset for ever. */
+        schedule_removal(xendev);
+        return;
+    }
+    xen_pv_nodes_renew(xendev);
+    if (xdc->reset) {
+        xdc->reset(xendev);
+    }
+    life->in_reset = false;
+    look_later(xendev);
+}
+
+static void reset_notify(Notifier *n, void *phase)
+{
+    struct XenDeviceLife *life = container_of(n, struct XenDeviceLife, reset);
+
+    if (*(XenResetPhase *)phase == XEN_RESET_BEGIN) {
+        reset_begin(life->xendev);
+    } else {
+        reset_end(life->xendev);
+    }
+}
+
+void xen_pv_life_begin(XenDevice *xendev)
+{
+    struct XenDeviceLife *life = xendev->life;
+
+    life->reset.notify = reset_notify;
+    xen_emu_add_reset_notifier(&life->reset);
+    life->realized = true;
+}
+
+void xen_pv_life_end(XenDevice *xendev)
+{
+    struct XenDeviceLife *life = xendev->life;
+
+    life->realized = false;
+    if (life->reset.notify) {
+        notifier_remove(&life->reset);
+        life->reset.notify = NULL;
+    }
+}
+
+/*
+ * The domain's reset comes in a later phase, when other devices have been reset
+ * already.  A device that was just plugged in is reset too, and nothing else.
+ */
+void xen_pv_reset_enter(Object *obj, ResetType type)
+{
+    XenDevice *xendev = XEN_DEVICE(obj);
+
+    if (xendev->life->realized && type != RESET_TYPE_WAKEUP &&
+        xendev->backend_state == XenbusStateConnected) {
+        xen_pv_disconnect(xendev);
+    }
+}
