@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Permissions, nodes and trees of them; see tree.h. */
+#include <string.h>
+#include "tree.h"
+
+/* --------------------------------------------------------- permissions -- */
+
+XenstorePerms *xenstore_perms_new(const XenstorePerm *p, size_t n)
+{
+    XenstorePerms *perms = g_malloc(sizeof(*perms) + n * sizeof(*p));
+
+    g_assert(n > 0);
+    perms->refs = 1;
+    perms->n = n;
+    memcpy(perms->p, p, n * sizeof(*p));
+    return perms;
+}
+
+XenstorePerms *xenstore_perms_ref(XenstorePerms *perms)
+{
+    perms->refs++;
+    return perms;
+}
+
+void xenstore_perms_unref(XenstorePerms *perms)
+{
+    if (perms && !--perms->refs) {
+        g_free(perms);
+    }
+}
+
+bool xenstore_perms_equal(const XenstorePerms *a, const XenstorePerms *b)
+{
+    if (a->n != b->n) {
+        return false;
+    }
+    for (unsigned i = 0; i < a->n; i++) {
+        if (a->p[i].domid != b->p[i].domid ||
+            a->p[i].access != b->p[i].access) {
+            return false;
+        }
+    }
+    return true;
+}
+
+unsigned xenstore_perms_access(const XenstorePerms *perms, unsigned domid)
+{
+    if (domid == 0 || perms->p[0].domid == domid) {
+        return XENSTORE_READ | XENSTORE_WRITE;
+    }
+    for (unsigned i = 1; i < perms->n; i++) {
+        if (perms->p[i].domid == domid) {
+            return perms->p[i].access;
+        }
+    }
+    return perms->p[0].access;
+}
+
+/* --------------------------------------------------------------- nodes -- */
+
+XenstoreNode *xenstore_node_new(const char *name, XenstorePerms *perms,
+                                GBytes *value, XenstoreMap *children,
+                                uint64_t generation, uint64_t tree_generation,
+                                unsigned guest)
+{
+    size_t len = strlen(name) + 1;
+    XenstoreNode *node = g_malloc(sizeof(*node) + len);
+    bool owned = perms->p[0].domid == guest;
+
+    xenstore_visits++;
+    *node = (XenstoreNode) {
+        .refs = 1,
+        .perms = xenstore_perms_ref(perms),
+        .value = value ? g_bytes_ref(value) : g_bytes_new(NULL, 0),
+        .children = children,
+        .generation = generation,
+        .tree_generation = tree_generation,
+        .sums = xenstore_map_sums(children),
+    };
+    memcpy(node->name, name, len);
+    node->sums.nodes++;
+    if (owned) {
+        node->sums.owned++;
+        node->sums.bytes += len + g_bytes_get_size(node->value) +
+                            perms->n * sizeof(XenstorePerm);
+    }
+    return node;
+}
+
+XenstoreNode *xenstore_node_ref(XenstoreNode *node)
+{
+    node->refs++;
+    return node;
+}
+
+void xenstore_node_unref(XenstoreNode *node)
+{
+    if (!node || --node->refs) {
+        return;
+    }
+    xenstore_map_unref(node->children);
+    g_bytes_unref(node->value);
+    xenstore_perms_unref(node->perms);
+    g_free(node);
+}
+
+bool xenstore_node_same(const XenstoreNode *a, const XenstoreNode *b)
+{
+    return a == b || (g_bytes_equal(a->value, b->value) &&
+                      xenstore_perms_equal(a->perms, b->perms));
+}
+
+/* --------------------------------------------------------------- trees -- */
+
+/* The name that @path, behind a '/', begins with; what follows in *@rest. */
+static const char *component(const char *path, const char **rest, char *buf)
+{
+    size_t len = strcspn(path, "/");
+
+    memcpy(buf, path, len);
+    buf[len] = 0;
+    *rest = path + len + (path[len] == '/');
+    return buf;
+}
+
+XenstoreNode *xenstore_tree_find_nearest(const XenstoreTree *t,
+                                         const char *path,
+                                         XenstoreNode **nearest)
+{
+    XenstoreNode *node = t->root;
+    char name[XENSTORE_PATH_BUF];
+
+    g_assert(*path == '/');
+    xenstore_visits++;
+    *nearest = node;
+    for (path++; *path && node; ) {
+        node = xenstore_map_find(node->children,
+                                 component(path, &path, name));
+        if (node) {
+            *nearest = node;
+        }
+    }
+    return node;
+}
+
+XenstoreNode *xenstore_tree_find(const XenstoreTree *t, const char *path)
+{
+    XenstoreNode *nearest;
+
+    return xenstore_tree_find_nearest(t, path, &nearest);
+}
+
+/* What becomes of the node at the end of a path. */
+typedef struct Edit {
+    unsigned guest;
+    uint64_t generation;
+    bool remove;
+    XenstoreNode *graft;        /* or NULL: set these two */
+    XenstorePerms *perms;
+    GBytes *value;
+    char name[XENSTORE_PATH_BUF];       /* of whatever is looked at */
+} Edit;
+
+/* The new node of what was @node (NULL: nothing); NULL: it is removed. */
+static XenstoreNode *edit_leaf(const XenstoreNode *node, const char *name,
+                               const Edit *e)
+{
+    if (e->remove) {
+        g_assert(node);
+        return NULL;
+    }
+    if (e->graft) {
+        return xenstore_node_ref(e->graft);
+    }
+    if (!node) {
+        return xenstore_node_new(name, e->perms, e->value, NULL,
+                                 e->generation, e->generation, e->guest);
+    }
+    return xenstore_node_new(node->name, e->perms ?: node->perms,
+                             e->value ?: node->value,
+                             xenstore_map_ref(node->children),
+                             e->generation, e->generation, e->guest);
+}
+
+/* The same for @node on the way to @path, which does not begin with '/'. */
+static XenstoreNode *edit_node(const XenstoreNode *node, const char *path,
+                               Edit *e)
+{
+    XenstoreNode *old, *new;
+    XenstoreMap *children;
+    const char *rest;
+    bool last;
+
+    component(path, &rest, e->name);
+    last = !*rest;
+    old = xenstore_map_find(node->children, e->name);
+    g_assert(old || last);
+    if (last) {
+        new = edit_leaf(old, e->name, e);
+    } else {
+        new = edit_node(old, rest, e);
+    }
+
+    if (new) {
+        children = xenstore_map_set(node->children, new);
+        xenstore_node_unref(new);
+    } else {
+        children = xenstore_map_remove(node->children, old->name);
+    }
+    /* A child that came or went is a change of this node. */
+    return xenstore_node_new(node->name, node->perms, node->value, children,
+                             last && (!old || !new) ? e->generation
+                                                    : node->generation,
+                             e->generation, e->guest);
+}
+
+static void edit_tree(XenstoreTree *t, const char *path, Edit *e)
+{
+    XenstoreNode *old = t->root;
+
+    g_assert(*path == '/');
+    t->root = path[1] ? edit_node(old, path + 1, e) : edit_leaf(old, "", e);
+    g_assert(t->root);
+    xenstore_node_unref(old);
+}
+
+void xenstore_tree_put(XenstoreTree *t, const char *path, XenstorePerms *perms,
+                       GBytes *value, uint64_t generation)
+{
+    Edit e = {
+        .guest = t->guest, .generation = generation,
+        .perms = perms, .value = value,
+    };
+
+    edit_tree(t, path, &e);
+}
+
+void xenstore_tree_put_with_parents(XenstoreTree *t, const char *path,
+                                    XenstorePerms *perms, GBytes *value,
+                                    uint64_t generation)
+{
+    XenstoreNode *nearest, *node = xenstore_tree_find_nearest(t, path,
+                                                              &nearest);
+    g_autofree char *parent = g_strdup(path);
+    XenstorePerms *inherited;
+
+    if (node) {
+        xenstore_tree_put(t, path, perms, value, generation);
+        return;
+    }
+    inherited = xenstore_perms_ref(nearest->perms);
+    for (char *p = strchr(parent + 1, '/'); p; p = strchr(p + 1, '/')) {
+        *p = 0;
+        if (!xenstore_tree_find(t, parent)) {
+            xenstore_tree_put(t, parent, inherited, NULL, generation);
+        }
+        *p = '/';
+    }
+    xenstore_tree_put(t, path, perms ?: inherited, value, generation);
+    xenstore_perms_unref(inherited);
+}
+
+void xenstore_tree_remove(XenstoreTree *t, const char *path,
+                          uint64_t generation)
+{
+    Edit e = { .guest = t->guest, .generation = generation, .remove = true };
+
+    edit_tree(t, path, &e);
+}
+
+void xenstore_tree_graft(XenstoreTree *t, const char *path,
+                         XenstoreNode *node, uint64_t generation)
+{
+    Edit e = { .guest = t->guest, .generation = generation, .graft = node };
+
+    edit_tree(t, path, &e);
+}
