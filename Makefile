@@ -96,9 +96,10 @@ stress: source ## the engine against many threads, for SECONDS
 	@tests/stress/run $(SECONDS)
 	@tests/spin/run long
 
-fuzz: deps-fuzz source ## a hostile guest against the engine, for SECONDS
+fuzz: deps-fuzz source ## a hostile guest against the engine and xenstore, for SECONDS each
 	@$(ninja) unit
-	@tests/fuzz/run $(SECONDS)
+	@tests/fuzz/run $(SECONDS) evtchn
+	@tests/fuzz/run $(SECONDS) xenstore
 
 bench-evtchn: source ## nanoseconds per send, unmask and allocation
 	@$(ninja) tests/bench/bench-evtchn

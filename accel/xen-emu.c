@@ -378,7 +378,6 @@ bool xen_emu_init(Object *accel, XenAccelOps *ops, Error **errp)
                    E820_RESERVED);
     xen_hypercall_init();
     xen_emu_lead_pv_devices();
-    xen_emu_guard_states();
     if (config->bql_check) {
         xen_fast_check();
     }

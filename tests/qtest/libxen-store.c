@@ -3,6 +3,7 @@
  * The guest's end of xenstore: its ring and event channel
  */
 #include "qemu/osdep.h"
+#include "qemu/cutils.h"
 #include "libxen-store.h"
 
 #include "hw/xen/interface/hvm/params.h"

@@ -237,11 +237,11 @@ static const Wrong wrong_always[] = {
     { "xen_evtchn", "nr_ports", 4097, INVALID_INPUT },
     { "xen_gnttab", "nr_frames", 65, "grant frames" },
     { "xen_gnttab", "nr_frames", UINT32_MAX, "grant frames" },
-    { "xen_xenstore", "req_offset", 17, "xenstore's request" },
-    { "xen_xenstore", "req_offset", UINT32_MAX, "xenstore's request" },
-    { "xen_xenstore", "rsp_offset", 1, "xenstore's response" },
-    { "xen_xenstore", "rsp_offset", UINT32_MAX, "xenstore's response" },
-    { "xen_xenstore", "impl_state_size", UINT32_MAX, "size of xenstore" },
+    { "xen_xenstore", "req_offset", 17, "message of xenstore's" },
+    { "xen_xenstore", "req_offset", UINT32_MAX, "message of xenstore's" },
+    { "xen_xenstore", "rsp_offset", 1, "message of xenstore's" },
+    { "xen_xenstore", "rsp_offset", UINT32_MAX, "message of xenstore's" },
+    { "xen_xenstore", "impl_state_size", UINT32_MAX, "size of xenstore's nodes" },
 };
 
 #define PORT(n, field) "port[" #n "]." field

@@ -180,7 +180,7 @@ static void step(Pair *p, GRand *rand)
         break;
     case 4:
         g_string_append_printf(p->log, "%u/%u mkdir %s\n", who, tx, path);
-        expect_same_result(p, xenstore_mkdir(c, tx, path),
+        expect_same_result(p, xenstore_create(c, tx, path),
                            model_mkdir(p->m, who, id, path));
         break;
     case 5 ... 6:

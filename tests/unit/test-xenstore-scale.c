@@ -28,10 +28,10 @@ static void many(Fixture *f)
     char path[64];
 
     fixture_init(f);
-    g_assert_cmpint(xenstore_mkdir(f->qemu, 0, "/many"), ==, 0);
+    g_assert_cmpint(xenstore_create(f->qemu, 0, "/many"), ==, 0);
     for (unsigned i = 0; i < MANY; i++) {
         snprintf(path, sizeof(path), "/many/%u", i);
-        g_assert_cmpint(xenstore_mkdir(f->qemu, 0, path), ==, 0);
+        g_assert_cmpint(xenstore_create(f->qemu, 0, path), ==, 0);
     }
     visits();
 }
@@ -54,7 +54,7 @@ static void test_operations(void)
         g_assert_cmpuint(visits(), <, ONE);
         g_assert_cmpint(xenstore_rm(f.admin, 0, path), ==, 0);
         g_assert_cmpuint(visits(), <, ONE);
-        g_assert_cmpint(xenstore_mkdir(f.admin, 0, path), ==, 0);
+        g_assert_cmpint(xenstore_create(f.admin, 0, path), ==, 0);
         g_assert_cmpuint(visits(), <, ONE);
     }
     /* A part of the list, in the middle of it. */
@@ -100,7 +100,7 @@ static void test_reset(void)
     Fixture f;
 
     many(&f);
-    g_assert_cmpint(xenstore_mkdir(f.guest, 0, "data/x"), ==, 0);
+    g_assert_cmpint(xenstore_create(f.guest, 0, "data/x"), ==, 0);
     visits();
     xenstore_reset_domain(f.xs);
     g_assert_cmpuint(visits(), <, 2 * ONE);
@@ -129,7 +129,7 @@ static void test_flood(void)
     g_assert_cmpint(xenstore_tx_start(f.guest, &tx), ==, 0);
     for (unsigned i = 0; i < 900; i++) {
         snprintf(path, sizeof(path), "data/%0200d/n%u", 0, i);
-        g_assert_cmpint(xenstore_mkdir(f.guest, tx, path), ==, 0);
+        g_assert_cmpint(xenstore_create(f.guest, tx, path), ==, 0);
     }
     visits();
     g_assert_cmpint(xenstore_tx_end(f.guest, tx, true), ==, 0);
@@ -156,7 +156,7 @@ static void test_deep(void)
     g_assert_cmpint(xenstore_watch(f.guest, "data", "w", -1, NULL), ==, 0);
     client_drain(f.guest);
     visits();
-    g_assert_cmpint(xenstore_mkdir(f.guest, 0, path->str), ==, 0);
+    g_assert_cmpint(xenstore_create(f.guest, 0, path->str), ==, 0);
     g_assert_cmpuint(client_drain(f.guest), ==, 2);
     g_assert_cmpint(xenstore_tx_start(f.guest, &tx), ==, 0);
     visits();

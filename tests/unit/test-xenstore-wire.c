@@ -239,7 +239,7 @@ static void test_path_lengths(void)
         int ret;
 
         memcpy(path, cases[i].start, strlen(cases[i].start));
-        ret = xenstore_mkdir(c, 0, path);
+        ret = xenstore_create(c, 0, path);
         g_assert_cmpint(ret, ==, cases[i].valid ? 0 : -EINVAL);
     }
     fixture_destroy(&f);
@@ -302,7 +302,7 @@ static void test_directory_part(void)
 
         snprintf(name, sizeof(name), "node-with-number-%03u", i);
         snprintf(path, sizeof(path), "data/%s", name);
-        g_assert_cmpint(xenstore_mkdir(f.guest, 0, path), ==, 0);
+        g_assert_cmpint(xenstore_create(f.guest, 0, path), ==, 0);
         g_string_append_len(expected, name, strlen(name) + 1);
     }
     client_expect_error(f.guest, XS_DIRECTORY, 0, STRINGS("data"), "E2BIG");

@@ -5,11 +5,12 @@
  * The manual is include/hw/xen/emu/xenstore/store.h; this file is for those who
  * change the library.  Which file does what:
  *
- *   map.c       a node's children: immutable treaps
- *   tree.c      permissions, immutable nodes, trees of them
+ *   tree.c      permissions, immutable nodes and maps, trees of them
  *   path.c      canonical paths
  *   watch.c     watches, events and their queues
  *   tx.c        transactions: what they looked at, conflicts, commit
+ *   limits.c    what the guest may have
+ *   template.c  what a new domain gets
  *   store.c     life, connections, reset of the domain
  *   node-ops.c  operations on nodes: permissions, limits, both trees
  *   stream-save.c, stream-load.c    migration; the format is in stream.h
@@ -174,12 +175,15 @@ bool xenstore_tx_valid(const Xenstore *xs, XenstoreTx *tx);
 /* The live tree was @before: events for all nodes that differ. */
 void xenstore_fire_differences(Xenstore *xs, const XenstoreTree *before);
 
-/* ------------------------------------------------------------ node-ops.c -- */
+/* ------------------------------------------------------------ template.c -- */
 
-/* Sets a node of the template and missing parents, as a client in QEMU does. */
+/* Sets a node and missing parents, as a client in QEMU does. */
 void xenstore_template_put(Xenstore *xs, const char *path,
                            XenstorePerms *perms, GBytes *value);
 void xenstore_template_remove(Xenstore *xs, const char *path);
+
+/* -------------------------------------------------------------- limits.c -- */
+
 /* 0, or a negative errno: @t with @nodes more and @bytes more is too much. */
 int xenstore_check_limits(const XenstoreConn *c, const XenstoreTree *t,
                           uint64_t nodes, uint64_t bytes);

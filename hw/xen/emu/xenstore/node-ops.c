@@ -53,41 +53,6 @@ static int find(Op *op, XenstoreConn *c, uint32_t tx, const char *path,
     return access_of(c, op->nearest->perms) & need ? -ENOENT : -EACCES;
 }
 
-int xenstore_check_limits(const XenstoreConn *c, const XenstoreTree *t,
-                          uint64_t nodes, uint64_t bytes)
-{
-    XenstoreSums sums = t->root->sums;
-
-    if (!xenstore_is_guest(c)) {
-        return 0;
-    }
-    if (sums.owned + nodes >
-        XENSTORE_MAX_NODES + 2 * (uint64_t)c->xs->template.root->sums.owned) {
-        return -ENOSPC;
-    }
-    if (sums.bytes + bytes + c->watch_bytes > XENSTORE_MAX_MEMORY) {
-        return -ENOMEM;
-    }
-    return 0;
-}
-
-/* ------------------------------------------------------------- template -- */
-
-void xenstore_template_put(Xenstore *xs, const char *path,
-                           XenstorePerms *perms, GBytes *value)
-{
-    xenstore_tree_put_with_parents(&xs->template, path, perms, value,
-                                   xenstore_next_generation(xs));
-}
-
-void xenstore_template_remove(Xenstore *xs, const char *path)
-{
-    if (xenstore_tree_find(&xs->template, path)) {
-        xenstore_tree_remove(&xs->template, path,
-                             xenstore_next_generation(xs));
-    }
-}
-
 /* --------------------------------------------------------------- reading -- */
 
 int xenstore_read(XenstoreConn *c, uint32_t tx, const char *path,
@@ -275,7 +240,7 @@ int xenstore_write(XenstoreConn *c, uint32_t tx, const char *path,
     return ret;
 }
 
-int xenstore_mkdir(XenstoreConn *c, uint32_t tx, const char *path)
+int xenstore_create(XenstoreConn *c, uint32_t tx, const char *path)
 {
     XenstoreTree before;
     Op op;

@@ -78,6 +78,11 @@ void xenstore_disconnect(XenstoreConn *c)
     g_free(c);
 }
 
+const char *xenstore_guest_home(const Xenstore *xs)
+{
+    return xs->home;
+}
+
 void xenstore_stats(Xenstore *xs, XenstoreStats *stats)
 {
     *stats = (XenstoreStats) {

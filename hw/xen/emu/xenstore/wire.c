@@ -152,7 +152,7 @@ static int do_mkdir(Request *r)
 {
     const char *path = only_string(r);
 
-    return done(r, path ? xenstore_mkdir(r->c, r->tx, path) : -EINVAL);
+    return done(r, path ? xenstore_create(r->c, r->tx, path) : -EINVAL);
 }
 
 static int do_rm(Request *r)

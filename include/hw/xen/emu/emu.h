@@ -30,9 +30,4 @@ int xen_emu_accel_ready(struct Object *accel);
  * is one; once, BQL.
  */
 void xen_emu_lead_pv_devices(void);
-/*
- * From now on incoming states of xenstore are refused when their numbers are
- * invalid.  Before the device is made; once, BQL.
- */
-void xen_emu_guard_states(void);
 #endif

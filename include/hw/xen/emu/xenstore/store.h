@@ -125,6 +125,8 @@ typedef struct XenstoreStats {
 Xenstore *xenstore_new(unsigned guest_domid);
 /* All connections must be closed. */
 void xenstore_free(Xenstore *xs);
+/* "/local/domain/N" */
+const char *xenstore_guest_home(const Xenstore *xs);
 void xenstore_stats(Xenstore *xs, XenstoreStats *stats);
 /*
  * The guest is a new domain: its watches, events and transactions end, its
@@ -161,7 +163,7 @@ int xenstore_read(XenstoreConn *c, uint32_t tx, const char *path,
 int xenstore_write(XenstoreConn *c, uint32_t tx, const char *path,
                    const void *data, size_t len);
 /* Creates the node if it is missing. */
-int xenstore_mkdir(XenstoreConn *c, uint32_t tx, const char *path);
+int xenstore_create(XenstoreConn *c, uint32_t tx, const char *path);
 /* With all below it.  0 too if there is none, but its parent. */
 int xenstore_rm(XenstoreConn *c, uint32_t tx, const char *path);
 /* Appends @path's entries to @perms (of XenstorePerm). */
