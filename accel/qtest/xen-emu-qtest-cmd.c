@@ -42,6 +42,10 @@
  * follow: this is what timers see when the clock of a KVM guest is set.  VCPU
  * does not matter.
  *
+ *  > xen_grant_copy, xen_grant_map ...
+ *
+ * A back end's use of grants: see xen-emu-qtest-grant.c.
+ *
  * Numbers are as in C; RESULT and VALUE are hexadecimal with 64 bits.  Anything
  * else is answered by FAIL and a reason.
  */
@@ -55,10 +59,6 @@
 
 #define MAX_ARGS    10
 #define MAX_CPL     3
-
-/* @arg[0] is a vCPU, which exists.  False: *result is nothing. */
-typedef bool XenQtestCommand(CPUState *cs, const uint64_t *arg,
-                             uint64_t *result);
 
 static bool cmd_hypercall(CPUState *cs, const uint64_t *arg, uint64_t *result)
 {
@@ -147,6 +147,11 @@ static const struct {
     { "xen_take_callbacks", 1, cmd_take_callbacks },
     { "xen_fault", 4, cmd_fault },
     { "xen_set_clock", 2, cmd_set_clock },
+    { "xen_grant_copy", 6, xen_emu_qtest_grant_copy },
+    { "xen_grant_map", 4, xen_emu_qtest_grant_map },
+    { "xen_grant_peek", 3, xen_emu_qtest_grant_peek },
+    { "xen_grant_poke", 4, xen_emu_qtest_grant_poke },
+    { "xen_grant_unmap", 2, xen_emu_qtest_grant_unmap },
 };
 
 /* Exactly @nr numbers in @words. */

@@ -12,6 +12,16 @@
 /* Once: adds the xen_* commands to the qtest protocol. */
 void xen_emu_qtest_add_commands(void);
 
+/* A command: @arg[0] is a vCPU, which exists.  False: *result is nothing. */
+typedef bool XenQtestCommand(CPUState *cs, const uint64_t *arg,
+                             uint64_t *result);
+
+XenQtestCommand xen_emu_qtest_grant_copy;
+XenQtestCommand xen_emu_qtest_grant_map;
+XenQtestCommand xen_emu_qtest_grant_peek;
+XenQtestCommand xen_emu_qtest_grant_poke;
+XenQtestCommand xen_emu_qtest_grant_unmap;
+
 /* Upcalls of @cs by callback vector since the last call. */
 unsigned xen_emu_qtest_take_callbacks(CPUState *cs);
 

@@ -12,6 +12,9 @@
 #include "libxen-state.h"
 #include "libxen-store.h"
 
+#include "hw/xen/interface/grant_table.h"
+#include "hw/xen/interface/memory.h"
+
 #define RAM_SIZE    (20 << 20)      /* as XEN_STATE_SOURCE says */
 #define SLOW        65536           /* bytes a second */
 
@@ -194,6 +197,42 @@ static void test_xenstore(const void *long_mode)
     xen_vm_stop(store.vm);
 }
 
+/*
+ * Back ends write to pages that the guest grants: by a copy, and by a mapping,
+ * at any moment.
+ */
+static void test_grants(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), XEN_STATE_SOURCE);
+    uint64_t table = xen_vm_page(vm), copied = xen_vm_page(vm);
+    uint64_t mapped = xen_vm_page(vm);
+    g_autofree char *path = NULL;
+    XenVm *target;
+
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_grant_table, 0, table),
+                    ==, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        qtest_writel(vm->qts, table + 8 * (16 + i) + 4,
+                     (i ? mapped : copied) / XEN_PAGE_SIZE);
+        qtest_writel(vm->qts, table + 8 * (16 + i), GTF_permit_access);
+    }
+    g_assert_cmphex(xen_command(vm, "xen_grant_map 0 1 17 1"), ==, 0);
+    set_bandwidth(vm, SLOW);
+    path = start_migration(vm);
+    wait_for_ram_sent(vm);
+    g_assert_cmphex(xen_command(vm, "xen_grant_copy 0 1 16 0 4 1") & 0xffff,
+                    ==, GNTST_okay);
+    xen_command(vm, "xen_grant_poke 0 0 8 0x12345678");
+    set_bandwidth(vm, 0);
+    wait_for_status(vm, "pre-switchover");
+    target = end_migration(vm, path);
+    g_assert_cmphex(qtest_readl(target->qts, copied), ==, 0xa5a5a5a5);
+    g_assert_cmphex(qtest_readl(target->qts, mapped + 8), ==, 0x12345678);
+
+    xen_vm_stop(vm);
+    xen_vm_stop(target);
+}
+
 int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
@@ -202,6 +241,7 @@ int main(int argc, char **argv)
         { "2level-last", test_2level_last },
         { "fifo-last", test_fifo_last },
         { "xenstore", test_xenstore },
+        { "grants", test_grants },
     };
 
     g_test_init(&argc, &argv, NULL);

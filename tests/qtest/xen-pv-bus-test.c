@@ -268,8 +268,8 @@ static void expect_pattern(Disk *d, uint64_t page, uint8_t byte)
 }
 
 /*
- * Requests are in flight at a reset, and the next kernel uses the same pages and
- * the same grants for other things: nothing is written there.
+ * Requests are in flight at a reset, and the next kernel uses the same pages
+ * and the same grants for other things: nothing is written there.
  */
 static void reset_in_flight(const char *device, Reset *reset)
 {
