@@ -258,6 +258,21 @@ static bool take_event(XenVif *vif, uint32_t port)
     return false;
 }
 
+static void wait_event(XenVif *vif, uint32_t port)
+{
+    while (!take_event(vif, port)) {
+        g_usleep(100);
+    }
+}
+
+/* Events for sent frames come a little later: see XEN_NET_TX_EVENT_NS. */
+static void expect_no_event(XenVif *vif, uint32_t port)
+{
+    g_usleep(5000);
+    xen_vif_check_alive(vif);
+    g_assert(!take_event(vif, port));
+}
+
 /* Events are sent where they are asked for, on the ring's own channel. */
 static void test_events(const void *long_mode)
 {
@@ -275,32 +290,26 @@ static void test_events(const void *long_mode)
 
     /* rsp_event is 1 in a new ring. */
     xen_vif_check_send(vif, 0, 1);
-    xen_vif_check_alive(vif);
-    g_assert(take_event(vif, q->tx_port));
+    wait_event(vif, q->tx_port);
     g_assert_cmpuint(xen_vif_counter(vif, "events-in"), ==, ++in);
     g_assert_cmpuint(xen_vif_counter(vif, "events-out"), ==, ++out);
     /* Now nothing is asked for. */
     xen_vif_check_send(vif, 0, 2);
-    xen_vif_check_alive(vif);
-    g_assert(!take_event(vif, q->tx_port));
+    expect_no_event(vif, q->tx_port);
     g_assert_cmpuint(xen_vif_counter(vif, "events-in"), ==, ++in);
     g_assert_cmpuint(xen_vif_counter(vif, "events-out"), ==, out);
     /* And now for the second of two. */
     q->tx->rsp_event = q->tx_cons + 2;
     xen_vif_check_send(vif, 0, 3);
-    xen_vif_check_alive(vif);
-    g_assert(!take_event(vif, q->tx_port));
+    expect_no_event(vif, q->tx_port);
     xen_vif_check_send(vif, 0, 4);
-    xen_vif_check_alive(vif);
-    g_assert(take_event(vif, q->tx_port));
+    wait_event(vif, q->tx_port);
     g_assert_cmpuint(xen_vif_counter(vif, "events-out"), ==, ++out);
 
     xen_vif_check_receive(vif, 0, 5);
-    xen_vif_check_alive(vif);
-    g_assert(take_event(vif, q->rx_port));
+    wait_event(vif, q->rx_port);
     xen_vif_check_receive(vif, 0, 6);
-    xen_vif_check_alive(vif);
-    g_assert(!take_event(vif, q->rx_port));
+    expect_no_event(vif, q->rx_port);
     /* From the guest: two sends, and the first request of a new ring. */
     g_assert_cmpuint(xen_vif_counter(vif, "events-in"), ==, in + 3);
     xen_vif_stop(vif);

@@ -231,9 +231,22 @@ static void test_events(void)
             xen_netif_tx_take(&t.ring, &t.frame);
             xen_netif_tx_answer(&t.ring, &t.frame, NETIF_RSP_OKAY);
             g_assert_cmpint(xen_netif_push_answers(&t.ring), ==, i == wanted);
+            if (i == wanted) {
+                /* Until it is sent. */
+                g_assert_true(xen_netif_push_answers(&t.ring));
+                xen_netif_event_sent(&t.ring);
+            }
             g_assert_false(xen_netif_push_answers(&t.ring));
         }
     }
+    /* The front end takes the answers by itself before the event is sent. */
+    t.page->rsp_event = t.page->rsp_prod + 1;
+    put(&t, 0, 0, 60);
+    xen_netif_tx_take(&t.ring, &t.frame);
+    xen_netif_tx_answer(&t.ring, &t.frame, NETIF_RSP_OKAY);
+    g_assert_true(xen_netif_push_answers(&t.ring));
+    t.page->rsp_event = t.page->rsp_prod + 1;
+    g_assert_false(xen_netif_push_answers(&t.ring));
     g_assert_cmpint(xen_netif_want_event(&t.ring, 3), ==, 0);
     g_assert_cmpuint(t.page->req_event, ==, t.page->req_prod + 3);
     end(&t);

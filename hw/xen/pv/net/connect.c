@@ -175,6 +175,8 @@ static bool connect_queue(XenNetQueue *queue, unsigned nr_queues,
 
     queue->tx_bh = qemu_bh_new_guarded(xen_net_tx_bh, queue,
                                        &dev->mem_reentrancy_guard);
+    queue->tx_timer = timer_new_ns(QEMU_CLOCK_REALTIME, xen_net_tx_timer,
+                                   queue);
     return map_ring(queue, nr_queues, "tx-ring-ref", &queue->tx_ref,
                     &queue->tx_page, &queue->tx, errp) &&
         map_ring(queue, nr_queues, "rx-ring-ref", &queue->rx_ref,
@@ -209,6 +211,8 @@ static void disconnect_queue(XenNetQueue *queue)
     if (queue->tx_bh) {
         qemu_bh_delete(queue->tx_bh);
         queue->tx_bh = NULL;
+        timer_free(queue->tx_timer);
+        queue->tx_timer = NULL;
     }
     unmap_ring(queue, &queue->tx_ref, &queue->tx_page);
     unmap_ring(queue, &queue->rx_ref, &queue->rx_page);

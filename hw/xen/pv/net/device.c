@@ -31,8 +31,10 @@ NetClientState *xen_net_client(const XenNetQueue *queue)
                              queue->index % queue->dev->nr_clients);
 }
 
-void xen_net_notify(XenNetQueue *queue, XenEventChannel *channel)
+void xen_net_notify(XenNetQueue *queue, XenNetifRing *ring,
+                    XenEventChannel *channel)
 {
+    xen_netif_event_sent(ring);
     queue->stats.events_out++;
     xen_device_notify_event_channel(&queue->dev->xendev, channel, NULL);
 }

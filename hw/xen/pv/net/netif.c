@@ -105,18 +105,23 @@ int xen_netif_want_event(XenNetifRing *ring, unsigned more)
 bool xen_netif_push_answers(XenNetifRing *ring)
 {
     RingPage *shared = ring->page;
-    uint32_t before = ring->rsp_told;
     uint32_t event;
 
-    if (ring->rsp_prod == before) {
-        return false;
-    }
     __atomic_store_n(&shared->rsp_prod, ring->rsp_prod, __ATOMIC_RELEASE);
-    ring->rsp_told = ring->rsp_prod;
     /* The front end writes rsp_event and then reads rsp_prod. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     event = __atomic_load_n(&shared->rsp_event, __ATOMIC_RELAXED);
-    return ring->rsp_prod - event < ring->rsp_prod - before;
+    if (ring->rsp_prod - event < ring->rsp_prod - ring->rsp_told) {
+        return true;
+    }
+    /* What it asks for from now on lies ahead, or it has seen it itself. */
+    ring->rsp_told = ring->rsp_prod;
+    return false;
+}
+
+void xen_netif_event_sent(XenNetifRing *ring)
+{
+    ring->rsp_told = ring->rsp_prod;
 }
 
 /* ------------------------------------------------- from guest to back end */

@@ -56,7 +56,7 @@ typedef struct XenNetifRing {
     void *page;                 /* shared with the guest */
     uint32_t req_cons;          /* requests that were taken */
     uint32_t rsp_prod;          /* answers that were written */
-    uint32_t rsp_told;          /* of these, what the front end can see */
+    uint32_t rsp_told;          /* of these, what needs no event any more */
 } XenNetifRing;
 
 /* What a slot of data refers to: @size bytes at @offset of a granted page. */
@@ -109,8 +109,13 @@ int xen_netif_pending(const XenNetifRing *ring);
  */
 int xen_netif_want_event(XenNetifRing *ring, unsigned more);
 
-/* Shows the front end all answers.  True: it has to get an event. */
+/*
+ * Shows the front end all answers.  True: it asked for an event at one of those
+ * that it has not been sent one for.
+ */
 bool xen_netif_push_answers(XenNetifRing *ring);
+/* That event is being sent now: what was shown up to here needs no other. */
+void xen_netif_event_sent(XenNetifRing *ring);
 
 /*
  * Takes the next frame's requests off the transmit ring.  @frame is filled as

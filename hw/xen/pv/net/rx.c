@@ -177,7 +177,7 @@ static void deliver(XenNetQueue *queue, const RxFrame *frame)
     }
     answer(queue, frame, req, failed);
     if (xen_netif_push_answers(&queue->rx)) {
-        xen_net_notify(queue, queue->rx_channel);
+        xen_net_notify(queue, &queue->rx, queue->rx_channel);
     }
 }
 

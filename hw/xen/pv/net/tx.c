@@ -174,8 +174,22 @@ static int16_t handle(XenNetQueue *queue, XenNetifTx kind,
 
 static void push(XenNetQueue *queue)
 {
-    if (xen_netif_push_answers(&queue->tx)) {
-        xen_net_notify(queue, queue->tx_channel);
+    if (xen_netif_push_answers(&queue->tx) &&
+        !timer_pending(queue->tx_timer)) {
+        timer_mod_ns(queue->tx_timer,
+                     qemu_clock_get_ns(QEMU_CLOCK_REALTIME) +
+                     XEN_NET_TX_EVENT_NS);
+    }
+}
+
+void xen_net_tx_timer(void *opaque)
+{
+    XenNetQueue *queue = opaque;
+
+    /* If the VM is stopped, it comes with the turn that follows. */
+    if (queue->dev->running && !queue->dev->broken &&
+        xen_netif_push_answers(&queue->tx)) {
+        xen_net_notify(queue, &queue->tx, queue->tx_channel);
     }
 }
 

@@ -46,6 +46,18 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenNetDev, XEN_NET_DEVICE)
 #define XEN_NET_MAX_MCAST       64
 
 /*
+ * Linux's front end puts a frame on the ring, sends the event and looks for
+ * answers, all under one lock.  If the event for the answers finds them taken,
+ * it counts as spurious, and the front end masks the channel for a tick, then
+ * for longer; a TCP stream that waits for its frames to complete then sends one
+ * a tick.  So answers can be seen immediately, but the event comes this much
+ * later, and only if the front end has not taken them by then.  Measured with
+ * 8 MiB out on a busy host: without it 8 to 14 s and 2,400 events, 1.5 to 3.6 s
+ * and 700 events with it.
+ */
+#define XEN_NET_TX_EVENT_NS     (500 * SCALE_US)
+
+/*
  * A front end without feature-rx-notify gives no event when it has put
  * requests on a receive ring that was empty.  While a frame waits the ring is
  * looked at this often.
@@ -83,6 +95,7 @@ typedef struct XenNetQueue {
     XenEventChannel *tx_channel;
     XenEventChannel *rx_channel;        /* the same unless they are split */
     QEMUBH *tx_bh;
+    QEMUTimer *tx_timer;                /* an event may have to be sent */
     unsigned rx_wanted;                 /* requests the waiting frame needs */
 } XenNetQueue;
 
@@ -140,6 +153,7 @@ size_t xen_net_frame_room(void);
 /* The transmit ring's event.  True: there was something to do. */
 bool xen_net_tx_event(void *queue);
 void xen_net_tx_bh(void *queue);
+void xen_net_tx_timer(void *queue);
 /* All queues that send through @client go on. */
 void xen_net_tx_resume(XenNetDev *net, unsigned client);
 /*
@@ -163,7 +177,9 @@ void xen_net_rx_flush(XenNetDev *net);
 
 /* Which of the NIC's clients a queue sends through. */
 NetClientState *xen_net_client(const XenNetQueue *queue);
-void xen_net_notify(XenNetQueue *queue, XenEventChannel *channel);
+/* The event for what @ring was pushed. */
+void xen_net_notify(XenNetQueue *queue, XenNetifRing *ring,
+                    XenEventChannel *channel);
 /*
  * The front end broke the protocol: nothing is done for it any more, and the
  * device is shut as soon as nothing of it is on the stack.
