@@ -153,8 +153,8 @@ def stall_library():
                            stdout=subprocess.PIPE, text=True,
                            check=True).stdout.split()
     os.makedirs(paths.BUILD, exist_ok=True)
-    subprocess.run(['gcc', '-O2', '-Wall', '-shared', '-fPIC', '-o', path,
-                    images.program_source('stall'), *flags, '-ldl'],
+    subprocess.run(['gcc', '-O2', '-Wall', '-Werror', '-shared', '-fPIC', '-o',
+                    path, images.program_source('stall'), *flags, '-ldl'],
                    check=True)
     return path
 
