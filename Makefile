@@ -18,7 +18,7 @@ export DESTDIR
 # The targets that need the emulator; each gets the build's packages first.
 .PHONY: all help deps setup source build demo shell check check-unit check-qtest \
 	check-guest check-nested check-upstream install clean distclean \
-	coverage patch-stat stress fuzz bench-evtchn bench-slots bench-timer docs
+	coverage patch-stat stress fuzz fuzz-corpus bench-evtchn bench-slots bench-timer docs
 
 all: build
 
@@ -100,6 +100,9 @@ fuzz: deps-fuzz source ## a hostile guest against the engine and xenstore, for S
 	@$(ninja) unit
 	@tests/fuzz/run $(SECONDS) evtchn
 	@tests/fuzz/run $(SECONDS) xenstore
+
+fuzz-corpus: ## add what "make fuzz" has found to tests/fuzz/corpus.tar.xz
+	@tests/fuzz/corpus merge
 
 bench-evtchn: source ## nanoseconds per send, unmask and allocation
 	@$(ninja) tests/bench/bench-evtchn
