@@ -49,15 +49,15 @@ struct TablePointer {
 
 /* What a CPU is asked to do, and where it goes on after a fault. */
 struct Cpu {
-    void (*volatile func)(void *);
-    void *volatile arg;
-    volatile bool up;
+    void (*_Atomic func)(void *);
+    void *_Atomic arg;
+    _Atomic bool up;
     uintptr_t resume_ip;        /* 0: a fault is the end */
     int fault;
 };
 
 unsigned nr_cpus = 1;
-volatile uint32_t interrupts[MAX_CPUS][256];
+_Atomic uint32_t interrupts[MAX_CPUS][256];
 
 static struct Cpu cpus[MAX_CPUS];
 static struct Gate idt[256];
@@ -65,7 +65,7 @@ static struct TaskState tss;
 static void (*handlers[256])(void);
 static char ring0_stack[STACK_SIZE] __attribute__((aligned(16)));
 static char run_stack_area[STACK_SIZE] __attribute__((aligned(16)));
-static volatile bool running;
+static _Atomic bool running;
 
 static void fault(struct TrapFrame *frame)
 {
@@ -261,7 +261,7 @@ int try_wrmsr(uint32_t msr, uint64_t val)
     return cpu->fault;
 }
 
-int try_write(volatile uint32_t *p, uint32_t val)
+int try_write(Live32 *p, uint32_t val)
 {
     struct Cpu *cpu = &cpus[this_cpu()];
 

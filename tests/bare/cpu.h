@@ -3,9 +3,11 @@
  * The bare machine: CPUs, traps, page tables, devices of a PC
  *
  * There is no operating system: memory below 4 GiB is mapped one to one, each
- * CPU has a stack, and a CPU is known by the stack that it is on.  What other
- * CPUs, interrupts or the hypervisor change is volatile: there is no library of
- * locks to do without it.
+ * CPU has a stack, and a CPU is known by the stack that it is on.
+ *
+ * A variable that other CPUs or interrupt handlers change is _Atomic.  Memory
+ * that a device or the hypervisor changes has a type whose accesses are those
+ * of the program, Live32 for example, or is accessed by LIVE().
  */
 #ifndef TESTS_BARE_CPU_H
 #define TESTS_BARE_CPU_H
@@ -28,6 +30,11 @@
 #define ARRAY_SIZE(a)   (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)       ((a) < (b) ? (a) : (b))
 #define MAX(a, b)       ((a) > (b) ? (a) : (b))
+
+/* volatile: @x is read or written once each time that the program says so. */
+#define LIVE(x)         (*(volatile __typeof__(x) *)&(x))
+typedef volatile uint32_t Live32;   /* volatile: a device's, or shared */
+typedef volatile uint64_t Live64;   /* volatile: i386 needs x87 for _Atomic */
 
 /* ------------------------------------------------------------ instructions */
 
@@ -132,7 +139,7 @@ void cpu_call_all(void (*func)(void *), void *arg);
 void set_handler(uint8_t vector, void (*func)(void));
 
 /* How many there were of each vector, on each CPU. */
-extern volatile uint32_t interrupts[MAX_CPUS][256];
+extern _Atomic uint32_t interrupts[MAX_CPUS][256];
 
 /* ------------------------------------------------- what may raise a fault */
 
@@ -140,7 +147,7 @@ extern volatile uint32_t interrupts[MAX_CPUS][256];
 
 /* A fault's vector, or NO_FAULT. */
 int try_wrmsr(uint32_t msr, uint64_t val);
-int try_write(volatile uint32_t *p, uint32_t val);
+int try_write(Live32 *p, uint32_t val);
 
 /*
  * Code that is run in another mode than C: at @ip in segment @cs, with these

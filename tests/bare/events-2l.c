@@ -13,12 +13,12 @@ static unsigned long bit_of(uint32_t port)
     return 1ul << port % WORD_BITS;
 }
 
-static volatile xen_ulong_t *pending_word(uint32_t port)
+static EventBits *pending_word(uint32_t port)
 {
     return &shared_info->evtchn_pending[port / WORD_BITS];
 }
 
-static volatile xen_ulong_t *mask_word(uint32_t port)
+static EventBits *mask_word(uint32_t port)
 {
     return &shared_info->evtchn_mask[port / WORD_BITS];
 }

@@ -11,27 +11,30 @@
 #define LINKED          (1u << EVTCHN_FIFO_LINKED)
 #define BUSY            (1u << EVTCHN_FIFO_BUSY)
 
-static volatile event_word_t words[NR_PORTS] PAGE_ALIGNED;
+typedef volatile event_word_t EventWord;        /* volatile: Xen writes, too */
+typedef volatile struct evtchn_fifo_control_block ControlBlock; /* as well */
+
+static EventWord words[NR_PORTS] PAGE_ALIGNED;
 static uint8_t control_pages[MAX_CPUS][PAGE_SIZE] PAGE_ALIGNED;
 static uint32_t heads[MAX_CPUS][EVTCHN_FIFO_MAX_QUEUES];
 
-static volatile struct evtchn_fifo_control_block *control(unsigned cpu)
+static ControlBlock *control(unsigned cpu)
 {
     return (void *)control_pages[cpu];
 }
 
-static void zero(volatile void *start, size_t size)
+static void zero_pages(void *start, size_t size)
 {
-    for (volatile uint8_t *p = start; size; size--) {
+    for (Live32 *p = start; size; size -= sizeof(*p)) {
         *p++ = 0;
     }
 }
 
 void fifo_set_up(void)
 {
-    zero(words, sizeof(words));
-    zero(control_pages, sizeof(control_pages));
-    zero(heads, sizeof(heads));
+    zero_pages((void *)words, sizeof(words));
+    zero_pages(control_pages, sizeof(control_pages));
+    zero_pages(heads, sizeof(heads));
     for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
         struct evtchn_init_control op = {
             .control_gfn = (uintptr_t)control(cpu) / PAGE_SIZE, .vcpu = cpu,

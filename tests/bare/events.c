@@ -13,14 +13,14 @@
 #define PLATFORM_DEVICE 0x0001
 #define PCI_INTERRUPT   0x3c
 
-volatile uint32_t port_count[NR_PORTS];
-volatile uint32_t port_cpu[NR_PORTS];
-void (*volatile port_handler[NR_PORTS])(uint32_t port);
+_Atomic uint32_t port_count[NR_PORTS];
+_Atomic uint32_t port_cpu[NR_PORTS];
+void (*_Atomic port_handler[NR_PORTS])(uint32_t port);
 
 static bool fifo, abi_is_up, vcpu_vectors_are_up;
 const bool *const is_fifo = &fifo;
-static volatile bool port_is_open[NR_PORTS];
-static volatile uint8_t port_owner[NR_PORTS];   /* a CPU, or ANY_CPU */
+static _Atomic bool port_is_open[NR_PORTS];
+static _Atomic uint8_t port_owner[NR_PORTS];   /* a CPU, or ANY_CPU */
 
 void event_arrived(uint32_t port)
 {
@@ -96,11 +96,9 @@ void events_forget_abi(void)
 
 void events_clear_2level(void)
 {
-    volatile uint8_t *p = (void *)&shared_info->evtchn_pending;
-
-    for (unsigned i = 0; i < sizeof(shared_info->evtchn_pending) +
-                             sizeof(shared_info->evtchn_mask); i++) {
-        p[i] = 0;
+    for (unsigned i = 0; i < ARRAY_SIZE(shared_info->evtchn_pending); i++) {
+        shared_info->evtchn_pending[i] = 0;
+        shared_info->evtchn_mask[i] = 0;
     }
     for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
         vcpu_info[cpu]->evtchn_pending_sel = 0;

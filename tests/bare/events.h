@@ -24,9 +24,9 @@ enum Upcall {
 extern const bool *const is_fifo;
 
 /* Of each port: events taken, the CPU that took the last one, and hooks. */
-extern volatile uint32_t port_count[NR_PORTS];
-extern volatile uint32_t port_cpu[NR_PORTS];
-extern void (*volatile port_handler[NR_PORTS])(uint32_t port);
+extern _Atomic uint32_t port_count[NR_PORTS];
+extern _Atomic uint32_t port_cpu[NR_PORTS];
+extern void (*_Atomic port_handler[NR_PORTS])(uint32_t port);
 
 /* Sets up the ABI, if it is not; what tests start from is UPCALL_VCPU. */
 void events_set_up_abi(void);

@@ -8,7 +8,7 @@
 #define COMMAND_LINE_MAX    512
 
 uint8_t hypercall_page[PAGE_SIZE] PAGE_ALIGNED;
-volatile struct shared_info *shared_info;
+SharedInfo *shared_info;
 VcpuInfo *vcpu_info[MAX_CPUS];
 
 static uint8_t shared_info_place[SHARED_INFO_PLACES][PAGE_SIZE] PAGE_ALIGNED;
@@ -80,7 +80,7 @@ long guest_map_shared_info(unsigned place)
         .gpfn = (uintptr_t)shared_info_place[place] / PAGE_SIZE,
     };
     long ret = MEMORY_OP(XENMEM_add_to_physmap, &op);
-    volatile struct shared_info *old = shared_info;
+    SharedInfo *old = shared_info;
 
     if (ret) {
         return ret;
@@ -94,7 +94,7 @@ long guest_map_shared_info(unsigned place)
     return 0;
 }
 
-long guest_register_vcpu_info(unsigned cpu, volatile void *at)
+long guest_register_vcpu_info(unsigned cpu, VcpuInfo *at)
 {
     struct vcpu_register_vcpu_info op = {
         .mfn = (uintptr_t)at / PAGE_SIZE,
@@ -134,7 +134,7 @@ static uint64_t scale(uint64_t ticks, uint32_t mul)
 
 uint64_t system_time(void)
 {
-    volatile struct vcpu_time_info *t = &vcpu_info[this_cpu()]->time;
+    VcpuTime *t = &vcpu_info[this_cpu()]->time;
     uint64_t now;
     uint32_t version;
 

@@ -30,11 +30,15 @@ enum {
 #define XEN_MSR_HYPERCALL   0x40000000
 #define XEN_LEAF(n)         (0x40000000 + (n))
 
-typedef volatile struct vcpu_info VcpuInfo;
+typedef volatile struct shared_info SharedInfo;     /* volatile: Xen's */
+typedef volatile struct vcpu_info VcpuInfo;         /* volatile: Xen's */
+typedef volatile struct vcpu_time_info VcpuTime;    /* volatile: Xen's */
+typedef volatile struct vcpu_runstate_info VcpuRunstate;    /* and this */
+typedef volatile xen_ulong_t EventBits;             /* volatile: Xen's too */
 
 extern uint8_t hypercall_page[PAGE_SIZE];
 /* By guest physical address; moved with guest_map_shared_info(). */
-extern volatile struct shared_info *shared_info;
+extern SharedInfo *shared_info;
 extern VcpuInfo *vcpu_info[MAX_CPUS];
 
 /* The CPU's vendor has VMCALL, not VMMCALL. */
@@ -71,7 +75,7 @@ void guest_set_up(void);
 #define SHARED_INFO_PLACES 2
 long guest_map_shared_info(unsigned place);
 /* VCPUOP_register_vcpu_info */
-long guest_register_vcpu_info(unsigned cpu, volatile void *at);
+long guest_register_vcpu_info(unsigned cpu, VcpuInfo *at);
 long guest_set_param(uint32_t index, uint64_t val);
 long guest_get_param(uint32_t index, uint64_t *val);
 

@@ -46,9 +46,9 @@ unsigned machine_cpus(void)
     return count | inb(FW_CFG_DATA) << 8;
 }
 
-static volatile uint32_t *lapic(unsigned reg)
+static Live32 *lapic(unsigned reg)
 {
-    return (volatile uint32_t *)(uintptr_t)(LAPIC + reg);
+    return (Live32 *)(uintptr_t)(LAPIC + reg);
 }
 
 void lapic_init(void)
@@ -85,8 +85,8 @@ void lapic_start(unsigned cpu, uint8_t page)
 
 static void ioapic_write(unsigned reg, uint32_t val)
 {
-    *(volatile uint32_t *)(uintptr_t)IOAPIC = reg;
-    *(volatile uint32_t *)(uintptr_t)(IOAPIC + IOAPIC_DATA) = val;
+    *(Live32 *)(uintptr_t)IOAPIC = reg;
+    *(Live32 *)(uintptr_t)(IOAPIC + IOAPIC_DATA) = val;
 }
 
 void ioapic_route(unsigned gsi)

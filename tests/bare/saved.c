@@ -10,13 +10,14 @@
 #include "tap.h"
 #include "xen-saved-guest.h"
 
+/* volatile: the host reads them when the guest is saved. */
 #define NOTES       ((volatile struct SavedGuestNotes *)SAVED_GUEST_NOTES)
 #define WORD_BITS   (8 * sizeof(xen_ulong_t))
 
-static volatile struct vcpu_info own_info[SAVED_GUEST_VCPUS] PAGE_ALIGNED;
+static VcpuInfo own_info[SAVED_GUEST_VCPUS] PAGE_ALIGNED;
 static struct vcpu_runstate_info runstate PAGE_ALIGNED;
 static struct vcpu_time_info time_info;
-static volatile bool parked;
+static _Atomic bool parked;
 
 /* Upstream serves all of these, or there is nothing to save. */
 static void must(long ret, const char *what)
@@ -72,7 +73,7 @@ static void handle_upcall(void)
                                 __ATOMIC_SEQ_CST);
     for (; words; words &= words - 1) {
         unsigned word = __builtin_ctzl(words);
-        volatile xen_ulong_t *pending = &shared_info->evtchn_pending[word];
+        EventBits *pending = &shared_info->evtchn_pending[word];
         xen_ulong_t bits = *pending & ~shared_info->evtchn_mask[word];
 
         for (; bits; bits &= bits - 1) {

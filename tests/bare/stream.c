@@ -9,7 +9,7 @@ static struct {
     bool busy;
 } senders[MAX_CPUS];
 
-static volatile bool stop;
+static _Atomic bool stop;
 
 static void note(uint32_t port)
 {
@@ -46,7 +46,7 @@ void stream_by_loopback(unsigned i, unsigned cpu)
 
 void stream_send(unsigned i)
 {
-    __atomic_fetch_add(&streams[i].sent, 1, __ATOMIC_SEQ_CST);
+    streams[i].sent++;
     CHECK_EQ(port_send(streams[i].send_port), 0);
 }
 

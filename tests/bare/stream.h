@@ -14,7 +14,7 @@
 struct Stream {
     uint32_t send_port;         /* what senders name */
     uint32_t arrive_port;       /* whose event the handler takes */
-    volatile uint32_t sent, seen;
+    _Atomic uint32_t sent, seen;
 };
 
 /* By number, as many as there are CPUs. */

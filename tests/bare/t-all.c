@@ -13,8 +13,8 @@
 
 /* Of each CPU; its timer's handler alone writes here. */
 static struct {
-    volatile uint32_t ticks;
-    volatile uint64_t last;
+    _Atomic uint32_t ticks;
+    uint64_t last;
 } timers[MAX_CPUS];
 
 static void arm(void *unused)

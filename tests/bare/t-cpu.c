@@ -257,7 +257,7 @@ TEST_EARLY(compat_layout, "compat-argument-layout")
  */
 TEST_EARLY(latch, "mode-latched-by-msr")
 {
-    volatile uint32_t *wc_sec_32 = (volatile uint32_t *)shared_info + WC_SEC_32;
+    Live32 *wc_sec_32 = (Live32 *)shared_info + WC_SEC_32;
     struct Run run = {
         .ax = (uintptr_t)hypercall_page, .cx = XEN_MSR_HYPERCALL,
     };
@@ -288,7 +288,7 @@ static const uint64_t bad_pages[] = {
 /* Firmware may leave the copy of itself writable that it runs from. */
 static bool bios_is_writable(void)
 {
-    volatile uint32_t *p = (volatile uint32_t *)(uintptr_t)BIOS_PAGE;
+    Live32 *p = (Live32 *)(uintptr_t)BIOS_PAGE;
     uint32_t was = *p;
     bool changed;
 
@@ -370,7 +370,7 @@ TEST_EARLY(leaves, "cpuid-leaves")
 /* The time leaf says how to make system time of the TSC. */
 TEST_EARLY(time_leaf, "cpuid-time")
 {
-    volatile struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
+    VcpuTime *t = &shared_info->vcpu_info[0].time;
     uint32_t reg[4];
 
     cpuid(XEN_LEAF(3), 1, reg);

@@ -242,7 +242,7 @@ TEST(moving, "port-moves-between-cpus")
  * A sender may find the port closed, or another's; nothing breaks.  A FIFO port
  * that is linked when it is closed is not given away yet.
  */
-static volatile uint32_t closing_port;
+static _Atomic uint32_t closing_port;
 
 static void send_to_closing(void *unused)
 {

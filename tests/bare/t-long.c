@@ -18,19 +18,18 @@
 static struct multicall_entry calls[NR];
 static struct gnttab_unmap_grant_ref unmaps[NR];
 
-static bool (*volatile is_done)(unsigned i);
-static volatile bool left_early;
+static bool (*_Atomic is_done)(unsigned i);
+static _Atomic bool left_early;
 static uint32_t port;
 
 static bool call_is_done(unsigned i)
 {
-    return ((volatile struct multicall_entry *)calls)[i].result != UNDONE;
+    return LIVE(calls[i].result) != UNDONE;
 }
 
 static bool unmap_is_done(unsigned i)
 {
-    return ((volatile struct gnttab_unmap_grant_ref *)unmaps)[i].status !=
-           UNDONE;
+    return LIVE(unmaps[i].status) != UNDONE;
 }
 
 static void came(uint32_t unused)

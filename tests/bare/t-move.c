@@ -65,9 +65,9 @@ TEST(bar, "pci-bar-moves")
 /* One for each CPU, apart from each other, and never moved again. */
 static uint8_t infos[MAX_CPUS][PAGE_SIZE] PAGE_ALIGNED;
 
-static volatile void *info_place(unsigned cpu)
+static VcpuInfo *info_place(unsigned cpu)
 {
-    return infos[cpu] + cpu * sizeof(struct vcpu_info);
+    return (VcpuInfo *)infos[cpu] + cpu;
 }
 
 static void register_own(void *unused)
@@ -111,7 +111,8 @@ TEST(registered_once, "vcpu-info-registered-once")
     if (vcpu_info[last] == &shared_info->vcpu_info[last]) {
         CHECK_EQ(guest_register_vcpu_info(last, info_place(last)), 0);
     }
-    CHECK_EQ(guest_register_vcpu_info(last, infos[last] + 2048), -XEN_EINVAL);
+    CHECK_EQ(guest_register_vcpu_info(last, (void *)(infos[last] + 2048)),
+             -XEN_EINVAL);
     /* It may have been left with an upcall due. */
     shared_info->vcpu_info[last].evtchn_upcall_pending = 0;
     CHECK_EQ(port_send(port), 0);

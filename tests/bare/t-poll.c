@@ -105,8 +105,8 @@ static struct {
     unsigned nr;
     bool interrupts_off;
     uint64_t timeout;
-    volatile unsigned polls;
-    volatile uint32_t found;
+    _Atomic unsigned polls;
+    _Atomic uint32_t found;
 } sleeper;
 
 static uint32_t first_pending(void)
@@ -253,7 +253,7 @@ TEST(bad, "poll-bad-arguments")
     CHECK_EQ(SCHED_OP(SCHEDOP_poll, page_map(3, 0, MAP_NONE)), -XEN_EFAULT);
 }
 
-static volatile bool is_out;
+static _Atomic bool is_out;
 
 static void block(void *unused)
 {

@@ -99,7 +99,7 @@ TEST(soft, "soft-reset")
     struct sched_shutdown op = { .reason = SHUTDOWN_soft_reset };
 
     for (unsigned i = 0; i < ROUNDS && !test_has_failed(); i++) {
-        volatile struct shared_info *old = shared_info;
+        SharedInfo *old = shared_info;
 
         check_life();
         leave_traces();

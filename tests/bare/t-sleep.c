@@ -15,8 +15,8 @@
 #define LONGEST_NS      (10 * NS_PER_MS)
 #define FEW             4
 
-static volatile bool enough;
-static volatile uint32_t returns;
+static _Atomic bool enough;
+static _Atomic uint32_t returns;
 
 /* Returns how long it was: this CPU may be kept from running meanwhile. */
 static uint64_t wait_ns(uint64_t ns)

@@ -14,13 +14,13 @@
 #define WORK        200         /* with the lock held */
 
 struct Lock {
-    volatile uint32_t next, owner;
+    _Atomic uint32_t next, owner;
 };
 
 struct Waiting {
-    struct Lock *volatile lock;
-    volatile uint32_t want;
-    volatile bool polls_now;
+    struct Lock *_Atomic lock;
+    _Atomic uint32_t want;
+    _Atomic bool polls_now;
     uint32_t port;              /* masked: only polled */
     uint32_t polls;
 };
@@ -28,7 +28,7 @@ struct Waiting {
 static struct Lock lock;
 static struct Waiting waiting[MAX_CPUS];
 static uint32_t counter;
-static volatile uint32_t kicks, started, contending;
+static _Atomic uint32_t kicks, started, contending;
 
 static long poll_port(uint32_t *port)
 {
@@ -60,7 +60,7 @@ static void wait_slowly(struct Lock *l, uint32_t ticket)
 
 static void take(struct Lock *l)
 {
-    uint32_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_SEQ_CST);
+    uint32_t ticket = l->next++;
 
     for (unsigned i = 0; i < SPINS; i++) {
         if (l->owner == ticket) {
@@ -73,13 +73,13 @@ static void take(struct Lock *l)
 
 static void release(struct Lock *l)
 {
-    uint32_t next = __atomic_add_fetch(&l->owner, 1, __ATOMIC_SEQ_CST);
+    uint32_t next = ++l->owner;
 
     for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
         struct Waiting *w = &waiting[cpu];
 
         if (w->lock == l && w->want == next) {
-            __atomic_fetch_add(&kicks, 1, __ATOMIC_RELAXED);
+            kicks++;
             CHECK_EQ(port_send(w->port), 0);
             return;
         }
@@ -103,7 +103,7 @@ static void wait_for_sleeper(struct Lock *l)
 
 static void contend(void *with_interrupts_off)
 {
-    __atomic_fetch_add(&started, 1, __ATOMIC_SEQ_CST);
+    started++;
     WAIT_FOR(started == nr_cpus);
     for (unsigned i = 0; i < ROUNDS; i++) {
         if (test_has_failed()) {
@@ -124,7 +124,7 @@ static void contend(void *with_interrupts_off)
         release(&lock);
         interrupts_on();
     }
-    __atomic_fetch_sub(&contending, 1, __ATOMIC_SEQ_CST);
+    contending--;
 }
 
 static void check_lock(void *with_interrupts_off)

@@ -12,8 +12,8 @@
 #define EVENTS      5       /* of each CPU, before and after */
 #define NEW_PORTS   8
 
-static volatile bool stop;
-static volatile uint32_t turns[MAX_CPUS];
+static _Atomic bool stop;
+static _Atomic uint32_t turns[MAX_CPUS];
 
 static void reset_to_2level(void)
 {
@@ -134,7 +134,7 @@ static void check_reset(void)
     }
 }
 
-static volatile uint64_t deadline;
+static Live64 deadline;
 
 static void arm_for_deadline(void *ahead)
 {

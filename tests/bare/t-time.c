@@ -9,9 +9,9 @@
 #define STABLE          XEN_PVCLOCK_TSC_STABLE_BIT
 #define YEAR_2020       1577836800u
 
-static volatile uint64_t latest;
+static Live64 latest;
 static bool latest_lock;
-static volatile bool is_stable;
+static _Atomic bool is_stable;
 
 /* The latest time that any CPU has read, after this one has read @now. */
 static uint64_t latest_with(uint64_t now)
@@ -93,7 +93,7 @@ TEST(time_area, "time-area")
 {
     static struct vcpu_time_info area;
     struct vcpu_register_time_memory_area op = { };
-    volatile struct vcpu_time_info *t = &area, *known = &vcpu_info[0]->time;
+    VcpuTime *t = &area, *known = &vcpu_info[0]->time;
 
     op.addr.p = (uintptr_t)&area;
     CHECK_EQ(VCPU_OP(VCPUOP_register_vcpu_time_memory_area, 0, &op), 0);
@@ -116,7 +116,7 @@ static long register_runstate(void *area)
     return VCPU_OP(VCPUOP_register_runstate_memory_area, this_cpu(), &op);
 }
 
-static uint64_t all_time(volatile struct vcpu_runstate_info *r)
+static uint64_t all_time(VcpuRunstate *r)
 {
     return r->time[0] + r->time[1] + r->time[2] + r->time[3];
 }
@@ -134,7 +134,7 @@ static void sleep_ms(unsigned ms)
     }
 }
 
-static void check_area(volatile struct vcpu_runstate_info *r)
+static void check_area(VcpuRunstate *r)
 {
     struct vcpu_runstate_info copy;
     uint64_t asleep, all;

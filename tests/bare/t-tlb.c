@@ -8,7 +8,7 @@
 #define ROUNDS  50
 
 static uint32_t place[2][PAGE_SIZE / sizeof(uint32_t)] PAGE_ALIGNED;
-static volatile uint32_t *window;
+static Live32 *window;
 static uint32_t seen[MAX_CPUS];
 
 static void look(void *unused)

@@ -12,7 +12,7 @@
 #define MOST_REASONS    5       /* that a test tells */
 
 static struct {
-    volatile unsigned failures;
+    _Atomic unsigned failures;
     const char *skipped;
 } current;
 

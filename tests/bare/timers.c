@@ -3,7 +3,7 @@
 #include "timers.h"
 
 uint32_t timer_port[MAX_CPUS];
-volatile uint64_t timer_fired_at[MAX_CPUS];
+Live64 timer_fired_at[MAX_CPUS];
 
 static void note_time(uint32_t port)
 {

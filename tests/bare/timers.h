@@ -14,7 +14,7 @@
 
 /* Each CPU's port, and the system time at which its last event was taken. */
 extern uint32_t timer_port[MAX_CPUS];
-extern volatile uint64_t timer_fired_at[MAX_CPUS];
+extern Live64 timer_fired_at[MAX_CPUS];
 
 /* All CPUs' VIRQ_TIMER. */
 void bind_timers(void);
