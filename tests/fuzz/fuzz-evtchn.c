@@ -13,14 +13,12 @@
  * behaviour, no loop that does not end (libFuzzer's time-out), every page
  * given back, and after EVTCHNOP_reset an engine that works.
  */
-#include <stddef.h>
 #include "evtchn-guest.h"
+#include "fuzz.h"
 
 #define NR_VCPUS        3
 #define NR_BACKENDS     4
 #define MAX_STEPS       2000
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef struct Input {
     const uint8_t *data;

@@ -7,10 +7,8 @@
  * Ends with status 1 if the folder has no file.
  */
 #include <stdio.h>
-#include <stdint.h>
 #include <glib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 int main(int argc, char **argv)
 {

@@ -446,7 +446,7 @@ int main(int argc, char **argv)
         if (!strcmp(argv[i], "--seconds")) {
             seconds = atoi(argv[i + 1]);
         } else if (!strcmp(argv[i], "--seed")) {
-            seed = strtoul(argv[i + 1], NULL, 0);
+            seed = g_ascii_strtoull(argv[i + 1], NULL, 0);
         } else if (!strcmp(argv[i], "--abi")) {
             only = argv[i + 1];
         }

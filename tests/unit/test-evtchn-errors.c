@@ -156,10 +156,10 @@ typedef struct Case {
     const char *condition;
     int (*op)(EvtchnStage *s, uint64_t a, uint64_t b);
     uint64_t a, b;
-    int err_2l, err_fifo;
+    int err[2];                 /* 2-level, FIFO */
 } Case;
 
-#define BOTH(err)       (err), (err)
+#define BOTH(err)       { (err), (err) }
 
 static const Case cases[] = {
     /* alloc_unbound: dom, remote_dom */
@@ -280,7 +280,7 @@ static const Case cases[] = {
 
     /* init_control: gfn, vcpu; init_control_at: offset, vcpu */
     { "first or second", op_init_control, GUEST_GFN_CONTROL + 2, 2, BOTH(0) },
-    { "twice", op_init_control, GUEST_GFN_CONTROL + 2, 1, 0, -EINVAL },
+    { "twice", op_init_control, GUEST_GFN_CONTROL + 2, 1, { 0, -EINVAL } },
     { "absent vCPU", op_init_control, GUEST_GFN_CONTROL, 3, BOTH(-ENOENT) },
     { "no vCPU", op_init_control, GUEST_GFN_CONTROL, 4, BOTH(-ENOENT) },
     { "no RAM", op_init_control, 1u << 20, 2, BOTH(-EINVAL) },
@@ -294,16 +294,16 @@ static const Case cases[] = {
     { "not aligned", op_init_control_at, 4, 2, BOTH(-EINVAL) },
 
     /* expand_array: gfn */
-    { "RAM", op_expand_array, GUEST_GFN_ARRAY + 1, 0, -EOPNOTSUPP, 0 },
-    { "no RAM", op_expand_array, 1u << 20, 0, -EOPNOTSUPP, -EINVAL },
+    { "RAM", op_expand_array, GUEST_GFN_ARRAY + 1, 0, { -EOPNOTSUPP, 0 } },
+    { "no RAM", op_expand_array, 1u << 20, 0, { -EOPNOTSUPP, -EINVAL } },
     { "gfn that wraps to RAM", op_expand_array,
-      (1ull << 52) + GUEST_GFN_ARRAY, 0, -EOPNOTSUPP, -EINVAL },
+      (1ull << 52) + GUEST_GFN_ARRAY, 0, { -EOPNOTSUPP, -EINVAL } },
 
     /* set_priority: port, priority */
-    { "open", op_set_priority, PORT(ipi), 15, -ENOSYS, 0 },
-    { "too low", op_set_priority, PORT(ipi), 16, -ENOSYS, -EINVAL },
-    { "closed", op_set_priority, 60, 3, -ENOSYS, -EACCES },
-    { "port 0", op_set_priority, 0, 3, -ENOSYS, -EACCES },
+    { "open", op_set_priority, PORT(ipi), 15, { -ENOSYS, 0 } },
+    { "too low", op_set_priority, PORT(ipi), 16, { -ENOSYS, -EINVAL } },
+    { "closed", op_set_priority, 60, 3, { -ENOSYS, -EACCES } },
+    { "port 0", op_set_priority, 0, 3, { -ENOSYS, -EACCES } },
     { "never open", op_set_priority, 3000, 3, BOTH(-EINVAL) },
     { "out of range", op_set_priority, 1u << 17, 3, BOTH(-EINVAL) },
 
@@ -388,14 +388,14 @@ static char *describe(XenEvtchn *e)
 static void test_case(const Case *c, bool fifo)
 {
     EvtchnStage *s = evtchn_stage_new(fifo);
-    int expected = fifo ? c->err_fifo : c->err_2l, ret;
+    const char *abi = fifo ? "FIFO" : "2-level";
+    int expected = c->err[fifo], ret;
     g_autofree char *before = describe(s->g->e), *after = NULL;
 
     ret = c->op(s, resolve(s, c->a), resolve(s, c->b));
     if (ret != expected) {
         g_test_message("case %d, \"%s\", %s: %d instead of %d",
-                       (int)(c - cases), c->condition,
-                       fifo ? "FIFO" : "2-level", ret, expected);
+                       (int)(c - cases), c->condition, abi, ret, expected);
     }
     g_assert_cmpint(ret, ==, expected);
     if (ret < 0) {
@@ -427,10 +427,10 @@ static void test_errors_full(gconstpointer data)
         const Case *c = &full_cases[i];
         int ret = c->op(s, resolve(s, c->a), resolve(s, c->b));
 
-        if (ret != c->err_2l) {
+        if (ret != c->err[0]) {
             g_test_message("case %u, \"%s\", full", i, c->condition);
         }
-        g_assert_cmpint(ret, ==, c->err_2l);
+        g_assert_cmpint(ret, ==, c->err[0]);
     }
     /* A port that becomes free is found: none was taken on the way. */
     g_assert_cmpint(xen_evtchn_close(s->g->e, end - 1), ==, 0);

@@ -19,7 +19,7 @@ typedef uint32_t evtchn_port_t;
  * @system_gsis: the machine's interrupt lines, @nr_gsis of them.  Once, while
  * the machine is built.
  */
-void xen_evtchn_create(unsigned int nr_gsis, qemu_irq *system_gsis);
+void xen_evtchn_create(unsigned int nr_gsis, qemu_irq system_gsis[]);
 
 /*
  * Closes every port, forgets every PIRQ and returns to the 2-level ABI; back

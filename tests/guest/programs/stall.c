@@ -49,12 +49,13 @@ static void turn(int number)
 static void __attribute__((constructor)) init(void)
 {
     const char *stall = getenv("STALL");
+    struct sigaction action = { .sa_handler = turn, .sa_flags = SA_RESTART };
     long block, period;
 
     if (stall && sscanf(stall, "%ld,%ld", &block, &period) == 2) {
         block_ns = block * 1000000;
         period_ns = period * 1000000;
-        signal(SIGUSR2, turn);
+        sigaction(SIGUSR2, &action, NULL);
     }
 }
 
@@ -91,8 +92,6 @@ int ppoll(struct pollfd *fds, nfds_t nr, const struct timespec *timeout,
     return real(fds, nr, timeout, mask);
 }
 
-int __ppoll_chk(struct pollfd *fds, nfds_t nr, const struct timespec *timeout,
-                const sigset_t *mask, size_t size);
 int __ppoll_chk(struct pollfd *fds, nfds_t nr, const struct timespec *timeout,
                 const sigset_t *mask, size_t size)
 {
@@ -138,7 +137,7 @@ int ioctl(int fd, unsigned long request, ...)
     ret = real(fd, request, arg);
     if (request == KVM_CHECK_EXTENSION && (long)arg == KVM_CAP_XEN_HVM &&
         ret > 0 && caps) {
-        ret &= strtoul(caps, NULL, 0);
+        ret &= g_ascii_strtoull(caps, NULL, 0);
     }
     return ret;
 }

@@ -76,7 +76,7 @@ static const TypeInfo xen_evtchn_types[] = {
 };
 DEFINE_TYPES(xen_evtchn_types)
 
-void xen_evtchn_create(unsigned int nr_gsis, qemu_irq *system_gsis)
+void xen_evtchn_create(unsigned int nr_gsis, qemu_irq system_gsis[])
 {
     MachineState *ms = MACHINE(qdev_get_machine());
     unsigned nr_pirqs = xen_emu_config()->evtchn_max_pirq;

@@ -231,7 +231,8 @@ struct XenEvtchn {
     GHashTable *backends;       /* own port number -> XenEvtchnBackend */
 };
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * port.c
  */
 static inline XenEvtchnState evtchn_state(const XenEvtchnPort *p)
@@ -396,7 +397,8 @@ static inline bool evtchn_vcpu_exists(XenEvtchn *e, uint32_t vcpu)
 /* engine.c; all vCPU locks or no other thread. */
 void evtchn_update_limit(XenEvtchn *e);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * pages.c; configuration lock, no vCPU lock.
  */
 /* Unset; guarded by the lock of @v, or by all vCPUs' locks. */
@@ -414,7 +416,8 @@ void evtchn_page_set_fixed(XenEvtchn *e, XenEvtchnPage *p, void *hva,
 /* Makes a set page valid.  -EINVAL: no RAM there. */
 int evtchn_page_refresh(XenEvtchn *e, XenEvtchnPage *p);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * The upcall flag; the vCPU's lock.
  */
 
@@ -459,7 +462,8 @@ static inline bool evtchn_page_is_stale(const XenEvtchnPage *p)
     return xen_guest_page_is_stale(&p->page);
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * send.c
  */
 typedef struct XenEvtchnRequest {
@@ -502,7 +506,8 @@ int evtchn_do(XenEvtchn *e, XenEvtchnTry *attempt, const XenEvtchnRequest *r);
 int evtchn_try_port(XenEvtchn *e, const XenEvtchnRequest *r,
                     XenEvtchnFrame *f);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * parked.c
  */
 /* The port's locks.  Remembers what cannot be done as a page is missing. */
@@ -522,7 +527,8 @@ static inline unsigned evtchn_unpark(XenEvtchn *e, XenEvtchnPort *p)
 /* Configuration lock.  Raises again what can be raised now. */
 void evtchn_replay_parked(XenEvtchn *e, XenEvtchnBatch *batch);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * The rest; configuration lock unless stated.
  */
 extern const XenEvtchnAbiOps evtchn_abi_2l;

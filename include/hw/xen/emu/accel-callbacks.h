@@ -15,7 +15,8 @@
 #include "qemu/timer.h"
 #include "hw/xen/emu/domain.h"
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Start
  */
 
@@ -51,7 +52,8 @@ void xen_emu_note_long_mode(bool long_mode);
  */
 bool xen_delivery_fifo_is_allowed(void);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Migration, for accelerators with migrates_vcpus: device/vcpu-migration.c
  */
 
@@ -66,7 +68,8 @@ void xen_vcpu_post_load(XenVcpu *v);
  */
 int xen_vcpu_pre_save(XenVcpu *v);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * While the guest runs
  */
 

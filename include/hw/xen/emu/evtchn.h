@@ -171,7 +171,8 @@ XenEvtchn *xen_evtchn_new(unsigned max_vcpus, unsigned max_pirqs,
 /* No other call may be running or follow. */
 void xen_evtchn_free(XenEvtchn *e);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Places in guest memory and modes.  Slow; take the configuration lock.
  */
 
@@ -234,7 +235,8 @@ void xen_evtchn_set_kernel_delivery(XenEvtchn *e, bool on);
 void xen_evtchn_allow_fifo(XenEvtchn *e, bool allow);
 XenEvtchnAbi xen_evtchn_abi(XenEvtchn *e);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * The guest's operations (EVTCHNOP_*), arguments already copied in; on
  * success out-fields are filled.  Slow; take the configuration lock.
  */
@@ -272,7 +274,8 @@ int xen_evtchn_send(XenEvtchn *e, uint32_t port);
 int xen_evtchn_unmask_fast(XenEvtchn *e, uint32_t port);
 int xen_evtchn_unmask(XenEvtchn *e, uint32_t port);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Events from the emulation itself.  -ENOENT: nothing bound; also final.
  */
 int xen_evtchn_raise_virq_fast(XenEvtchn *e, unsigned vcpu, unsigned virq);
@@ -286,7 +289,8 @@ uint32_t xen_evtchn_pirq_port(XenEvtchn *e, unsigned pirq);
 /* QMP xen-event-inject: any open port. -EINVAL: not open. */
 int xen_evtchn_inject(XenEvtchn *e, uint32_t port);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Back ends: the QEMU side of inter-domain channels.
  */
 
@@ -311,7 +315,8 @@ int xen_evtchn_backend_notify(XenEvtchnBackend *be);
 uint32_t xen_evtchn_backend_port(const XenEvtchnBackend *be);
 uint32_t xen_evtchn_backend_guest_port(const XenEvtchnBackend *be);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * SCHEDOP_poll
  *
  *     ret = xen_evtchn_poll_begin(e, vcpu, ports, nr);
@@ -334,7 +339,8 @@ int xen_evtchn_poll_begin(XenEvtchn *e, unsigned vcpu, const uint32_t *ports,
 bool xen_evtchn_poll_woken(XenEvtchn *e, unsigned vcpu);
 void xen_evtchn_poll_end(XenEvtchn *e, unsigned vcpu);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Inspection and migration.  The VM is stopped for save and restore.
  */
 
