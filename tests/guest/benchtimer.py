@@ -5,7 +5,6 @@ with one that is blocked for half of the time (programs/stall.c). With
 --instructions, the L1 VM has one CPU whose clock counts instructions; other
 load on the host then makes no difference, and medians are the same in each
 run."""
-import json
 import os
 import shlex
 import signal

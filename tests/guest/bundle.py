@@ -18,7 +18,7 @@ PROGRAM = '/bin/qemu-system-x86_64'
 def _firmware_folders(qemu):
     """The folders of this QEMU, then those of Debian's packages."""
     told = run([qemu, '-L', 'help'], capture_output=True, text=True,
-                          check=True, timeout=60).stdout.split()
+               check=True, timeout=60).stdout.split()
     return told + ['/usr/share/seabios', '/usr/share/qemu']
 
 
@@ -34,8 +34,7 @@ def _firmware(qemu, name):
 
 def _libraries(qemu):
     """The shared objects that the dynamic loader would use, and the loader."""
-    listed = run(['ldd', qemu], capture_output=True, text=True,
-                            timeout=60)
+    listed = run(['ldd', qemu], capture_output=True, text=True, timeout=60)
     if listed.returncode:
         return []
     if 'not found' in listed.stdout:

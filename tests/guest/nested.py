@@ -43,7 +43,6 @@ RESULT_SIZE = 256 * guestvm.MIB     # sparse
 UPSTREAM = os.path.join(paths.HERE, 'upstream-exits.json')
 
 
-
 class InnerRun:
     """A guest of L1, with the interface of a finished Vm for checks.py."""
 

@@ -202,14 +202,14 @@ class Sources(unittest.TestCase):
                  'bookworm main contrib # a mirror\n'), 'http://m.example/debian')
 
     def test_deb822(self):
-        self.assertEqual(self.found(
+        found = self.found(
             debian_sources='Types: deb\n# a comment\n'
                            'URIs: http://m.example/debian\n'
                            'Suites: trixie\n trixie-updates\n'
                            'Components: main\n\n'
                            'Types: deb\nURIs: http://s.example/security\n'
-                           'Suites: trixie-security\nComponents: main\n'),
-            'http://m.example/debian')
+                           'Suites: trixie-security\nComponents: main\n')
+        self.assertEqual(found, 'http://m.example/debian')
 
     def test_disabled(self):
         self.assertIsNone(self.found(

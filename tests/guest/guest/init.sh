@@ -1,5 +1,6 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=dash
 #
 # First process of a test guest. It does what XE_STEPS lists, reports each fact
 # as a line "XENEMU: key=value" on the console, and powers off. The variables
@@ -27,7 +28,7 @@ say() { echo "XENEMU: $*"; }
 
 # Monotonic time in nanoseconds, of the CPU that this runs on.
 now() {
-    while read -r a b c d _; do
+    while read -r a b c _; do
         if [ "$a $b" = "now at" ]; then
             echo "$c"
             return
@@ -74,7 +75,7 @@ step_facts() {
     say "clocksources=$(cat $c/available_clocksource)"
     for cpu in $(all_cpus); do
         e=/sys/devices/system/clockevents/clockevent$cpu/current_device
-        say "clockevent=$(cat $e)"
+        say "clockevent=$(cat "$e")"
     done
 }
 
@@ -134,6 +135,7 @@ step_console() {
     stty -F /dev/hvc0 raw -echo
     exec 3<>/dev/hvc0
     echo "hvc0 of $XE_NONCE speaks" >&3
+    # shellcheck disable=SC3045 # busybox has -t
     if read -r -t 20 answer <&3; then
         say "hvc-answer=$answer"
     else
@@ -238,10 +240,12 @@ step_hotadd() {
 # Measures by turns with QEMU at rest and kept busy; the host hears of each turn
 # and has two seconds.  XE_LATENESS: the program's arguments, with commas.
 step_lateness() {
+    # shellcheck disable=SC3060 # busybox replaces
     for turn in ${XE_TURNS//,/ }; do
         say "turn=$turn"
         sleep 2
         IFS=,
+        # shellcheck disable=SC2086 # several arguments
         lateness $XE_LATENESS >/tmp/lateness 2>&1 ||
             say "error=lateness: $(tail -n 1 /tmp/lateness)"
         unset IFS

@@ -1,5 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=dash
+# shellcheck disable=SC2154 # udhcpc sets these
 #
 # Called by udhcpc with a lease in its environment.
 if [ "$1" = bound ]; then

@@ -1,5 +1,6 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=dash
 #
 # First process of the L1 VM: Linux with KVM, run by an
 # emulator, running Xen guests with the QEMU under test. The first disk is a
@@ -72,6 +73,7 @@ run_guest() {
     timeout -s KILL "$(cat limit)" sh ./command > qemu.log 2>&1
     status=$?
     echo 0 > $T/tracing_on
+    # shellcheck disable=SC2086 # a list
     kill $helpers 2>/dev/null
     mkdir -p "/results/$1"
     echo "$status $began $(date +%s)" > "/results/$1/status"
@@ -94,11 +96,12 @@ tar x -f /dev/vda -C /plan || say "error=no plan on the first disk"
 httpd -p 127.0.0.1:8000 -h /plan
 echo 16384 > $T/buffer_size_kb
 say "begin=$(uname -r)"
-for guest in $(ls /plan); do
-    run_guest "$guest"
+for guest in /plan/*; do
+    run_guest "${guest##*/}"
 done
 cp /proc/cpuinfo /results
 dmesg > /results/dmesg
 tar c -f /dev/vdb -C /results . && sync
-say "end=$(ls /results | wc -l)"
+set -- /results/*
+say "end=$#"
 poweroff -f
