@@ -18,7 +18,8 @@ export DESTDIR
 # The targets that need the emulator; each gets the build's packages first.
 .PHONY: all help deps setup source build demo shell check check-unit check-qtest \
 	check-guest check-nested check-upstream install clean distclean \
-	coverage patch-stat stress fuzz fuzz-corpus bench-evtchn bench-slots bench-timer docs
+	coverage patch-stat stress fuzz fuzz-corpus bench-evtchn bench-slots bench-timer \
+	check-lint docs
 
 all: build
 
@@ -69,8 +70,11 @@ demo: deps-guest build ## boot a Debian kernel as a Xen guest and report
 shell: deps-guest build ## the demo's guest with an interactive console
 	@tests/guest/run shell
 
-check: deps-guest build ## every test suite; ends with the counts
-	@scripts/run-suites unit qtest upstream guest nested
+check: deps-lint deps-guest build ## every test suite; ends with the counts
+	@scripts/run-suites lint unit qtest upstream guest nested
+
+check-lint: deps-lint source ## the linters: checkpatch, shellcheck, flake8, sphinx -W
+	@scripts/run-suites lint
 
 check-unit: source ## the tests that need no QEMU
 	@$(ninja) unit

@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The scripts, on small trees: lay-over, patch-stat, apt_sources, run-suites."""
+"""The scripts, on small trees: lay-over, patch-stat, apt_sources, run-suites,
+lint."""
 
 import os
 import shutil
@@ -285,6 +286,58 @@ class RunSuites(unittest.TestCase):
         done = self.run_suite('#!/bin/sh\n')
         self.assertEqual(done.returncode, 1)
         self.assertIn('guest: ended without counts', done.stdout)
+
+
+class Lint(unittest.TestCase):
+    """A checkout with a file of ours, and linters that say what is asked."""
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir)
+        shutil.copytree(os.path.join(ROOT, 'scripts'),
+                        os.path.join(self.dir, 'scripts'))
+        write(os.path.join(self.dir, 'hw/a.c'), 'int a;\n')
+
+    def lint(self, check, said, status):
+        program = 'bin/' + check
+        if check.startswith('checkpatch'):
+            program = 'build/qemu-src/scripts/checkpatch.pl'
+        path = os.path.join(self.dir, program)
+        write(path, '#!/usr/bin/perl\n'
+                    f'print "{said}"; exit {status};\n')
+        os.chmod(path, 0o755)
+        return subprocess.run(
+            [os.path.join(self.dir, 'scripts/lint'), check], text=True,
+            env=dict(os.environ, BUILD_DIR=os.path.join(self.dir, 'build'),
+                     PATH=os.path.join(self.dir, 'bin:') + os.environ['PATH']),
+            stdout=subprocess.PIPE)
+
+    def assert_counts(self, done, failed):
+        self.assertEqual(done.returncode, failed, done.stdout)
+        self.assertEqual(done.stdout.splitlines()[-1],
+                         f'{1 - failed} passed, {failed} failed, 0 skipped')
+
+    def test_silent(self):
+        self.assert_counts(self.lint('checkpatch-sources', '', 0), 0)
+        self.assert_counts(self.lint('flake8', '', 0), 0)
+
+    def test_finding(self):
+        text = 'hw/a.c:1: ERROR: wrong'
+        done = self.lint('checkpatch-sources', text, 1)
+        self.assert_counts(done, 1)
+        self.assertIn('    ' + text + '\n', done.stdout)
+        self.assert_counts(self.lint('flake8', 'a.py:1: E1', 1), 1)
+
+    def test_rule_that_is_not_applied(self):
+        text = 'hw/a.c:1: WARNING: line over 80 characters'
+        self.assert_counts(self.lint('checkpatch-sources', text, 1), 0)
+
+    def test_failure_without_a_word(self):
+        self.assert_counts(self.lint('checkpatch-sources', '', 2), 1)
+        self.assert_counts(self.lint('flake8', '', 2), 1)
+
+    def test_no_file(self):
+        self.assert_counts(self.lint('checkpatch-headers', '', 0), 1)
 
 
 if __name__ == '__main__':
