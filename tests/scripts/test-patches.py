@@ -47,7 +47,7 @@ index 814f4a422927..db661c2ba827 100644
  one
 +between
  two
--- 
+--\x20
 qemu-xen-emu
 '''
 
