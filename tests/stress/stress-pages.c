@@ -270,7 +270,7 @@ int main(int argc, char **argv)
         if (!strcmp(argv[i], "--seconds")) {
             seconds = atoi(argv[i + 1]);
         } else if (!strcmp(argv[i], "--seed")) {
-            seed = strtoul(argv[i + 1], NULL, 0);
+            seed = g_ascii_strtoull(argv[i + 1], NULL, 0);
         }
     }
     printf("seed 0x%x\n", seed);
