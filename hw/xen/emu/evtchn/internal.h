@@ -6,7 +6,8 @@
  * those who change the engine.  Which file does what:
  *
  *   engine.c      life of the engine, layout, ABI and delivery mode
- *   port.c        ports: look-up, allocation, locking, moving to another vCPU
+ *   lock.c        the locks that guard a port
+ *   port.c        ports: look-up, allocation, moving to another vCPU
  *   idmap.c       the lowest free number in constant time
  *   pages.c       guest pages: whose locks guard them
  *   vcpu.c        vcpu_info: where it is
@@ -172,6 +173,12 @@ typedef struct XenEvtchnHeld {
     XenEvtchnVcpu *v;           /* its vCPU */
     XenEvtchnVcpu *q;           /* its queue's vCPU, often the same */
 } XenEvtchnHeld;
+
+/* The up to three vCPUs whose locks moving a port needs, ascending. */
+typedef struct XenEvtchnLockSet {
+    unsigned n;
+    unsigned vcpu[3];
+} XenEvtchnLockSet;
 
 typedef enum XenEvtchnEvent {
     EVTCHN_RAISE,               /* set PENDING, then notify */
@@ -351,6 +358,14 @@ static inline void evtchn_unlock_port(const XenEvtchnHeld *held)
 
 void evtchn_lock_all_vcpus(XenEvtchn *e);
 void evtchn_unlock_all_vcpus(XenEvtchn *e);
+
+/*
+ * Takes the locks of @p and of @vcpu and returns @p's route, which does not
+ * change while they are held.  With the configuration lock.
+ */
+XenEvtchnRoute evtchn_lock_to_move(XenEvtchn *e, XenEvtchnPort *p,
+                                   unsigned vcpu, XenEvtchnLockSet *set);
+void evtchn_unlock_set(XenEvtchn *e, const XenEvtchnLockSet *set);
 
 /* The rest with the configuration lock. */
 /* @port counts as existing, though maybe closed; port 0 always does. */

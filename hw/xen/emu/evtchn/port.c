@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Ports: look-up, allocation, locking, moving to another vCPU. */
+/* Ports: look-up, allocation, moving to another vCPU. */
 #include "internal.h"
 
 /* Closed ports that are looked at when one is allocated. */
@@ -7,62 +7,6 @@
 #define CLOSING_CHECKED_FULL    64
 /* Free ports that are passed over because their words are linked. */
 #define LINKED_SKIPPED          64
-
-static void evtchn_lock_pair(XenEvtchnVcpu *a, XenEvtchnVcpu *b)
-{
-    if (a == b) {
-        evtchn_lock_vcpu(a);
-    } else {
-        evtchn_lock_vcpu(a < b ? a : b);
-        evtchn_lock_vcpu(a < b ? b : a);
-    }
-}
-
-static void evtchn_unlock_pair(XenEvtchnVcpu *a, XenEvtchnVcpu *b)
-{
-    evtchn_unlock_vcpu(a);
-    if (a != b) {
-        evtchn_unlock_vcpu(b);
-    }
-}
-
-bool evtchn_lock_port_pair(XenEvtchn *e, XenEvtchnPort *p,
-                           XenEvtchnHeld *held)
-{
-    for (unsigned i = 0; i < EVTCHN_MAX_RETRIES; i++) {
-        XenEvtchnRoute seen = evtchn_route(p), now;
-
-        held->v = &e->vcpus[seen.vcpu];
-        held->q = &e->vcpus[seen.queue_vcpu];
-        evtchn_lock_pair(held->v, held->q);
-        now = evtchn_route(p);
-        if (evtchn_likely(now.vcpu == seen.vcpu &&
-                          now.queue_vcpu == seen.queue_vcpu)) {
-            return true;
-        }
-        evtchn_unlock_pair(held->v, held->q);
-    }
-    return false;
-}
-
-void evtchn_unlock_port_pair(const XenEvtchnHeld *held)
-{
-    evtchn_unlock_pair(held->v, held->q);
-}
-
-void evtchn_lock_all_vcpus(XenEvtchn *e)
-{
-    for (unsigned i = 0; i < e->max_vcpus; i++) {
-        evtchn_lock_vcpu(&e->vcpus[i]);
-    }
-}
-
-void evtchn_unlock_all_vcpus(XenEvtchn *e)
-{
-    for (unsigned i = e->max_vcpus; i-- > 0; ) {
-        evtchn_unlock_vcpu(&e->vcpus[i]);
-    }
-}
 
 bool evtchn_port_is_valid(XenEvtchn *e, uint32_t port)
 {
@@ -233,62 +177,10 @@ void evtchn_change_state(XenEvtchn *e, XenEvtchnPort *p, XenEvtchnState s)
     evtchn_unlock_port(&held);
 }
 
-/* The up to three vCPUs whose locks moving a port needs, ascending. */
-typedef struct LockSet {
-    unsigned n;
-    unsigned vcpu[3];
-} LockSet;
-
-static void evtchn_lock_set(XenEvtchn *e, LockSet *set, unsigned x, unsigned y,
-                            unsigned z)
-{
-    unsigned low = MIN(MIN(x, y), z), high = MAX(MAX(x, y), z);
-    unsigned mid = x + y + z - low - high;
-
-    set->n = 0;
-    set->vcpu[set->n++] = low;
-    if (mid != low) {
-        set->vcpu[set->n++] = mid;
-    }
-    if (high != mid) {
-        set->vcpu[set->n++] = high;
-    }
-    for (unsigned i = 0; i < set->n; i++) {
-        evtchn_lock_vcpu(&e->vcpus[set->vcpu[i]]);
-    }
-}
-
-static void evtchn_unlock_set(XenEvtchn *e, const LockSet *set)
-{
-    for (unsigned i = set->n; i-- > 0; ) {
-        evtchn_unlock_vcpu(&e->vcpus[set->vcpu[i]]);
-    }
-}
-
-/*
- * Locks @p and @vcpu and gives the route, which stays so.  A sender may link
- * the port meanwhile and so change its queue, but only to that of the port's
- * vCPU, which the configuration lock keeps: so twice is enough.
- */
-static XenEvtchnRoute evtchn_lock_to_move(XenEvtchn *e, XenEvtchnPort *p,
-                                          unsigned vcpu, LockSet *set)
-{
-    for (;;) {
-        XenEvtchnRoute seen = evtchn_route(p), now;
-
-        evtchn_lock_set(e, set, seen.vcpu, seen.queue_vcpu, vcpu);
-        now = evtchn_route(p);
-        if (now.queue_vcpu == seen.queue_vcpu) {
-            return now;
-        }
-        evtchn_unlock_set(e, set);
-    }
-}
-
 void evtchn_move_port(XenEvtchn *e, XenEvtchnPort *p, uint32_t port,
                       unsigned vcpu, unsigned priority)
 {
-    LockSet set;
+    XenEvtchnLockSet set;
     XenEvtchnRoute r = evtchn_lock_to_move(e, p, vcpu, &set);
     XenEvtchnPage *stale = NULL;
     uint32_t word = e->abi->peek(e, port, &stale);
