@@ -2,20 +2,6 @@
 /* Inspection: what QMP shows and migration saves. */
 #include "internal.h"
 
-XenEvtchnKind evtchn_kind(XenEvtchnState s)
-{
-    switch (s.type) {
-    case EVTCHNSTAT_virq:
-        return s.val == VIRQ_TIMER ? XEN_EVTCHN_TIMER : XEN_EVTCHN_VIRQ;
-    case EVTCHNSTAT_ipi:
-        return XEN_EVTCHN_IPI;
-    case EVTCHNSTAT_pirq:
-        return XEN_EVTCHN_PIRQ;
-    default:
-        return s.to_backend ? XEN_EVTCHN_BACKEND : XEN_EVTCHN_LOOPBACK;
-    }
-}
-
 uint32_t xen_evtchn_nr_ports(XenEvtchn *e)
 {
     uint32_t end;

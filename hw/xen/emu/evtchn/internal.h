@@ -13,6 +13,7 @@
  *   vcpu.c        vcpu_info: where it is
  *   bind.c        the EVTCHNOP_bind_* family, bind_vcpu, status, priority
  *   close.c       closing a port, all ports
+ *   notify.c      upcalls and pollers, once no lock is held
  *   send.c        fast and slow frame; send, unmask, VIRQ, PIRQ
  *   parked.c      events whose guest page was missing
  *   abi-2l.c      the two ABIs, each behind a XenEvtchnAbiOps
@@ -238,8 +239,7 @@ struct XenEvtchn {
     GHashTable *backends;       /* own port number -> XenEvtchnBackend */
 };
 
-/*
- * ------------------------------------------------------------------------
+/* ------------------------------------------------------------------------
  * port.c
  */
 static inline XenEvtchnState evtchn_state(const XenEvtchnPort *p)
@@ -250,8 +250,20 @@ static inline XenEvtchnState evtchn_state(const XenEvtchnPort *p)
     return u.s;
 }
 
-/* info.c: what the events of a port in state @s are counted as. */
-XenEvtchnKind evtchn_kind(XenEvtchnState s);
+/* What the events of a port in state @s are counted as. */
+static inline XenEvtchnKind evtchn_kind(XenEvtchnState s)
+{
+    switch (s.type) {
+    case EVTCHNSTAT_virq:
+        return s.val == VIRQ_TIMER ? XEN_EVTCHN_TIMER : XEN_EVTCHN_VIRQ;
+    case EVTCHNSTAT_ipi:
+        return XEN_EVTCHN_IPI;
+    case EVTCHNSTAT_pirq:
+        return XEN_EVTCHN_PIRQ;
+    default:
+        return s.to_backend ? XEN_EVTCHN_BACKEND : XEN_EVTCHN_LOOPBACK;
+    }
+}
 
 /* The port's locks are held. */
 static inline void evtchn_set_state(XenEvtchnPort *p, XenEvtchnState s)
@@ -412,8 +424,7 @@ static inline bool evtchn_vcpu_exists(XenEvtchn *e, uint32_t vcpu)
 /* engine.c; all vCPU locks or no other thread. */
 void evtchn_update_limit(XenEvtchn *e);
 
-/*
- * ------------------------------------------------------------------------
+/* ------------------------------------------------------------------------
  * pages.c; configuration lock, no vCPU lock.
  */
 /* Unset; guarded by the lock of @v, or by all vCPUs' locks. */
@@ -431,8 +442,7 @@ void evtchn_page_set_fixed(XenEvtchn *e, XenEvtchnPage *p, void *hva,
 /* Makes a set page valid.  -EINVAL: no RAM there. */
 int evtchn_page_refresh(XenEvtchn *e, XenEvtchnPage *p);
 
-/*
- * ------------------------------------------------------------------------
+/* ------------------------------------------------------------------------
  * The upcall flag; the vCPU's lock.
  */
 
@@ -477,21 +487,9 @@ static inline bool evtchn_page_is_stale(const XenEvtchnPage *p)
     return xen_guest_page_is_stale(&p->page);
 }
 
-/*
- * ------------------------------------------------------------------------
- * send.c
+/* ------------------------------------------------------------------------
+ * notify.c
  */
-typedef struct XenEvtchnRequest {
-    uint32_t port;
-    unsigned vcpu;
-    unsigned virq;
-    XenEvtchnBackend *be;
-    XenEvtchnEvent event;
-} XenEvtchnRequest;
-
-typedef int XenEvtchnTry(XenEvtchn *e, const XenEvtchnRequest *r,
-                         XenEvtchnFrame *f);
-
 /* The kernel's part and the pollers'. */
 int evtchn_finish_rare(XenEvtchn *e, const XenEvtchnFrame *f, int ret);
 
@@ -508,6 +506,21 @@ static inline int evtchn_finish(XenEvtchn *e, const XenEvtchnFrame *f, int ret)
 void evtchn_finish_batch(XenEvtchn *e, const XenEvtchnBatch *batch);
 void evtchn_batch_add(XenEvtchn *e, XenEvtchnBatch *batch,
                       const XenEvtchnFrame *f);
+
+/* ------------------------------------------------------------------------
+ * send.c
+ */
+typedef struct XenEvtchnRequest {
+    uint32_t port;
+    unsigned vcpu;
+    unsigned virq;
+    XenEvtchnBackend *be;
+    XenEvtchnEvent event;
+} XenEvtchnRequest;
+
+typedef int XenEvtchnTry(XenEvtchn *e, const XenEvtchnRequest *r,
+                         XenEvtchnFrame *f);
+
 /*
  * Tries until it does not block any more; parks the event if it must.  With
  * the configuration lock; the caller finishes @f and @batch without it.
@@ -521,8 +534,7 @@ int evtchn_do(XenEvtchn *e, XenEvtchnTry *attempt, const XenEvtchnRequest *r);
 int evtchn_try_port(XenEvtchn *e, const XenEvtchnRequest *r,
                     XenEvtchnFrame *f);
 
-/*
- * ------------------------------------------------------------------------
+/* ------------------------------------------------------------------------
  * parked.c
  */
 /* The port's locks.  Remembers what cannot be done as a page is missing. */
@@ -542,8 +554,7 @@ static inline unsigned evtchn_unpark(XenEvtchn *e, XenEvtchnPort *p)
 /* Configuration lock.  Raises again what can be raised now. */
 void evtchn_replay_parked(XenEvtchn *e, XenEvtchnBatch *batch);
 
-/*
- * ------------------------------------------------------------------------
+/* ------------------------------------------------------------------------
  * The rest; configuration lock unless stated.
  */
 extern const XenEvtchnAbiOps evtchn_abi_2l;
@@ -556,8 +567,6 @@ void evtchn_close_port(XenEvtchn *e, uint32_t port, XenEvtchnPort *p,
 void evtchn_fifo_teardown(XenEvtchn *e);
 /* fifo-setup.c: turns the FIFO ABI on; all vCPU locks are held. */
 void evtchn_fifo_switch_on(XenEvtchn *e);
-/* poll.c, no vCPU lock: sets the bits of the vCPUs that wait for @port. */
-void evtchn_mark_pollers(XenEvtchn *e, uint32_t port, uint64_t *wake);
 /* backend.c: the guest's port @p is unbound again. */
 void evtchn_backend_disconnect(XenEvtchn *e, XenEvtchnPort *p);
 /* backend.c: connects @be, whose number is @state.val, to the port. */

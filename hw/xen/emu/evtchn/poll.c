@@ -131,33 +131,3 @@ void xen_evtchn_poll_end(XenEvtchn *e, unsigned vcpu)
     evtchn_poll_forget(e, vcpu, e->pollers[vcpu].nr);
     evtchn_unlock_config(e);
 }
-
-static bool evtchn_poller_wants(XenEvtchnPoller *poller, uint32_t port)
-{
-    bool wants = false;
-
-    pthread_mutex_lock(&poller->lock);
-    for (unsigned i = 0; i < poller->nr && !wants; i++) {
-        wants = poller->ports[i] == port;
-    }
-    if (wants) {
-        poller->woken = true;
-    }
-    pthread_mutex_unlock(&poller->lock);
-    return wants;
-}
-
-void evtchn_mark_pollers(XenEvtchn *e, uint32_t port, uint64_t *wake)
-{
-    for (unsigned i = 0; i < EVTCHN_VCPU_WORDS; i++) {
-        uint64_t left = __atomic_load_n(&e->polling[i], __ATOMIC_SEQ_CST);
-
-        for (; left; left &= left - 1) {
-            unsigned vcpu = i * 64 + __builtin_ctzll(left);
-
-            if (evtchn_poller_wants(&e->pollers[vcpu], port)) {
-                wake[i] |= 1ull << (vcpu % 64);
-            }
-        }
-    }
-}

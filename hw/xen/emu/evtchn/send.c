@@ -16,49 +16,6 @@
  */
 #define SLOW_ATTEMPTS   16
 
-int evtchn_finish_rare(XenEvtchn *e, const XenEvtchnFrame *f, int ret)
-{
-    if (f->kernel &&
-        e->ops->kernel_deliver(e->opaque, f->port, f->vcpu) < 0) {
-        /* The slow frame delivers in memory, and so does not come here. */
-        ret = -EWOULDBLOCK;
-    }
-    if (f->wake) {
-        XenEvtchnBatch batch = { 0 };
-
-        evtchn_mark_pollers(e, f->port, batch.wake);
-        evtchn_finish_batch(e, &batch);
-    }
-    return ret;
-}
-
-static void evtchn_for_each_bit(XenEvtchn *e, const uint64_t *words,
-                                void (*fn)(void *opaque, unsigned vcpu))
-{
-    for (unsigned i = 0; i < EVTCHN_VCPU_WORDS; i++) {
-        for (uint64_t left = words[i]; left; left &= left - 1) {
-            fn(e->opaque, i * 64 + __builtin_ctzll(left));
-        }
-    }
-}
-
-void evtchn_finish_batch(XenEvtchn *e, const XenEvtchnBatch *batch)
-{
-    evtchn_for_each_bit(e, batch->upcall, e->ops->raise_upcall);
-    evtchn_for_each_bit(e, batch->wake, e->ops->wake_poller);
-}
-
-void evtchn_batch_add(XenEvtchn *e, XenEvtchnBatch *batch,
-                      const XenEvtchnFrame *f)
-{
-    if (f->upcall) {
-        batch->upcall[f->vcpu / 64] |= 1ull << (f->vcpu % 64);
-    }
-    if (f->wake) {
-        evtchn_mark_pollers(e, f->port, batch->wake);
-    }
-}
-
 static inline int evtchn_fast(XenEvtchn *e, XenEvtchnTry *attempt,
                               const XenEvtchnRequest *r)
 {
