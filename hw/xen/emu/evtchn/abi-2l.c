@@ -38,6 +38,11 @@ static inline bool evtchn_2l_test(void *base, unsigned offset, uint32_t bit)
                            __ATOMIC_SEQ_CST) >> (bit % 32) & 1;
 }
 
+static uint32_t evtchn_2l_port_limit(const XenGuestLayout *layout)
+{
+    return layout->nr_2l_ports;
+}
+
 static bool evtchn_2l_has_port(XenEvtchn *e, uint32_t port)
 {
     return e->shared_info && port < e->layout->nr_2l_ports;
@@ -179,6 +184,7 @@ static bool evtchn_2l_clear_pending(XenEvtchn *e, uint32_t port)
 
 const XenEvtchnAbiOps evtchn_abi_2l = {
     .abi = XEN_EVTCHN_ABI_2L,
+    .port_limit = evtchn_2l_port_limit,
     .deliver = evtchn_2l_deliver,
     .peek = evtchn_2l_peek,
     .clear_pending = evtchn_2l_clear_pending,

@@ -23,6 +23,12 @@
  */
 #include "internal.h"
 
+/* The same for both layouts. */
+static uint32_t evtchn_fifo_port_limit(const XenGuestLayout *layout)
+{
+    return EVTCHN_MAX_PORTS;
+}
+
 /* Where @port's word is; NULL with *page NULL: its page was never added. */
 static inline uint32_t *evtchn_fifo_word(XenEvtchn *e, uint32_t port,
                                          XenEvtchnPage **page)
@@ -285,6 +291,7 @@ static bool evtchn_fifo_clear_pending(XenEvtchn *e, uint32_t port)
 
 const XenEvtchnAbiOps evtchn_abi_fifo = {
     .abi = XEN_EVTCHN_ABI_FIFO,
+    .port_limit = evtchn_fifo_port_limit,
     .deliver = evtchn_fifo_deliver,
     .peek = evtchn_fifo_peek,
     .clear_pending = evtchn_fifo_clear_pending,

@@ -51,10 +51,8 @@ XenEvtchn *xen_evtchn_new(unsigned max_vcpus, unsigned max_pirqs,
     e->backends = g_hash_table_new(NULL, NULL);
     e->nr_valid = EVTCHN_BUCKET_PORTS;
     e->fifo_allowed = true;
-    e->abi = &evtchn_abi_2l;
     e->long_mode = true;
-    e->layout = &xen_guest_layout[1];
-    evtchn_update_limit(e);
+    evtchn_set_abi(e, &evtchn_abi_2l, &xen_guest_layout[1]);
     return e;
 }
 
@@ -81,14 +79,6 @@ void xen_evtchn_free(XenEvtchn *e)
     free(e);
 }
 
-void evtchn_update_limit(XenEvtchn *e)
-{
-    uint32_t limit = e->abi == &evtchn_abi_fifo ? EVTCHN_MAX_PORTS
-                                                : e->layout->nr_2l_ports;
-
-    __atomic_store_n(&e->port_limit, limit, __ATOMIC_RELAXED);
-}
-
 void xen_evtchn_set_shared_info(XenEvtchn *e, void *shared_info)
 {
     XenEvtchnBatch batch = { 0 };
@@ -109,8 +99,7 @@ void xen_evtchn_set_long_mode(XenEvtchn *e, bool long_mode)
     evtchn_lock_config(e);
     evtchn_lock_all_vcpus(e);
     __atomic_store_n(&e->long_mode, long_mode, __ATOMIC_RELAXED);
-    e->layout = &xen_guest_layout[long_mode];
-    evtchn_update_limit(e);
+    evtchn_set_abi(e, e->abi, &xen_guest_layout[long_mode]);
     evtchn_unlock_all_vcpus(e);
     evtchn_replay_parked(e, &batch);
     evtchn_unlock_config(e);

@@ -4,7 +4,8 @@
 
 #define CONTROL_BLOCK_LEN   sizeof(struct evtchn_fifo_control_block)
 
-void evtchn_fifo_switch_on(XenEvtchn *e)
+/* All vCPU locks are held. */
+static void evtchn_fifo_switch_on(XenEvtchn *e)
 {
     uint32_t end = xen_idmap_end(&e->used_ports);
 
@@ -32,8 +33,7 @@ void evtchn_fifo_switch_on(XenEvtchn *e)
             evtchn_park(e, &held, p, EVTCHN_RAISE);
         }
     }
-    e->abi = &evtchn_abi_fifo;
-    evtchn_update_limit(e);
+    evtchn_set_abi(e, &evtchn_abi_fifo, e->layout);
 }
 
 static bool evtchn_control_offset_ok(uint32_t offset)
@@ -122,8 +122,7 @@ void evtchn_fifo_teardown(XenEvtchn *e)
     uint32_t nr = e->nr_array_pages;
 
     evtchn_lock_all_vcpus(e);
-    e->abi = &evtchn_abi_2l;
-    evtchn_update_limit(e);
+    evtchn_set_abi(e, &evtchn_abi_2l, e->layout);
     __atomic_store_n(&e->nr_array_pages, 0, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < e->max_vcpus; i++) {
         memset(e->vcpus[i].tail, 0, sizeof(e->vcpus[i].tail));
@@ -184,8 +183,7 @@ static void evtchn_restore_fifo_abi(XenEvtchn *e)
 {
     if (e->abi != &evtchn_abi_fifo) {
         evtchn_lock_all_vcpus(e);
-        e->abi = &evtchn_abi_fifo;
-        evtchn_update_limit(e);
+        evtchn_set_abi(e, &evtchn_abi_fifo, e->layout);
         evtchn_unlock_all_vcpus(e);
     }
 }

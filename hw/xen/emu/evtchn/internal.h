@@ -190,6 +190,8 @@ typedef enum XenEvtchnEvent {
 /* An ABI.  All with the port's locks held, none called with a closed port. */
 typedef struct XenEvtchnAbiOps {
     XenEvtchnAbi abi;
+    /* One past the highest port of a guest with @layout. */
+    uint32_t (*port_limit)(const XenGuestLayout *layout);
     /* 0, or -EWOULDBLOCK with @f->stale. */
     int (*deliver)(XenEvtchn *e, const XenEvtchnHeld *held, XenEvtchnPort *p,
                    uint32_t port, XenEvtchnEvent event, XenEvtchnFrame *f);
@@ -293,6 +295,16 @@ static inline void evtchn_set_route(XenEvtchnPort *p, XenEvtchnRoute r)
     union { uint64_t word; XenEvtchnRoute r; } u = { .r = r };
 
     __atomic_store_n(&p->route, u.word, __ATOMIC_RELEASE);
+}
+
+/* All vCPU locks, or no other thread is there yet. */
+static inline void evtchn_set_abi(XenEvtchn *e, const XenEvtchnAbiOps *abi,
+                                  const XenGuestLayout *layout)
+{
+    e->abi = abi;
+    e->layout = layout;
+    __atomic_store_n(&e->port_limit, abi->port_limit(layout),
+                     __ATOMIC_RELAXED);
 }
 
 /* Lock-free.  NULL: out of range, or no such port was ever open. */
@@ -420,9 +432,6 @@ static inline bool evtchn_vcpu_exists(XenEvtchn *e, uint32_t vcpu)
     return vcpu < e->max_vcpus &&
            __atomic_load_n(&e->vcpus[vcpu].present, __ATOMIC_RELAXED);
 }
-
-/* engine.c; all vCPU locks or no other thread. */
-void evtchn_update_limit(XenEvtchn *e);
 
 /* ------------------------------------------------------------------------
  * pages.c; configuration lock, no vCPU lock.
@@ -565,8 +574,6 @@ void evtchn_close_port(XenEvtchn *e, uint32_t port, XenEvtchnPort *p,
                        bool clear);
 /* fifo-setup.c: forgets all FIFO state and unpins its pages. */
 void evtchn_fifo_teardown(XenEvtchn *e);
-/* fifo-setup.c: turns the FIFO ABI on; all vCPU locks are held. */
-void evtchn_fifo_switch_on(XenEvtchn *e);
 /* backend.c: the guest's port @p is unbound again. */
 void evtchn_backend_disconnect(XenEvtchn *e, XenEvtchnPort *p);
 /* backend.c: connects @be, whose number is @state.val, to the port. */
