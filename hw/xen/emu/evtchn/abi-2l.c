@@ -7,7 +7,9 @@
  * many ports a selector bit stands for; all three come from the layout, and
  * every bit is reached through the 32-bit word that it lies in.
  */
-#include "internal.h"
+#include "abi.h"
+#include "pages.h"
+#include "parked.h"
 
 static inline uint32_t *evtchn_2l_word(void *base, unsigned offset,
                                        uint32_t bit)

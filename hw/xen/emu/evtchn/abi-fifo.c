@@ -21,7 +21,9 @@
  * must find the head.  For a port linked behind a tail nobody need be told:
  * the guest has not emptied that queue yet.
  */
-#include "internal.h"
+#include "abi.h"
+#include "pages.h"
+#include "parked.h"
 
 /* The same for both layouts. */
 static uint32_t evtchn_fifo_port_limit(const XenGuestLayout *layout)

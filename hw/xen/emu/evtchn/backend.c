@@ -7,7 +7,10 @@
  * guest can connect to it again.  A number that a migrated guest port names
  * is in use before its back end is there.
  */
-#include "internal.h"
+#include "backend.h"
+#include "lock.h"
+#include "port.h"
+#include "send.h"
 
 static void evtchn_set_be_port(XenEvtchn *e, XenEvtchnBackend *be,
                                uint32_t number)

@@ -4,7 +4,11 @@
  *
  * Errors and the order in which they are found are Xen's.
  */
-#include "internal.h"
+#include "backend.h"
+#include "lock.h"
+#include "notify.h"
+#include "port.h"
+#include "send.h"
 
 static bool evtchn_is_self(XenEvtchn *e, uint16_t dom)
 {

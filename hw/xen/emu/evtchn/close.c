@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Closing one port and all ports. */
-#include "internal.h"
+#include "close.h"
+#include "abi.h"
+#include "backend.h"
+#include "fifo-setup.h"
+#include "lock.h"
+#include "pages.h"
+#include "parked.h"
+#include "port.h"
 
 /*
  * Ports that reset closes before it lets go of the configuration lock, so

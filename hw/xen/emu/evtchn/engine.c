@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Life of the event-channel engine, its layout and delivery mode. */
 #include <stdlib.h>
-#include "internal.h"
+#include "state.h"
+#include "abi.h"
+#include "fifo-setup.h"
+#include "lock.h"
+#include "notify.h"
+#include "pages.h"
+#include "parked.h"
 
 static void *evtchn_alloc_lines(size_t n, size_t size)
 {

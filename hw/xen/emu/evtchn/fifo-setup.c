@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* FIFO ABI: control blocks, event array, the switch and the way back. */
-#include "internal.h"
+#include "fifo-setup.h"
+#include "abi.h"
+#include "lock.h"
+#include "notify.h"
+#include "pages.h"
+#include "parked.h"
+#include "port.h"
 
 #define CONTROL_BLOCK_LEN   sizeof(struct evtchn_fifo_control_block)
 

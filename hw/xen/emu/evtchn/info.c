@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Inspection: what QMP shows and migration saves. */
-#include "internal.h"
+#include "state.h"
+#include "abi.h"
+#include "lock.h"
+#include "pages.h"
+#include "port.h"
 
 uint32_t xen_evtchn_nr_ports(XenEvtchn *e)
 {

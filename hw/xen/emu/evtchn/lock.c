@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The locks that guard a port: one vCPU's, two, three or all. */
-#include "internal.h"
+#include "lock.h"
 
 static void evtchn_lock_pair(XenEvtchnVcpu *a, XenEvtchnVcpu *b)
 {

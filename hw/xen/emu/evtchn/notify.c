@@ -3,7 +3,7 @@
  * What is left to do once no lock is held: upcalls, pollers, and events that
  * the kernel delivers
  */
-#include "internal.h"
+#include "notify.h"
 
 static bool evtchn_poller_wants(XenEvtchnPoller *poller, uint32_t port)
 {

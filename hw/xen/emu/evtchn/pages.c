@@ -6,7 +6,8 @@
  * are everybody's, so all vCPUs' locks are taken to change one.  The rest is
  * page.h's.
  */
-#include "internal.h"
+#include "pages.h"
+#include "lock.h"
 
 static void lock_vcpu(void *opaque)
 {

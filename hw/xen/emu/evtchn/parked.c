@@ -7,7 +7,11 @@
  * port as one flag, as the pending bit would keep it; likewise that the guest
  * has unmasked the port.  Whoever makes a page appear replays.
  */
-#include "internal.h"
+#include "parked.h"
+#include "lock.h"
+#include "notify.h"
+#include "pages.h"
+#include "port.h"
 
 void evtchn_park(XenEvtchn *e, const XenEvtchnHeld *held, XenEvtchnPort *p,
                  XenEvtchnEvent event)

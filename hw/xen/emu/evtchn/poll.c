@@ -8,7 +8,11 @@
  * lock that it reads the pending bit with: an event comes either before that,
  * and is seen, or after it, and wakes.
  */
-#include "internal.h"
+#include "state.h"
+#include "abi.h"
+#include "lock.h"
+#include "pages.h"
+#include "port.h"
 
 static void evtchn_count_poller(XenEvtchn *e, uint32_t port, int n)
 {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Ports: look-up, allocation, moving to another vCPU. */
-#include "internal.h"
+#include "port.h"
+#include "lock.h"
+#include "abi.h"
+#include "pages.h"
 
 /* Closed ports that are looked at when one is allocated. */
 #define CLOSING_CHECKED         4

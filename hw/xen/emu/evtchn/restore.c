@@ -3,7 +3,12 @@
  * Migration: puts back what xen_evtchn_port_info() and the fifo functions
  * gave.  Pending and mask bits are in guest memory and arrive with it.
  */
-#include "internal.h"
+#include "close.h"
+#include "fifo-setup.h"
+#include "lock.h"
+#include "notify.h"
+#include "parked.h"
+#include "port.h"
 
 /* Closes all without touching guest memory, which may be the new one. */
 static void evtchn_forget_all(XenEvtchn *e)

@@ -8,7 +8,11 @@
  * configuration lock, refreshes the named page and tries again; so it sees
  * ports that do not move and pairs that stay pairs.
  */
-#include "internal.h"
+#include "send.h"
+#include "lock.h"
+#include "notify.h"
+#include "pages.h"
+#include "parked.h"
 
 /*
  * A delivery needs at most four pages.  More refreshes than this mean that

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vcpu_info: where it is. */
-#include "internal.h"
+#include "state.h"
+#include "abi.h"
+#include "lock.h"
+#include "notify.h"
+#include "pages.h"
+#include "parked.h"
+#include "port.h"
 
 /*
  * Raises again what is pending for @vcpu: its selector bits, its upcall flag or
