@@ -33,9 +33,7 @@ void evtchn_backend_connect(XenEvtchn *e, XenEvtchnBackend *be, uint32_t port,
 {
     XenEvtchnHeld held;
 
-    if (!evtchn_lock_port(e, p, &held)) {
-        g_assert_not_reached();
-    }
+    evtchn_lock_settled_port(e, p, &held);
     p->backend = be;
     evtchn_set_state(p, (XenEvtchnState) {
                          .type = EVTCHNSTAT_interdomain, .to_backend = true,
@@ -50,9 +48,7 @@ void evtchn_backend_disconnect(XenEvtchn *e, XenEvtchnPort *p)
     XenEvtchnBackend *be = p->backend;
     XenEvtchnHeld held;
 
-    if (!evtchn_lock_port(e, p, &held)) {
-        g_assert_not_reached();
-    }
+    evtchn_lock_settled_port(e, p, &held);
     p->backend = NULL;
     if (be) {
         __atomic_store_n(&be->guest_port, 0, __ATOMIC_RELEASE);
@@ -72,9 +68,7 @@ static void evtchn_backend_signal(XenEvtchn *e, XenEvtchnBackend *be,
 {
     XenEvtchnHeld held;
 
-    if (!evtchn_lock_port(e, p, &held)) {
-        g_assert_not_reached();
-    }
+    evtchn_lock_settled_port(e, p, &held);
     e->ops->signal_backend(e->opaque, be, be->cookie);
     evtchn_unlock_port(&held);
 }

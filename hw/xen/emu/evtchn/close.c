@@ -73,9 +73,7 @@ void evtchn_close_port(XenEvtchn *e, uint32_t port, XenEvtchnPort *p,
             evtchn_page_refresh(e, stale);
         }
     }
-    if (!evtchn_lock_port(e, p, &held)) {
-        g_assert_not_reached();
-    }
+    evtchn_lock_settled_port(e, p, &held);
     evtchn_set_state(p, (XenEvtchnState) { .type = EVTCHNSTAT_closed });
     if (clear) {
         /* Its next user must not find this one's event. */

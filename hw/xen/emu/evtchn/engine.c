@@ -64,8 +64,8 @@ XenEvtchn *xen_evtchn_new(unsigned max_vcpus, unsigned max_pirqs,
 
 void xen_evtchn_free(XenEvtchn *e)
 {
-    for (unsigned i = 0; i < e->max_vcpus; i++) {
-        evtchn_page_set_fixed(e, &e->vcpus[i].info, NULL, 0);
+    evtchn_for_each_vcpu(e, v) {
+        evtchn_page_set_fixed(e, &v->info, NULL, 0);
     }
     evtchn_fifo_teardown(e);
     for (unsigned i = 0; i < EVTCHN_NR_BUCKETS; i++) {

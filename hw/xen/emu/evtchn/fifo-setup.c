@@ -130,13 +130,13 @@ void evtchn_fifo_teardown(XenEvtchn *e)
     evtchn_lock_all_vcpus(e);
     evtchn_set_abi(e, &evtchn_abi_2l, e->layout);
     __atomic_store_n(&e->nr_array_pages, 0, __ATOMIC_RELEASE);
-    for (unsigned i = 0; i < e->max_vcpus; i++) {
-        memset(e->vcpus[i].tail, 0, sizeof(e->vcpus[i].tail));
+    evtchn_for_each_vcpu(e, v) {
+        memset(v->tail, 0, sizeof(v->tail));
     }
     evtchn_unlock_all_vcpus(e);
 
-    for (unsigned i = 0; i < e->max_vcpus; i++) {
-        evtchn_page_set_fixed(e, &e->vcpus[i].control, NULL, 0);
+    evtchn_for_each_vcpu(e, v) {
+        evtchn_page_set_fixed(e, &v->control, NULL, 0);
     }
     for (unsigned i = 0; i < nr; i++) {
         evtchn_page_set_fixed(e, &e->array[i], NULL, 0);

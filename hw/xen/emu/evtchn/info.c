@@ -38,9 +38,7 @@ bool xen_evtchn_port_info(XenEvtchn *e, uint32_t port,
             evtchn_page_refresh(e, stale);
         }
         evtchn_fill_info(p, port, info);
-        if (!evtchn_lock_port(e, p, &held)) {
-            g_assert_not_reached();
-        }
+        evtchn_lock_settled_port(e, p, &held);
         word = e->abi->peek(e, port, &stale);
         evtchn_unlock_port(&held);
         info->pending = word & EVTCHN_PENDING;

@@ -46,15 +46,15 @@ void evtchn_unlock_port_pair(const XenEvtchnHeld *held)
 
 void evtchn_lock_all_vcpus(XenEvtchn *e)
 {
-    for (unsigned i = 0; i < e->max_vcpus; i++) {
-        evtchn_lock_vcpu(&e->vcpus[i]);
+    evtchn_for_each_vcpu(e, v) {
+        evtchn_lock_vcpu(v);
     }
 }
 
 void evtchn_unlock_all_vcpus(XenEvtchn *e)
 {
-    for (unsigned i = e->max_vcpus; i-- > 0; ) {
-        evtchn_unlock_vcpu(&e->vcpus[i]);
+    evtchn_for_each_vcpu(e, v) {
+        evtchn_unlock_vcpu(v);
     }
 }
 

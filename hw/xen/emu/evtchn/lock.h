@@ -83,6 +83,20 @@ static inline bool evtchn_lock_port(XenEvtchn *e, XenEvtchnPort *p,
     return evtchn_lock_port_pair(e, p, held);
 }
 
+/*
+ * The same for a port that cannot move, since the caller holds the
+ * configuration lock: it always gets the locks.  A sender may still link the
+ * port on its vCPU's queue, and so change its route once; EVTCHN_MAX_RETRIES is
+ * more.
+ */
+static inline void evtchn_lock_settled_port(XenEvtchn *e, XenEvtchnPort *p,
+                                            XenEvtchnHeld *held)
+{
+    if (!evtchn_lock_port(e, p, held)) {
+        g_assert_not_reached();
+    }
+}
+
 static inline void evtchn_unlock_port(const XenEvtchnHeld *held)
 {
     if (evtchn_likely(held->v == held->q)) {

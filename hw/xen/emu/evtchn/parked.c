@@ -43,9 +43,7 @@ static void evtchn_replay_port(XenEvtchn *e, uint32_t port,
     if (!parked) {
         return;
     }
-    if (!evtchn_lock_port(e, p, &held)) {
-        g_assert_not_reached();
-    }
+    evtchn_lock_settled_port(e, p, &held);
     /* -EWOULDBLOCK: its page is still missing, it stays parked. */
     ret = e->abi->deliver(e, &held, p, port,
                           parked & EVTCHN_PARKED_EVENT ? EVTCHN_RAISE
@@ -59,9 +57,9 @@ static void evtchn_replay_port(XenEvtchn *e, uint32_t port,
 /* Once for all, so that no page is looked for again for each event. */
 static void evtchn_refresh_all(XenEvtchn *e)
 {
-    for (unsigned i = 0; i < e->max_vcpus; i++) {
-        evtchn_page_refresh(e, &e->vcpus[i].info);
-        evtchn_page_refresh(e, &e->vcpus[i].control);
+    evtchn_for_each_vcpu(e, v) {
+        evtchn_page_refresh(e, &v->info);
+        evtchn_page_refresh(e, &v->control);
     }
     for (unsigned i = 0; i < e->nr_array_pages; i++) {
         evtchn_page_refresh(e, &e->array[i]);

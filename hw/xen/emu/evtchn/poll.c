@@ -19,9 +19,7 @@ static void evtchn_count_poller(XenEvtchn *e, uint32_t port, int n)
     XenEvtchnPort *p = evtchn_make_port(e, port);
     XenEvtchnHeld held;
 
-    if (!evtchn_lock_port(e, p, &held)) {
-        g_assert_not_reached();
-    }
+    evtchn_lock_settled_port(e, p, &held);
     p->pollers += n;
     evtchn_unlock_port(&held);
 }
@@ -42,9 +40,7 @@ static int evtchn_poll_port(XenEvtchn *e, uint32_t port)
     if (stale) {
         evtchn_page_refresh(e, stale);
     }
-    if (!evtchn_lock_port(e, p, &held)) {
-        g_assert_not_reached();
-    }
+    evtchn_lock_settled_port(e, p, &held);
     p->pollers++;
     word = e->abi->peek(e, port, &stale);
     if (p->parked & EVTCHN_PARKED_EVENT) {

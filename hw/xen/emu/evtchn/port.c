@@ -173,9 +173,8 @@ int evtchn_alloc_port(XenEvtchn *e, XenEvtchnState state, unsigned vcpu,
 void evtchn_change_state(XenEvtchn *e, XenEvtchnPort *p, XenEvtchnState s)
 {
     XenEvtchnHeld held;
-    bool locked = evtchn_lock_port(e, p, &held);
 
-    g_assert(locked);
+    evtchn_lock_settled_port(e, p, &held);
     evtchn_set_state(p, s);
     evtchn_unlock_port(&held);
 }

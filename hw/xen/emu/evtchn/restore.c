@@ -194,9 +194,7 @@ static bool evtchn_restore_tails(XenEvtchn *e)
     bool right = true;
 
     for (unsigned check = 0; check < 2; check++) {
-        for (unsigned i = 0; i < e->max_vcpus; i++) {
-            XenEvtchnVcpu *v = &e->vcpus[i];
-
+        evtchn_for_each_vcpu(e, v) {
             for (unsigned q = 0; q < EVTCHN_NR_QUEUES; q++) {
                 if (!v->tail[q]) {
                     continue;

@@ -257,6 +257,10 @@ static inline XenEvtchnPort *evtchn_port(XenEvtchn *e, uint32_t port)
     return bucket ? &bucket[port % EVTCHN_BUCKET_PORTS] : NULL;
 }
 
+/* Declares @v, a XenEvtchnVcpu *: each vCPU, ascending. */
+#define evtchn_for_each_vcpu(e, v) \
+    for (XenEvtchnVcpu *v = (e)->vcpus; v < (e)->vcpus + (e)->max_vcpus; v++)
+
 /* A vCPU that the guest may name. */
 static inline bool evtchn_vcpu_exists(XenEvtchn *e, uint32_t vcpu)
 {

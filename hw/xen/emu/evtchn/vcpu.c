@@ -30,10 +30,7 @@ static void evtchn_renotify_vcpu(XenEvtchn *e, XenEvtchnVcpu *v,
         if (!p || evtchn_route(p).vcpu != v->index) {
             continue;
         }
-        /* Ports do not move while the configuration lock is held. */
-        if (!evtchn_lock_port(e, p, &held)) {
-            g_assert_not_reached();
-        }
+        evtchn_lock_settled_port(e, p, &held);
         f = (XenEvtchnFrame) { .slow = true, .park = true };
         e->abi->deliver(e, &held, p, port, EVTCHN_RENOTIFY, &f);
         evtchn_unlock_port(&held);
