@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * 2-level ABI: a pending and a mask bit a port in shared_info, and in each
- * vcpu_info a selector with one bit a word of pending bits
+ * vcpu_info a selector with one bit for each word of pending bits
  *
- * 64- and 32-bit layout differ in offsets, in the number of ports and in how
- * many ports a selector bit stands for; all three come from the layout, and
- * every bit is reached through the 32-bit word that it lies in.
+ * The 64- and 32-bit layouts differ in offsets, in the number of ports and in
+ * how many ports a selector bit covers.  All three come from XenGuestLayout;
+ * bits are accessed through the 32-bit word that contains them in both.
  */
 #include "abi.h"
 #include "pages.h"
@@ -17,7 +17,7 @@ static inline uint32_t *evtchn_2l_word(void *base, unsigned offset,
     return (uint32_t *)((uint8_t *)base + offset) + bit / 32;
 }
 
-/* The bit was set before. */
+/* Returns whether the bit was set before. */
 static inline bool evtchn_2l_set(void *base, unsigned offset, uint32_t bit)
 {
     uint32_t m = 1u << (bit % 32);
@@ -26,6 +26,7 @@ static inline bool evtchn_2l_set(void *base, unsigned offset, uint32_t bit)
                              __ATOMIC_SEQ_CST) & m;
 }
 
+/* Returns whether the bit was set before. */
 static inline bool evtchn_2l_clear(void *base, unsigned offset, uint32_t bit)
 {
     uint32_t m = 1u << (bit % 32);
@@ -50,6 +51,7 @@ static bool evtchn_2l_has_port(XenEvtchn *e, uint32_t port)
     return e->shared_info && port < e->layout->nr_2l_ports;
 }
 
+/* Sets the selector bit of @port and, if need be, the upcall flag. */
 static void evtchn_2l_select(XenEvtchn *e, XenEvtchnVcpu *v,
                              XenEvtchnStats *st, uint32_t port,
                              XenEvtchnFrame *f)
@@ -68,8 +70,9 @@ static void evtchn_2l_select(XenEvtchn *e, XenEvtchnVcpu *v,
 }
 
 /*
- * Does what was to be done while there was no page, and @event to the bits.
- * What remains is to tell the guest: all three come to the same then.
+ * Applies what was parked while there was no page, then @event, to the port's
+ * bits.  Returns what is left to do: to notify the guest if need be, whatever
+ * @event was.
  */
 static XenEvtchnEvent evtchn_2l_catch_up(XenEvtchn *e, uint32_t port,
                                          XenEvtchnEvent event,
@@ -115,8 +118,8 @@ static int evtchn_2l_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
             return -EWOULDBLOCK;
         }
         /*
-         * The vcpu_info is nowhere.  The guest's own bits can be changed all
-         * the same, and then the port waits for somebody to be told.
+         * There is no RAM behind vcpu_info.  The bits in shared_info can still
+         * be changed; the notification is parked.
          */
         if (event == EVTCHN_UNMASK) {
             evtchn_2l_clear(shared, layout->evtchn_mask, port);

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * FIFO ABI: a word a port, 16 queues a vCPU linked through the words
+ * FIFO ABI: one word for each port, and 16 queues for each vCPU, which are
+ * linked through the words
  *
- * What the guest may do to a word at any time: set and clear MASKED, clear
- * PENDING, and, to take the port off the front of its queue, clear LINKED and
- * LINK in one step.  Only we set PENDING, LINKED and LINK, with the lock of
- * the port's vCPU and of its queue's vCPU.  So:
+ * The guest may at any time set or clear MASKED, clear PENDING and, to unlink
+ * the head of a queue, clear LINKED and LINK in one step.  Only the engine sets
+ * PENDING, LINKED and LINK; it holds the locks of the port's vCPU and of its
+ * queue's vCPU.  Therefore:
  *
- *  - a word seen not LINKED stays so while those locks are held;
- *  - the tail of a queue, if still LINKED, has LINK 0, and setting LINK is an
- *    OR.  If LINKED was there when the OR happened, the guest finds our port
- *    when it takes the tail off.  If it was not, the guest had emptied the
- *    queue: our port is the new head.  No loop, hence nothing to give up and
- *    no use for the BUSY bit, which lets an implementation that loops stop
- *    the guest from toggling MASKED meanwhile;
- *  - `tail` must be forgotten before its port is linked on another queue, or
- *    it would look LINKED to the next sender on the old one.
+ *  - A word that is not LINKED stays so while those locks are held.
+ *  - While the tail of a queue is LINKED, its LINK is 0, so an atomic OR sets
+ *    LINK.  If the old value has LINKED, the guest will find the new port when
+ *    it unlinks the tail.  If not, the guest had emptied the queue, and the new
+ *    port is its head.  There is no loop, so there is no limit of retries at
+ *    which an event is lost, and no use for the BUSY bit, by which an
+ *    implementation with a loop keeps the guest from toggling MASKED.
+ *  - `tail` must be cleared before its port is linked on another queue, or the
+ *    next sender on the old queue would see it LINKED and link behind it.
  *
- * READY is set only for a new head and after it: a guest that sees the bit
- * must find the head.  For a port linked behind a tail nobody need be told:
- * the guest has not emptied that queue yet.
+ * READY is set for a new head only, and after the head: a guest that sees the
+ * bit must find the head.  A port that is linked behind a tail needs no
+ * notification, since the guest has not emptied that queue yet.
  */
 #include "abi.h"
 #include "pages.h"
@@ -31,7 +32,10 @@ static uint32_t evtchn_fifo_port_limit(const XenGuestLayout *layout)
     return EVTCHN_MAX_PORTS;
 }
 
-/* Where @port's word is; NULL with *page NULL: its page was never added. */
+/*
+ * The address of @port's word, or NULL: *page is stale or, if *page is NULL,
+ * was never added.
+ */
 static inline uint32_t *evtchn_fifo_word(XenEvtchn *e, uint32_t port,
                                          XenEvtchnPage **page)
 {
@@ -48,8 +52,8 @@ static inline uint32_t *evtchn_fifo_word(XenEvtchn *e, uint32_t port,
 }
 
 /*
- * Links @port behind the tail with word @word.  false: the queue is empty,
- * nothing is left of the attempt.
+ * Links @port behind the tail, whose word is @word.  Returns false, with the
+ * word unchanged, if the queue is empty.
  */
 static bool evtchn_fifo_link_behind(uint32_t *word, uint32_t port)
 {
@@ -59,19 +63,19 @@ static bool evtchn_fifo_link_behind(uint32_t *word, uint32_t port)
         return false;
     }
     if (old & EVTCHN_LINK_MASK) {
-        /* The guest scribbled on it; whatever it linked there is lost to it. */
+        /* Written by the guest, which loses what it has linked there. */
         __atomic_fetch_and(word, ~EVTCHN_LINK_MASK, __ATOMIC_SEQ_CST);
     }
     old = __atomic_fetch_or(word, port, __ATOMIC_SEQ_CST);
     if (old & EVTCHN_LINKED) {
         return true;
     }
-    /* Unlinked in between.  Nobody follows the LINK of such a word. */
+    /* Unlinked since the load.  The guest ignores LINK of such a word. */
     __atomic_fetch_and(word, ~EVTCHN_LINK_MASK, __ATOMIC_SEQ_CST);
     return false;
 }
 
-/* Pages that linking @port on @v's queue @priority needs; NULL: all there. */
+/* A stale page that linking @port on @v's queue @priority needs, or NULL. */
 static XenEvtchnPage *evtchn_fifo_stale_page(XenEvtchn *e, XenEvtchnVcpu *v,
                                              uint32_t port, unsigned priority)
 {
@@ -90,7 +94,7 @@ static XenEvtchnPage *evtchn_fifo_stale_page(XenEvtchn *e, XenEvtchnVcpu *v,
     return NULL;
 }
 
-/* Puts a port that we have just made LINKED on the queue it belongs to. */
+/* Puts a port, which has just become LINKED, on the queue it belongs to. */
 static void evtchn_fifo_enqueue(XenEvtchn *e, const XenEvtchnHeld *held,
                                 XenEvtchnPort *p, uint32_t port,
                                 XenEvtchnFrame *f)
@@ -132,8 +136,9 @@ static void evtchn_fifo_enqueue(XenEvtchn *e, const XenEvtchnHeld *held,
 }
 
 /*
- * PENDING and LINKED in one step, for a word that is neither, nor masked: the
- * state in which most events find it.
+ * The common case: a word that is not PENDING, MASKED or LINKED becomes PENDING
+ * and LINKED in one step.  Returns false, with the word unchanged, if it is in
+ * another state.
  */
 static inline bool evtchn_fifo_link_idle(uint32_t *word)
 {
@@ -148,8 +153,8 @@ static inline bool evtchn_fifo_link_idle(uint32_t *word)
 }
 
 /*
- * Does @event to the word and says whether the port is now one that belongs
- * on a queue.
+ * Applies @event to the word, whose old value is stored in *old.  Returns
+ * whether the port now belongs on a queue.
  */
 static bool evtchn_fifo_change_word(XenEvtchnPort *p, XenEvtchnStats *st,
                                     uint32_t *word, XenEvtchnEvent event,
@@ -175,7 +180,7 @@ static bool evtchn_fifo_change_word(XenEvtchnPort *p, XenEvtchnStats *st,
     g_assert_not_reached();
 }
 
-/* @event made a port deliverable that was not so when its word was @old. */
+/* @event made a port deliverable that was not when its word was @old. */
 static inline bool evtchn_fifo_is_news(uint32_t old, XenEvtchnEvent event)
 {
     return (event == EVTCHN_RAISE && !(old & EVTCHN_PENDING)) ||
@@ -183,8 +188,9 @@ static inline bool evtchn_fifo_is_news(uint32_t old, XenEvtchnEvent event)
 }
 
 /*
- * Does what was to be done while the word was not there, and @event.  What
- * remains is to tell the guest: all three come to the same then.
+ * Applies what was parked while there was no page, then @event, to the word.
+ * Returns what is left to do: to notify the guest if need be, whatever @event
+ * was.
  */
 static XenEvtchnEvent evtchn_fifo_catch_up(uint32_t *word,
                                            XenEvtchnEvent event,
@@ -219,7 +225,7 @@ static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
         return -EWOULDBLOCK;
     }
     if (evtchn_unlikely(!word)) {
-        /* A word that never was has no mask bit: as in Xen, no effect. */
+        /* As in Xen, unmasking has no effect without an array page. */
         if (event == EVTCHN_RAISE || (event == EVTCHN_UNMASK && page)) {
             evtchn_park(e, held, p, event);
             f->wake = p->pollers;
@@ -241,12 +247,12 @@ static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
         return 0;
     }
     if (evtchn_unlikely(!has_control)) {
-        /* Pending it is; linked it will be when the control block is there. */
+        /* Linked once there is a control block. */
         evtchn_park(e, held, p, EVTCHN_RAISE);
         return 0;
     }
     if (old & EVTCHN_LINKED) {
-        /* The guest has yet to take it off its queue, and will see it then. */
+        /* The guest will see the event when it unlinks the port. */
         if (evtchn_fifo_is_news(old, event)) {
             evtchn_count_delivery(st, f);
             st->upcalls_saved++;
@@ -254,12 +260,12 @@ static int evtchn_fifo_deliver(XenEvtchn *e, const XenEvtchnHeld *held,
         return 0;
     }
     if (evtchn_unlikely(old & EVTCHN_LINK_MASK)) {
-        /* Not LINKED, so this is no link: the guest did not clear it. */
+        /* LINK means nothing without LINKED; the guest did not clear it. */
         __atomic_fetch_and(word, ~EVTCHN_LINK_MASK, __ATOMIC_SEQ_CST);
     }
     old = __atomic_fetch_or(word, EVTCHN_LINKED, __ATOMIC_SEQ_CST);
     if (evtchn_unlikely(old & EVTCHN_LINKED)) {
-        /* The guest set what only we may set; so it shall be. */
+        /* The guest set LINKED, which it must not: the port is not queued. */
         return 0;
     }
     evtchn_fifo_enqueue(e, held, p, port, f);
@@ -286,7 +292,7 @@ static bool evtchn_fifo_clear_pending(XenEvtchn *e, uint32_t port)
     XenEvtchnPage *page;
     uint32_t *word = evtchn_fifo_word(e, port, &page);
 
-    /* Still linked, maybe: the guest drops what it finds not pending. */
+    /* It may still be linked: the guest drops a port that is not pending. */
     return word && __atomic_fetch_and(word, ~EVTCHN_PENDING,
                                       __ATOMIC_SEQ_CST) & EVTCHN_PENDING;
 }

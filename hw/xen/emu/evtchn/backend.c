@@ -2,10 +2,10 @@
 /*
  * Back ends: the QEMU side of inter-domain channels
  *
- * A back end has a port number of its own from its first bind until unbind or
- * free.  When the guest closes its end, the number stays, unbound, and the
- * guest can connect to it again.  A number that a migrated guest port names
- * is in use before its back end is there.
+ * A back end has its own port number from its first bind until unbind or free.
+ * When the guest closes its end, the back end keeps the number and the guest
+ * can connect to it again.  A number that a migrated port of the guest names
+ * as its peer is in use even before a back end takes it.
  */
 #include "backend.h"
 #include "lock.h"
@@ -53,16 +53,19 @@ void evtchn_backend_disconnect(XenEvtchn *e, XenEvtchnPort *p)
     if (be) {
         __atomic_store_n(&be->guest_port, 0, __ATOMIC_RELEASE);
     } else {
-        /* The number was kept for a back end that did not come back. */
+        /* The number was kept for a back end that did not reconnect. */
         xen_idmap_release(&e->used_be_ports, evtchn_state(p).val);
     }
-    /* In one step with the above: to senders there is no third state. */
+    /* With the same locks as the above, so that senders see both or none. */
     evtchn_set_state(p, (XenEvtchnState) {
                          .type = EVTCHNSTAT_unbound, .to_backend = true });
     evtchn_unlock_port(&held);
 }
 
-/* What the guest sent before there was a back end is gone: have it look. */
+/*
+ * Events that the guest sent before there was a back end are lost: signals the
+ * back end once, so that it checks for work.
+ */
 static void evtchn_backend_signal(XenEvtchn *e, XenEvtchnBackend *be,
                                   XenEvtchnPort *p)
 {
@@ -90,14 +93,17 @@ void xen_evtchn_backend_free(XenEvtchnBackend *be)
     }
 }
 
-/* The number that @be will have when it is connected to @s; 0: none left. */
+/*
+ * Takes the number that @be has once it is connected to a port in state @s.
+ * 0: none is free.
+ */
 static uint32_t evtchn_choose_be_port(XenEvtchn *e, XenEvtchnBackend *be,
                                       XenEvtchnState s)
 {
     uint32_t number = be->port;
 
     if (s.type == EVTCHNSTAT_interdomain) {
-        /* The guest knows a number already, and it is reserved. */
+        /* Migrated: the guest knows the number, and it is in use. */
         evtchn_drop_be_port(e, be);
         return s.val;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Binding and what a guest may ask or change about a port
+ * Binding ports, and what a guest may query or change of a port
  *
- * Errors and the order in which they are found are Xen's.
+ * Errors, and their precedence, are Xen's.
  */
 #include "backend.h"
 #include "lock.h"
@@ -16,8 +16,8 @@ static bool evtchn_is_self(XenEvtchn *e, uint16_t dom)
 }
 
 /*
- * The domain that an operation works on can only be the guest itself: QEMU
- * exists, but an unprivileged guest must leave it alone.
+ * The domain that an operation works on must be the guest itself.  QEMU's
+ * domain exists, but an unprivileged guest has no access to it.
  */
 static int evtchn_check_target(XenEvtchn *e, uint16_t dom)
 {
@@ -27,7 +27,7 @@ static int evtchn_check_target(XenEvtchn *e, uint16_t dom)
     return dom == EVTCHN_DOMID_QEMU ? -EPERM : -ESRCH;
 }
 
-/* Raises a port from a function that has the configuration lock. */
+/* Does @event to an open port.  The configuration lock is held. */
 static void evtchn_notify_port(XenEvtchn *e, uint32_t port,
                                XenEvtchnEvent event, XenEvtchnFrame *f,
                                XenEvtchnBatch *batch)
@@ -38,8 +38,8 @@ static void evtchn_notify_port(XenEvtchn *e, uint32_t port,
 }
 
 /*
- * Opens a port of a new channel.  @slot is where the only port of its kind is
- * kept, or NULL; @port is written if all goes well.
+ * Opens a port.  @slot: where the engine keeps the only port that may be bound
+ * to a VIRQ or PIRQ, or NULL.  *port is set on success.
  */
 static int evtchn_bind_new(XenEvtchn *e, XenEvtchnState state, uint32_t vcpu,
                            uint32_t *slot, evtchn_port_t *port)
@@ -68,7 +68,7 @@ int xen_evtchn_alloc_unbound(XenEvtchn *e, struct evtchn_alloc_unbound *op)
     if (ret < 0) {
         return ret;
     }
-    /* Any other remote is as good as a domain that never comes. */
+    /* No third domain exists: none will ever bind to the port. */
     if (op->remote_dom == EVTCHN_DOMID_QEMU) {
         state.to_backend = true;
     } else if (!evtchn_is_self(e, op->remote_dom)) {
@@ -77,7 +77,10 @@ int xen_evtchn_alloc_unbound(XenEvtchn *e, struct evtchn_alloc_unbound *op)
     return evtchn_bind_new(e, state, 0, NULL, &op->port);
 }
 
-/* Both ends change before a sender can see that they belong together. */
+/*
+ * The new end is interdomain before the old one is, so a sender on the old end
+ * finds its peer complete.
+ */
 static int evtchn_bind_loopback(XenEvtchn *e, uint32_t remote, uint32_t local)
 {
     XenEvtchnPort *rp = evtchn_open_port(e, remote);
@@ -115,7 +118,7 @@ static int evtchn_bind_backend(XenEvtchn *e, uint32_t remote, uint32_t local)
     return 0;
 }
 
-/* Xen looks for a port of one's own first, then at the remote one. */
+/* As in Xen, -ENOSPC comes before errors of the remote port. */
 static int evtchn_bind_remote(XenEvtchn *e,
                               const struct evtchn_bind_interdomain *op,
                               uint32_t *local)
@@ -151,7 +154,7 @@ int xen_evtchn_bind_interdomain(XenEvtchn *e,
     ret = evtchn_bind_remote(e, op, &local);
     if (ret == 0) {
         op->local_port = local;
-        /* What was sent to the other end while it was unbound is gone. */
+        /* In place of events that were sent while the end was unbound. */
         evtchn_notify_port(e, local, EVTCHN_RAISE, &f, &batch);
     }
     evtchn_unlock_config(e);
@@ -197,6 +200,7 @@ int xen_evtchn_bind_ipi(XenEvtchn *e, struct evtchn_bind_ipi *op)
     return evtchn_bind_new(e, state, op->vcpu, NULL, &op->port);
 }
 
+/* EVTCHNOP_bind_vcpu is allowed on a port in state @s. */
 static bool evtchn_may_choose_vcpu(XenEvtchnState s)
 {
     switch (s.type) {
@@ -227,7 +231,7 @@ int xen_evtchn_bind_vcpu(XenEvtchn *e, const struct evtchn_bind_vcpu *op)
     if (p && evtchn_may_choose_vcpu(evtchn_state(p))) {
         evtchn_move_port(e, p, op->port, op->vcpu, evtchn_route(p).priority);
         evtchn_report_port(e, op->port, p, evtchn_state(p).type);
-        /* An event that the old vCPU has not looked at is the new one's. */
+        /* An event that the old vCPU has not handled goes to the new one. */
         evtchn_notify_port(e, op->port, EVTCHN_RENOTIFY, &f, &batch);
         ret = 0;
     }
@@ -293,7 +297,7 @@ int xen_evtchn_status(XenEvtchn *e, struct evtchn_status *op)
     int ret = evtchn_check_target(e, op->dom);
 
     if (ret == -EPERM && op->port >= EVTCHN_MAX_BE_PORTS) {
-        /* Xen looks at the port first, and QEMU has no such. */
+        /* Xen checks the port first, and QEMU's domain has none so high. */
         return -EINVAL;
     }
     if (ret < 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Closing one port and all ports. */
+/* Closing one port or all ports. */
 #include "close.h"
 #include "abi.h"
 #include "backend.h"
@@ -10,8 +10,8 @@
 #include "port.h"
 
 /*
- * Ports that reset closes before it lets go of the configuration lock, so
- * that others who need it wait microseconds and not until all are closed.
+ * How many ports a reset closes before it releases the configuration lock, so
+ * that other threads wait microseconds for it and not until all are closed.
  */
 #define RESET_CHUNK     512
 #define RESET_PAUSE_US  50
@@ -22,7 +22,7 @@ static void evtchn_detach_peer(XenEvtchn *e, uint32_t port,
 {
     uint32_t number = evtchn_state(p).val;
 
-    /* Not whole only while a state is loaded that will be refused. */
+    /* Not whole only while an invalid migration stream is loaded. */
     if (evtchn_pair_is_whole(e, port, p)) {
         XenEvtchnPort *peer = evtchn_make_port(e, number);
 
@@ -32,7 +32,7 @@ static void evtchn_detach_peer(XenEvtchn *e, uint32_t port,
     }
 }
 
-/* Removes @p from where others find it, so that nothing names it any more. */
+/* Removes all references to @p: by VIRQ, by PIRQ, and its peer's. */
 static void evtchn_detach_port(XenEvtchn *e, uint32_t port, XenEvtchnPort *p)
 {
     XenEvtchnState s = evtchn_state(p);
@@ -76,7 +76,7 @@ void evtchn_close_port(XenEvtchn *e, uint32_t port, XenEvtchnPort *p,
     evtchn_lock_settled_port(e, p, &held);
     evtchn_set_state(p, (XenEvtchnState) { .type = EVTCHNSTAT_closed });
     if (clear) {
-        /* Its next user must not find this one's event. */
+        /* The next user of the number must not see this event. */
         e->abi->clear_pending(e, port);
     }
     evtchn_unpark(e, p);
@@ -99,7 +99,7 @@ int xen_evtchn_close(XenEvtchn *e, uint32_t port)
     return p ? 0 : -EINVAL;
 }
 
-/* Closes what is open in [from, to). */
+/* Closes the open ports in [from, to). */
 static void evtchn_close_range(XenEvtchn *e, uint32_t from, uint32_t to)
 {
     for (uint32_t port = from; port < to; port++) {
@@ -132,12 +132,15 @@ int xen_evtchn_reset(XenEvtchn *e, uint16_t dom)
             break;
         }
         if (__atomic_load_n(&e->config_waiters, __ATOMIC_RELAXED)) {
-            /* Else this thread has the lock again before a waiter runs. */
+            /* Else this thread takes the lock again before a waiter runs. */
             g_usleep(RESET_PAUSE_US);
         }
     }
 
-    /* What another vCPU opened meanwhile goes too, with the switch. */
+    /*
+     * Ports that another vCPU opened meanwhile must be closed with the same
+     * lock as the ABI changes: they may be beyond the 2-level limit.
+     */
     evtchn_lock_config(e);
     evtchn_close_range(e, 1, xen_idmap_end(&e->used_ports));
     evtchn_fifo_teardown(e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* FIFO ABI: control blocks, event array, the switch and the way back. */
+/* FIFO ABI: control blocks, event array, switching to it and back. */
 #include "fifo-setup.h"
 #include "abi.h"
 #include "lock.h"
@@ -31,9 +31,9 @@ static void evtchn_fifo_switch_on(XenEvtchn *e)
         r.queue_vcpu = r.vcpu;
         evtchn_set_route(p, r);
         /*
-         * There is no event array yet: what is pending now waits for it.
-         * Another vCPU may be in its 2-level handler: the event is its, or
-         * ours, not both's.
+         * There is no event array yet, so what is pending is parked until
+         * there is.  Another vCPU may be in its 2-level handler: the event goes
+         * to that handler or to the array, never to both.
          */
         if (e->abi->clear_pending(e, port)) {
             evtchn_park(e, &held, p, EVTCHN_RAISE);
@@ -47,7 +47,7 @@ static bool evtchn_control_offset_ok(uint32_t offset)
     return offset <= XEN_EMU_PAGE_SIZE - CONTROL_BLOCK_LEN && offset % 8 == 0;
 }
 
-/* Guest frame number to address; a frame that no address can have: NONE. */
+/* XEN_GPA_NONE if the address would not fit in 64 bits. */
 static uint64_t evtchn_gfn_to_gpa(uint64_t gfn)
 {
     return gfn > UINT64_MAX >> XEN_EMU_PAGE_SHIFT ? XEN_GPA_NONE
@@ -113,7 +113,7 @@ int xen_evtchn_expand_array(XenEvtchn *e, const struct evtchn_expand_array *op)
                               XEN_EMU_PAGE_SIZE);
     }
     if (ret == 0) {
-        /* Senders look at the page once they see the number. */
+        /* Senders use the page as soon as they see the number. */
         __atomic_store_n(&e->nr_array_pages, e->nr_array_pages + 1,
                          __ATOMIC_RELEASE);
         evtchn_replay_parked(e, &batch);
@@ -184,7 +184,7 @@ uint32_t xen_evtchn_fifo_tail(XenEvtchn *e, unsigned vcpu, unsigned priority)
     return tail;
 }
 
-/* Any FIFO state makes the engine a FIFO one, as it was when saved. */
+/* FIFO state in a stream means that the ABI was FIFO when it was saved. */
 static void evtchn_restore_fifo_abi(XenEvtchn *e)
 {
     if (e->abi != &evtchn_abi_fifo) {

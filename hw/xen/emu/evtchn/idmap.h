@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Set of small numbers that gives the lowest free one in constant time
+ * A set of small numbers that finds the lowest free one in constant time
  *
- * Three levels of 64-bit words: a bit in an upper level says that the whole
- * word below is in use.  So taking, freeing and finding each touch at most
- * one word a level.  Holds up to 64^3 = 262144 numbers.
+ * A bitmap with three levels of 64-bit words: a bit in an upper level is set if
+ * all bits of the word below it are.  Taking, releasing and finding a number
+ * access at most one word of each level.  Holds up to 64^3 = 262144 numbers.
  *
- * Not locked: the engine uses it under its configuration lock.
+ * Has no lock; the engine uses it with its configuration lock.
  */
 #ifndef HW_XEN_EMU_EVTCHN_IDMAP_H
 #define HW_XEN_EMU_EVTCHN_IDMAP_H
@@ -25,7 +25,7 @@ void xen_idmap_init(XenIdMap *map, uint32_t size);
 void xen_idmap_destroy(XenIdMap *map);
 
 bool xen_idmap_is_used(const XenIdMap *map, uint32_t id);
-/* @id becomes used; must be below size. */
+/* Marks @id as used or free; it must be below size. */
 void xen_idmap_take(XenIdMap *map, uint32_t id);
 void xen_idmap_release(XenIdMap *map, uint32_t id);
 /* The lowest number not in use, or size when there is none. */

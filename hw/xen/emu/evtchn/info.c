@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inspection: what QMP shows and migration saves. */
+/* Inspection: for QMP, and for saving the state. */
 #include "state.h"
 #include "abi.h"
 #include "lock.h"
@@ -12,7 +12,7 @@ uint32_t xen_evtchn_nr_ports(XenEvtchn *e)
 
     evtchn_lock_config(e);
     end = xen_idmap_end(&e->used_ports);
-    /* Numbers of closed ports that are still linked are in use, too. */
+    /* Closed ports that are still linked also count as used. */
     while (end > 1 && !evtchn_open_port(e, end - 1)) {
         end--;
     }

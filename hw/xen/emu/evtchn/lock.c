@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The locks that guard a port: one vCPU's, two, three or all. */
+/* The locks that guard a port: of one vCPU, of two, three or all. */
 #include "lock.h"
 
 static void evtchn_lock_pair(XenEvtchnVcpu *a, XenEvtchnVcpu *b)

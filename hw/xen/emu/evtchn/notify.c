@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is left to do once no lock is held: upcalls, pollers, and events that
- * the kernel delivers
+ * Notification once no lock is held: upcalls, pollers, and events that KVM
+ * delivers
  */
 #include "notify.h"
 
@@ -20,7 +20,7 @@ static bool evtchn_poller_wants(XenEvtchnPoller *poller, uint32_t port)
     return wants;
 }
 
-/* No vCPU lock: sets the bits of the vCPUs that poll @port. */
+/* Sets the bits of the vCPUs that poll @port.  No vCPU lock is held. */
 static void evtchn_mark_pollers(XenEvtchn *e, uint32_t port, uint64_t *wake)
 {
     for (unsigned i = 0; i < EVTCHN_VCPU_WORDS; i++) {
@@ -67,7 +67,7 @@ int evtchn_finish_rare(XenEvtchn *e, const XenEvtchnFrame *f, int ret)
 {
     if (f->kernel &&
         e->ops->kernel_deliver(e->opaque, f->port, f->vcpu) < 0) {
-        /* The slow frame delivers in memory, and so does not come here. */
+        /* Leads to the slow path, which delivers in memory. */
         ret = -EWOULDBLOCK;
     }
     if (f->wake) {

@@ -2,9 +2,9 @@
 /*
  * The engine's guest pages: whose locks guard them
  *
- * A vCPU's lock guards its vcpu_info and control block; pages of the event array
- * are everybody's, so all vCPUs' locks are taken to change one.  The rest is
- * page.h's.
+ * A vCPU's lock guards its vcpu_info and control block.  Deliveries to any vCPU
+ * use the event array, so all vCPUs' locks are taken to change a page of it.
+ * page.h has the rest.
  */
 #include "pages.h"
 #include "lock.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events whose guest page was missing
+ * Parked events: those whose guest page is missing
  *
- * An event that cannot be written where it belongs (no shared_info, no event
- * array page, no control block, no RAM behind one of them) is kept in its
- * port as one flag, as the pending bit would keep it; likewise that the guest
- * has unmasked the port.  Whoever makes a page appear replays.
+ * An event that cannot be written to guest memory (no shared_info, no event
+ * array page, no control block, or no RAM behind one of them) is remembered as
+ * a flag of its port, which coalesces events as the pending bit would.  An
+ * unmask is remembered likewise.  Every function that makes a page appear
+ * replays what is parked.
  */
 #include "parked.h"
 #include "lock.h"
@@ -44,7 +45,7 @@ static void evtchn_replay_port(XenEvtchn *e, uint32_t port,
         return;
     }
     evtchn_lock_settled_port(e, p, &held);
-    /* -EWOULDBLOCK: its page is still missing, it stays parked. */
+    /* -EWOULDBLOCK: its page is still missing, so it stays parked. */
     ret = e->abi->deliver(e, &held, p, port,
                           parked & EVTCHN_PARKED_EVENT ? EVTCHN_RAISE
                                                        : EVTCHN_UNMASK, &f);
@@ -54,7 +55,7 @@ static void evtchn_replay_port(XenEvtchn *e, uint32_t port,
     }
 }
 
-/* Once for all, so that no page is looked for again for each event. */
+/* Once before all events, rather than once for each of them. */
 static void evtchn_refresh_all(XenEvtchn *e)
 {
     evtchn_for_each_vcpu(e, v) {

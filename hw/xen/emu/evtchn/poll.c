@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SCHEDOP_poll: who waits for what
+ * SCHEDOP_poll: which vCPU polls which ports
  *
- * A port counts its pollers under its vCPU's lock, so a sender that makes it
- * pending knows without further looking whether anybody waits.  Only then it
- * looks who.  A poller is counted before it decides to sleep, under the same
- * lock that it reads the pending bit with: an event comes either before that,
- * and is seen, or after it, and wakes.
+ * Each port has a count of its pollers, guarded by the port's locks, so that a
+ * sender searches for pollers only if there are any.  A vCPU increments the
+ * count and reads the pending bit with the same locks before it blocks: an
+ * event comes either before, and is seen, or after, and wakes the vCPU.
  */
 #include "state.h"
 #include "abi.h"
@@ -24,7 +23,10 @@ static void evtchn_count_poller(XenEvtchn *e, uint32_t port, int n)
     evtchn_unlock_port(&held);
 }
 
-/* 1 or 0: counted in, and @port is pending or not; -EINVAL: it is closed. */
+/*
+ * Counts a poller of @port.  Returns 1 if the port is pending, 0 if not;
+ * -EINVAL, with nothing counted: it is closed.
+ */
 static int evtchn_poll_port(XenEvtchn *e, uint32_t port)
 {
     XenEvtchnPort *p = evtchn_make_port(e, port);
@@ -32,7 +34,7 @@ static int evtchn_poll_port(XenEvtchn *e, uint32_t port)
     XenEvtchnHeld held;
     uint32_t word;
 
-    /* The config mutex keeps it open. */
+    /* The configuration lock keeps it open. */
     if (evtchn_state(p).type == EVTCHNSTAT_closed) {
         return -EINVAL;
     }
@@ -61,7 +63,7 @@ static void evtchn_set_polling(XenEvtchn *e, unsigned vcpu, bool on)
     }
 }
 
-/* The first @counted of its ports count it. */
+/* Undoes poll_begin, which has counted @vcpu at the first @counted ports. */
 static void evtchn_poll_forget(XenEvtchn *e, unsigned vcpu, unsigned counted)
 {
     XenEvtchnPoller *poller = &e->pollers[vcpu];
@@ -99,7 +101,7 @@ int xen_evtchn_poll_begin(XenEvtchn *e, unsigned vcpu, const uint32_t *ports,
     pthread_mutex_unlock(&poller->lock);
     evtchn_set_polling(e, vcpu, true);
 
-    /* As in Xen, nobody looks at what stands behind a pending port. */
+    /* As in Xen, ports that follow a pending one are not checked. */
     for (unsigned i = 0; i < nr && ret == 0; i++) {
         ret = evtchn_port_is_valid(e, ports[i]) ?
               evtchn_poll_port(e, ports[i]) : -EINVAL;

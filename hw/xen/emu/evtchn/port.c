@@ -5,10 +5,13 @@
 #include "abi.h"
 #include "pages.h"
 
-/* Closed ports that are looked at when one is allocated. */
+/*
+ * How many closed ports an allocation checks for whether they are still linked;
+ * the second number applies when no other port is free.
+ */
 #define CLOSING_CHECKED         4
 #define CLOSING_CHECKED_FULL    64
-/* Free ports that are passed over because their words are linked. */
+/* How many free ports an allocation skips since their words are linked. */
 #define LINKED_SKIPPED          64
 
 bool evtchn_port_is_valid(XenEvtchn *e, uint32_t port)
@@ -64,9 +67,9 @@ static bool evtchn_word_is_linked(XenEvtchn *e, uint32_t port)
 }
 
 /*
- * A port that is closed while its word is linked could, if it were opened
- * again at once, be delivered on its old vCPU.  It waits in a list until the
- * guest has unlinked it.
+ * If a port that was closed while its word is linked were opened again
+ * immediately, its events could be delivered on the old vCPU.  It stays in a
+ * list until the guest has unlinked it.
  */
 static void evtchn_append_closing(XenEvtchn *e, uint32_t port)
 {
@@ -105,7 +108,7 @@ static uint32_t evtchn_pop_closing(XenEvtchn *e)
 static void evtchn_free_some_closing(XenEvtchn *e, uint32_t max)
 {
     for (uint32_t n = MIN(max, e->nr_closing); n > 0; n--) {
-        /* A port that is still linked goes to the end of the list. */
+        /* Appends a port that is still linked to the list again. */
         evtchn_free_port_number(e, evtchn_pop_closing(e));
     }
 }
@@ -118,9 +121,9 @@ void evtchn_free_all_closing(XenEvtchn *e)
 }
 
 /*
- * The lowest free number whose word is not linked, as it may be when the guest
- * has set the bit itself or was migrated in between.  Gives up the search, and
- * takes a linked one, if that is all the guest has.
+ * Takes the lowest free number whose word is not linked.  A free number's word
+ * is linked if the guest has set the bit itself, or was migrated before it
+ * unlinked a closed port.  After LINKED_SKIPPED of them takes a linked one.
  */
 static uint32_t evtchn_take_port_number(XenEvtchn *e)
 {
@@ -188,9 +191,10 @@ void evtchn_move_port(XenEvtchn *e, XenEvtchnPort *p, uint32_t port,
     uint32_t word = e->abi->peek(e, port, &stale);
 
     /*
-     * Only we link, and with these locks: a word that is not linked now
-     * stays so until we are done.  Its old queue must forget it, for it may
-     * soon be linked elsewhere and would then look like that queue's tail.
+     * Ports are linked with these locks only, so a word that is not linked now
+     * stays so until they are released.  If the port is the tail of its old
+     * queue, that must be cleared: linked on another queue, it would be taken
+     * for the tail of the old one.
      */
     if (!stale && !(word & EVTCHN_LINKED)) {
         uint32_t *tail = &e->vcpus[r.queue_vcpu].tail[r.queue_priority];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Migration: puts back what xen_evtchn_port_info() and the fifo functions
- * gave.  Pending and mask bits are in guest memory and arrive with it.
+ * Migration: restores what xen_evtchn_port_info() and the xen_evtchn_fifo_*
+ * functions returned.  Pending and mask bits are part of guest memory.
  */
 #include "close.h"
 #include "fifo-setup.h"
@@ -10,7 +10,7 @@
 #include "parked.h"
 #include "port.h"
 
-/* Closes all without touching guest memory, which may be the new one. */
+/* Closes all ports.  Guest memory, which may be the new one, is not written. */
 static void evtchn_forget_all(XenEvtchn *e)
 {
     uint32_t end = xen_idmap_end(&e->used_ports);
@@ -27,7 +27,7 @@ static void evtchn_forget_all(XenEvtchn *e)
     }
     evtchn_free_all_closing(e);
 
-    /* The guest that arrives has given other back ends their numbers. */
+    /* The incoming guest assigns the numbers of back ends anew. */
     g_hash_table_iter_init(&iter, e->backends);
     while (g_hash_table_iter_next(&iter, NULL, &be)) {
         xen_idmap_release(&e->used_be_ports,
@@ -45,7 +45,7 @@ void xen_evtchn_restore_begin(XenEvtchn *e)
     evtchn_unlock_config(e);
 }
 
-/* Where the engine keeps the port of a VIRQ or PIRQ; NULL: not one. */
+/* Where the engine keeps the port of a VIRQ or PIRQ; NULL for other types. */
 static uint32_t *evtchn_binding_slot(XenEvtchn *e,
                                      const XenEvtchnPortInfo *info)
 {
@@ -169,7 +169,7 @@ static bool evtchn_tail_is_right(XenEvtchn *e, const XenEvtchnVcpu *v,
     return r.queue_vcpu == v->index && r.queue_priority == priority;
 }
 
-/* A closed port is saved nowhere, and may be a tail all the same. */
+/* Closed ports are not saved, but may still be the tail of a queue. */
 static void evtchn_route_closed_tail(XenEvtchn *e, const XenEvtchnVcpu *v,
                                      unsigned priority)
 {
@@ -186,8 +186,8 @@ static void evtchn_route_closed_tail(XenEvtchn *e, const XenEvtchnVcpu *v,
 }
 
 /*
- * The tail of a queue must be a port whose queue this is; else it would not be
- * forgotten when the port is linked on another.
+ * Checks that the tail of each queue is a port whose route names that queue;
+ * otherwise the tail would not be cleared when the port is linked on another.
  */
 static bool evtchn_restore_tails(XenEvtchn *e)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The fast and the slow frame, and the operations that run in them
+ * The fast and the slow path, and the operations that take them
  *
- * An operation is written once, as an attempt: it takes the port's locks,
- * looks, and either does all of it or gives -EWOULDBLOCK and names the page
- * that is stale.  The fast frame makes one attempt.  The slow frame holds the
- * configuration lock, refreshes the named page and tries again; so it sees
- * ports that do not move and pairs that stay pairs.
+ * An operation is written once, as an attempt: it takes the port's locks and
+ * either does everything or returns -EWOULDBLOCK and names the stale page.  The
+ * fast path makes one attempt.  The slow path holds the configuration lock, so
+ * that ports do not move and pairs stay connected; it refreshes the stale page
+ * and tries again.
  */
 #include "send.h"
 #include "lock.h"
@@ -15,8 +15,8 @@
 #include "parked.h"
 
 /*
- * A delivery needs at most four pages.  More refreshes than this mean that
- * memory changes all the time; parked, the event waits until it does not.
+ * A delivery needs at most four pages.  If memory changes so often that more
+ * refreshes than this are needed, the event is parked.
  */
 #define SLOW_ATTEMPTS   16
 
@@ -43,7 +43,7 @@ int evtchn_try_slow(XenEvtchn *e, XenEvtchnTry *attempt,
             break;
         }
         if (park) {
-            /* A peer that does not name us: never so in our own tables. */
+            /* A peer that does not name this port: not in a sane table. */
             ret = -EINVAL;
             break;
         }
@@ -82,7 +82,7 @@ int evtchn_do(XenEvtchn *e, XenEvtchnTry *attempt, const XenEvtchnRequest *r)
 }
 
 /*
- * Locks an open port.  0, -EINVAL: there is none, -EWOULDBLOCK: it moves.
+ * Locks an open port.  -EINVAL: it is not open; -EWOULDBLOCK: it moves.
  */
 static inline int evtchn_lock_open_port(XenEvtchn *e, uint32_t port,
                                         XenEvtchnPort **p,
@@ -118,12 +118,12 @@ int evtchn_try_port(XenEvtchn *e, const XenEvtchnRequest *r,
 
 /*
  * -------------------------------------------------------------- send --
- * -ESTALE inside: the port is not any more what it was when it was read.
+ * -ESTALE, used here only: the port's state has changed since it was read.
  */
 
 /*
- * The other end of a loop-back channel.  Its own lock is enough: both ends
- * name each other, and this end is the first to change when they part.
+ * Raises the other end of a loop-back channel.  Its own locks are enough: each
+ * end names the other, and the peer changes first when one of them is closed.
  */
 static int evtchn_send_to_peer(XenEvtchn *e, uint32_t port, uint32_t peer,
                                XenEvtchnFrame *f)
@@ -134,7 +134,7 @@ static int evtchn_send_to_peer(XenEvtchn *e, uint32_t port, uint32_t peer,
     int ret = -ESTALE;
 
     if (!p) {
-        /* The guest has become 32-bit, which has no such port. */
+        /* The guest has become 32-bit, and has fewer ports now. */
         return -EINVAL;
     }
     if (!evtchn_lock_port(e, p, &held)) {
@@ -149,7 +149,7 @@ static int evtchn_send_to_peer(XenEvtchn *e, uint32_t port, uint32_t peer,
     return ret;
 }
 
-/* The port itself, if it is still what the sender has seen. */
+/* Sends from an IPI port, or to a back end, if the state is still @seen. */
 static int evtchn_send_own(XenEvtchn *e, XenEvtchnPort *p, uint32_t port,
                            XenEvtchnState seen, XenEvtchnFrame *f)
 {
@@ -167,7 +167,7 @@ static int evtchn_send_own(XenEvtchn *e, XenEvtchnPort *p, uint32_t port,
             evtchn_count_delivery(&held.v->stats[XEN_EVTCHN_TO_BACKEND], f);
             ret = 0;
         } else {
-            /* Not back since migration; when it is, it is told to look. */
+            /* Not reconnected since migration; signalled when it is. */
             ret = 0;
         }
     }
@@ -196,7 +196,7 @@ static int evtchn_try_send(XenEvtchn *e, const XenEvtchnRequest *r,
                                : evtchn_send_to_peer(e, r->port, s.val, f);
             break;
         case EVTCHNSTAT_unbound:
-            /* Nobody is there yet; whoever binds is told that he missed it. */
+            /* No peer yet; one that binds later is notified then. */
             return 0;
         default:
             return -EINVAL;
@@ -226,7 +226,7 @@ static int evtchn_try_unmask(XenEvtchn *e, const XenEvtchnRequest *r,
 {
     int ret = evtchn_try_port(e, r, f);
 
-    /* As in Xen, a closed port that exists can be unmasked to no effect. */
+    /* As in Xen, unmasking a closed port that exists has no effect. */
     if (ret == -EINVAL && (r->port < EVTCHN_BUCKET_PORTS ||
                            evtchn_port(e, r->port))) {
         ret = 0;

@@ -55,19 +55,19 @@
 #define EVTCHN_CACHE_LINE       64
 
 /*
- * Back-end port numbers; upstream's migration format has 15 bits for them and
- * its own limit is this.
+ * Limit of the port numbers of back ends.  It is upstream's, whose migration
+ * format has 15 bits for them.
  */
 #define EVTCHN_MAX_BE_PORTS     4096
 
 /*
- * How often a lock-free reader looks again when what it read has changed
- * under it.  Each change is a hypercall of another vCPU, so once is rare;
- * after that many the caller takes the configuration lock instead.
+ * How often a lock-free reader tries again when the state that it read has
+ * changed.  Each change is a hypercall of another vCPU, so even one is rare;
+ * after this many the caller takes the configuration lock instead.
  */
 #define EVTCHN_MAX_RETRIES      8
 
-/* Bits of an event word; peek() answers in them for both ABIs. */
+/* Bits of an event word; peek() returns them for both ABIs. */
 #define EVTCHN_PENDING          (1u << EVTCHN_FIFO_PENDING)
 #define EVTCHN_MASKED           (1u << EVTCHN_FIFO_MASKED)
 #define EVTCHN_LINKED           (1u << EVTCHN_FIFO_LINKED)
@@ -78,8 +78,8 @@
 #define evtchn_unlikely(x)      __builtin_expect(!!(x), 0)
 
 /*
- * What a port is.  One atomic word: senders read the peer of a loop-back
- * channel from it before they know which vCPU's lock to take.
+ * Type of a port, and its peer.  One atomic word, since senders read the peer
+ * of a loop-back channel before they know which vCPU's lock to take.
  */
 typedef struct XenEvtchnState {
     uint8_t type;               /* EVTCHNSTAT_* */
@@ -90,13 +90,13 @@ typedef struct XenEvtchnState {
 } XenEvtchnState;
 
 /*
- * Where a port's events go.  `vcpu` and `queue_vcpu` name the locks that
- * guard the port; both are held to change either.
+ * Where a port's events go.  The locks of `vcpu` and `queue_vcpu` guard the
+ * port; both are held to change either.
  */
 typedef struct XenEvtchnRoute {
     uint16_t vcpu;
-    uint16_t queue_vcpu;        /* FIFO: queue it is or was last linked on; */
-    uint8_t queue_priority;     /* 2-level: queue_vcpu == vcpu */
+    uint16_t queue_vcpu;        /* FIFO: the queue that it is, or was last, */
+    uint8_t queue_priority;     /* linked on; 2-level: queue_vcpu == vcpu */
     uint8_t priority;
     uint16_t unused;            /* 0 */
 } XenEvtchnRoute;
@@ -104,13 +104,13 @@ typedef struct XenEvtchnRoute {
 typedef struct XenEvtchnPort {
     uint64_t state;             /* XenEvtchnState; atomic */
     uint64_t route;             /* XenEvtchnRoute; atomic */
-    XenEvtchnBackend *backend;  /* NULL: none, or not back since migration */
-    uint32_t pollers;           /* times that it is named in poll.c */
+    XenEvtchnBackend *backend;  /* NULL: none, or not yet after migration */
+    uint32_t pollers;           /* how often vCPUs poll it now; see poll.c */
     uint8_t parked;             /* EVTCHN_PARKED_*; atomic */
-    uint8_t kind;               /* XenEvtchnKind; follows from state */
+    uint8_t kind;               /* XenEvtchnKind; derived from state */
 } XenEvtchnPort;
 
-/* What waits for a port's pages. */
+/* What is parked until a port's pages are there. */
 #define EVTCHN_PARKED_EVENT     1
 #define EVTCHN_PARKED_UNMASK    2
 
@@ -128,7 +128,7 @@ typedef struct XenEvtchnVcpu {
     uint16_t index;
     XenEvtchnPage info;                     /* its vcpu_info */
     XenEvtchnPage control;                  /* its FIFO control block */
-    uint32_t tail[EVTCHN_NR_QUEUES];        /* 0: queue known to be empty */
+    uint32_t tail[EVTCHN_NR_QUEUES];        /* 0: the queue is empty */
     XenEvtchnStats stats[XEN_EVTCHN_NR_KINDS];
     uint32_t virq_port[XEN_EVTCHN_NR_VIRQS]; /* atomic */
     bool present;                           /* atomic */
@@ -136,7 +136,7 @@ typedef struct XenEvtchnVcpu {
 
 /* A vCPU in SCHEDOP_poll. */
 typedef struct XenEvtchnPoller {
-    pthread_mutex_t lock;       /* innermost; guards what follows */
+    pthread_mutex_t lock;       /* innermost; guards the rest */
     unsigned nr;
     bool woken;
     uint32_t ports[XEN_EVTCHN_MAX_POLL];
@@ -145,14 +145,14 @@ typedef struct XenEvtchnPoller {
 struct XenEvtchnBackend {
     XenEvtchn *engine;
     void *cookie;
-    uint32_t port;              /* its own number or 0; atomic */
+    uint32_t port;              /* own number or 0; atomic */
     uint32_t guest_port;        /* 0: not connected; atomic */
 };
 
 typedef struct XenEvtchnAbiOps XenEvtchnAbiOps;    /* abi.h */
 
 struct XenEvtchn {
-    /* Constant, or changed with all vCPU locks: read with any of them. */
+    /* Constant, or changed with all vCPU locks and read with any of them. */
     XenPageCache *pages;
     const XenEvtchnOps *ops;
     void *opaque;
@@ -168,11 +168,11 @@ struct XenEvtchn {
     XenEvtchnPoller *pollers;
     uint32_t *pirq_port;        /* atomic */
     uint32_t port_limit;        /* atomic; of this ABI and layout */
-    uint32_t nr_array_pages;    /* grows after the page is in place */
+    uint32_t nr_array_pages;    /* incremented after the page is set */
     XenEvtchnPage array[EVTCHN_MAX_ARRAY_PAGES];
-    XenEvtchnPort *buckets[EVTCHN_NR_BUCKETS];  /* atomic; never go away */
+    XenEvtchnPort *buckets[EVTCHN_NR_BUCKETS];  /* atomic; never freed */
 
-    /* Written more often, away from what senders read. */
+    /* Written more often, so in other cache lines than what senders read. */
     uint64_t polling[EVTCHN_VCPU_WORDS]         /* atomic; vCPUs in poll */
         __attribute__((aligned(EVTCHN_CACHE_LINE)));
     uint32_t nr_parked;         /* atomic */
@@ -180,12 +180,12 @@ struct XenEvtchn {
     pthread_mutex_t config
         __attribute__((aligned(EVTCHN_CACHE_LINE)));
     unsigned config_waiters;    /* atomic */
-    /* All below: config. */
+    /* The rest is guarded by config. */
     bool fifo_allowed;
     XenIdMap used_ports;
     uint32_t nr_valid;          /* ports below it are "valid" as in Xen */
-    uint32_t nr_closing;        /* closed while linked: head and tail of a */
-    uint32_t closing_head;      /* list threaded through their state.val */
+    uint32_t nr_closing;        /* ports closed while linked: a list, */
+    uint32_t closing_head;      /* linked through their state.val */
     uint32_t closing_tail;
     XenIdMap used_be_ports;
     GHashTable *backends;       /* own port number -> XenEvtchnBackend */
@@ -199,7 +199,7 @@ static inline XenEvtchnState evtchn_state(const XenEvtchnPort *p)
     return u.s;
 }
 
-/* What the events of a port in state @s are counted as. */
+/* The kind that the events of a port in state @s are counted as. */
 static inline XenEvtchnKind evtchn_kind(XenEvtchnState s)
 {
     switch (s.type) {
@@ -244,7 +244,7 @@ static inline void evtchn_set_route(XenEvtchnPort *p, XenEvtchnRoute r)
     __atomic_store_n(&p->route, u.word, __ATOMIC_RELEASE);
 }
 
-/* Lock-free.  NULL: out of range, or no such port was ever open. */
+/* Lock-free.  NULL: @port is out of range, or its bucket does not exist. */
 static inline XenEvtchnPort *evtchn_port(XenEvtchn *e, uint32_t port)
 {
     XenEvtchnPort *bucket;
@@ -268,7 +268,7 @@ static inline bool evtchn_vcpu_exists(XenEvtchn *e, uint32_t vcpu)
            __atomic_load_n(&e->vcpus[vcpu].present, __ATOMIC_RELAXED);
 }
 
-/* VIRQs of which each vCPU has one; the others are the guest's. */
+/* VIRQs that exist once for each vCPU; others exist once for the guest. */
 #define EVTCHN_VCPU_VIRQS   (1u << VIRQ_TIMER | 1u << VIRQ_DEBUG | \
                              1u << VIRQ_XENOPROF | 1u << VIRQ_XENPMU)
 

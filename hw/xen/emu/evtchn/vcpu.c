@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vcpu_info: where it is. */
+/* vcpu_info: where it is, and moving it. */
 #include "state.h"
 #include "abi.h"
 #include "lock.h"
@@ -9,12 +9,12 @@
 #include "port.h"
 
 /*
- * Raises again what is pending for @vcpu: its selector bits, its upcall flag or
- * its READY bits went to another place, or to none.
+ * Renotifies what is pending for @v, since its selector bits and upcall flag
+ * were at the old place, if anywhere.
  *
- * Xen marks everything instead.  That is a flag without an event on a vCPU
- * which is not up yet; its LAPIC drops the interrupt, and the flag then keeps
- * every later one away.
+ * Xen sets the flag and all selector bits instead.  On a vCPU that is not up
+ * yet, the flag is then set without an event: its LAPIC drops the interrupt,
+ * and the flag suppresses all later ones.
  */
 static void evtchn_renotify_vcpu(XenEvtchn *e, XenEvtchnVcpu *v,
                                  XenEvtchnBatch *batch)
@@ -47,7 +47,7 @@ static void evtchn_renotify_vcpu(XenEvtchn *e, XenEvtchnVcpu *v,
     evtchn_batch_add(e, batch, &f);
 }
 
-/* Configuration lock is held; drops it. */
+/* The configuration lock is held, and released here. */
 static void evtchn_vcpu_info_moved(XenEvtchn *e, XenEvtchnVcpu *v,
                                    bool renotify)
 {

@@ -2,18 +2,18 @@
 /*
  * Layout of the pages that Xen shares with a guest, for both guest ABIs
  *
- * A guest is 64-bit or 32-bit to Xen: it latches one when it asks for its
- * hypercall page or sets its callback.  Structures whose size depends on
- * that are described here by offsets, so that code is written once and
- * handed the layout; nothing else in the project knows two variants.
+ * Xen treats a guest as 64-bit or 32-bit: it latches the vCPU's mode when the
+ * guest sets up its hypercall page or its callback.  Structures that depend on
+ * that are described by offsets here, so that the code that uses them is
+ * written once.
  *
- * Bits are addressed in 32-bit words in both layouts.  On a little-endian
- * machine bit n of an array of 64-bit words is bit n % 32 of 32-bit word
- * n / 32, so only the selector (one bit per *guest* word) differs.
+ * Both layouts address bits by 32-bit words.  On a little-endian machine bit n
+ * of an array of 64-bit words is bit n % 32 of 32-bit word n / 32, so only the
+ * selector, which has a bit for each *guest* word, differs.
  *
  * Source of the ABI: include/hw/xen/interface/xen.h and arch-x86/xen*.h.
- * The 64-bit offsets are pinned against those headers in layout.c; the
- * 32-bit ones follow from i386's rule that a 64-bit integer aligns to 4.
+ * layout.c checks the 64-bit offsets against those headers; the 32-bit ones
+ * follow from the i386 ABI, where a 64-bit integer is aligned to 4 bytes.
  */
 #ifndef HW_XEN_EMU_LAYOUT_H
 #define HW_XEN_EMU_LAYOUT_H
@@ -31,7 +31,7 @@
 #define XEN_VCPU_INFO_TIME              32  /* struct vcpu_time_info */
 
 typedef struct XenGuestLayout {
-    uint8_t word_bits;          /* bits in a word of the guest: 64 or 32 */
+    uint8_t word_bits;          /* bits in a guest word: 64 or 32 */
     uint16_t nr_2l_ports;       /* ports of the 2-level ABI: 4096 or 1024 */
     uint16_t pending_sel;       /* vcpu_info: evtchn_pending_sel */
     uint16_t evtchn_pending;    /* shared_info: first pending word */
