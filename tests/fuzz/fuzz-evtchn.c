@@ -2,16 +2,15 @@
 /*
  * A hostile guest against the event-channel engine: a libFuzzer target
  *
- * The input is a program.  Each step is one byte that says what to do and a
- * few that say with what: a hypercall with any argument, an event from QEMU's
- * side, a change of the guest's memory map, or a write of any value to any
- * word that guest and engine share.  The words are written as a hostile guest
- * would between two instructions of ours; what real concurrency adds, the
- * stress test has.
+ * The input is a program.  Each step is a byte for the operation and some for
+ * its arguments: a hypercall with any arguments, an event from QEMU, a change
+ * of the guest's memory map, or a write of any value to any word that guest and
+ * engine share.  All steps run in one thread; the stress test covers
+ * concurrency.
  *
- * Checked: no crash, no access outside (address sanitizer), no undefined
- * behaviour, no loop that does not end (libFuzzer's time-out), every page
- * given back, and after EVTCHNOP_reset an engine that works.
+ * Checked: no crash, no access out of bounds (AddressSanitizer), no undefined
+ * behaviour, no endless loop (libFuzzer's timeout), all pages unpinned, and an
+ * engine that works after EVTCHNOP_reset.
  */
 #include "evtchn-guest.h"
 #include "fuzz.h"
@@ -54,7 +53,7 @@ static uint32_t u32(Input *in)
     return low | (uint32_t)u16(in) << 16;
 }
 
-/* Mostly a port that may be open, sometimes any number. */
+/* Often a port that may be open, sometimes any number. */
 static uint32_t any_port(Input *in)
 {
     uint8_t b = u8(in);
@@ -63,7 +62,7 @@ static uint32_t any_port(Input *in)
     case 3:
         return u32(in);
     case 2:
-        /* around the borders of array pages */
+        /* near the boundaries of array pages */
         return (b >> 3 & 7) * 1024 - 4 + (b & 7);
     default:
         return b & 31;
@@ -93,7 +92,7 @@ static uint64_t any_gfn(Input *in)
                    : (uint64_t)u32(in) << 32 | u32(in);
 }
 
-/* Of something @len bytes long in a page: often near the last that fits. */
+/* Offset in a page for @len bytes, often near the highest that fits. */
 static uint32_t any_offset(Input *in, uint32_t len)
 {
     uint8_t b = u8(in);
@@ -147,7 +146,7 @@ static void step_bind(Fuzz *f, Input *in)
     case 4: {
         struct evtchn_bind_ipi op = { .vcpu = any_vcpu(in) };
 
-        /* Several, so that ports behind the first pages are in use, too. */
+        /* Several, so that ports beyond the first pages are in use, too. */
         for (unsigned n = u8(in) * 5u; n > 0; n--) {
             xen_evtchn_bind_ipi(e, &op);
         }
@@ -190,7 +189,7 @@ static void step_fifo(Fuzz *f, Input *in)
         break;
     }
     case 3:
-        /* The usual set-up, so that not every input has to find it. */
+        /* A valid set-up, which random arguments would rarely hit. */
         for (unsigned i = 0; i < NR_VCPUS; i++) {
             evtchn_guest_init_control(f->g, i);
         }
@@ -345,7 +344,7 @@ static void step_machine(Fuzz *f, Input *in)
     }
 }
 
-/* A write that a guest can make at any time, to anything that is shared. */
+/* A write by the guest to any shared word. */
 static void step_write(Fuzz *f, Input *in)
 {
     static const uint32_t values[] = {
@@ -379,7 +378,7 @@ static void step_write(Fuzz *f, Input *in)
     }
 }
 
-/* A state stream that nobody has checked. */
+/* Restores an unchecked migration stream. */
 static void step_restore(Fuzz *f, Input *in)
 {
     XenEvtchn *e = f->g->e;
@@ -402,7 +401,7 @@ static void step_restore(Fuzz *f, Input *in)
             .queue_vcpu = any_vcpu(in), .queue_priority = u8(in) % 18,
         };
 
-        /* No byte of its own: the corpus has none for it. */
+        /* Shares a bit, since inputs of the corpus have no byte for it. */
         info.parked_unmask = info.queue_priority & 1;
         xen_evtchn_restore_port(e, &info);
     }

@@ -4,7 +4,7 @@
  *
  *     replay DIR
  *
- * Ends with status 1 if the folder has no file.
+ * The exit status is 1 if the folder has no files.
  */
 #include <stdio.h>
 #include <glib.h>

@@ -2,26 +2,26 @@
 /*
  * Model of the FIFO event-channel ABI: a port that moves between two vCPUs
  *
- * fifo.pml has one vCPU and one lock; here two vCPUs have a queue and a lock
- * each, and what is to be shown is that the locks are the right ones.  A sender
- * takes those of the port's vCPU and of the vCPU whose queue the port is or was
- * linked on, after which it looks whether they still are (evtchn_lock_port()).
- * As there, an atomic operation of the engine is a step, and so is each other
- * access to what guest and engine share.
+ * fifo.pml has one vCPU and one lock.  Here two vCPUs have a queue and a lock
+ * each, to show that the right locks are taken: those of the port's vCPU and of
+ * the vCPU whose queue the port is, or was last, linked on.  A sender checks
+ * that these are still the same once it holds their locks (evtchn_lock_port()).
+ * Each atomic operation of the engine is a step, and so is each other access to
+ * memory that guest and engine share.
  *
  *   two senders: one sends to both ports, the other to port 1, or (LONG) to
  *   both in the other order;
  *   port 1 moves to the other vCPU and back, by EVTCHNOP_bind_vcpu;
  *   a consumer for each vCPU.
  *
- * Nothing may be pending at the end, and a consumer may only find ports that
- * the engine has on its queue.
+ * At the end no port may be pending, and a consumer may find only ports that
+ * the engine has put on its queue.
  *
- * To see what each rule is for, compile with one of
+ * To see what each rule is for, compile with one of these:
  *   ONE_LOCK        a sender takes the lock of the port's vCPU only
- *   NO_RECHECK      it does not look again once it has the locks
- *   NO_TAIL_FORGET  a tail is not forgotten when its port goes elsewhere
- *   MOVE_LINKED     a port that is linked is on its new queue at once
+ *   NO_RECHECK      it does not check again once it holds the locks
+ *   NO_TAIL_FORGET  a tail is not cleared when its port changes its queue
+ *   MOVE_LINKED     a linked port counts as on its new queue immediately
  */
 #define NR_PORTS    3               /* port 0 is none */
 #define NR_VCPUS    2
@@ -35,7 +35,7 @@ byte head[NR_VCPUS];
 bool ready[NR_VCPUS];
 bool upcall[NR_VCPUS];
 
-/* The engine's own. */
+/* The engine's state. */
 byte tail[NR_VCPUS];
 byte vcpu_of[NR_PORTS];             /* both together are one atomic word */
 byte queue_of[NR_PORTS];
@@ -46,7 +46,7 @@ inline lock(v)
     atomic { !locked[v] -> locked[v] = true }
 }
 
-/* Ascending, each once. */
+/* In ascending order, each lock once. */
 inline lock_pair(a, b)
 {
     if
@@ -60,7 +60,7 @@ inline unlock_pair(a, b)
     d_step { locked[a] = false; locked[b] = false }
 }
 
-/* Gives the vCPU @v and the queue's vCPU @o. */
+/* Sets v to the port's vCPU and o to its queue's vCPU. */
 inline lock_port(port)
 {
     do
@@ -95,7 +95,7 @@ inline unlock_port()
 #endif
 }
 
-/* A port that has just become LINKED goes on its queue. */
+/* Puts a port, which has just become LINKED, on its queue. */
 inline enqueue(port)
 {
 #ifndef NO_TAIL_FORGET
@@ -128,7 +128,7 @@ inline enqueue(port)
     fi
 }
 
-/* The first way is a compare-and-swap, which may also fail. */
+/* The first alternative is a compare-and-swap, which may also fail. */
 inline send(port)
 {
     lock_port(port);
@@ -173,7 +173,7 @@ inline move(to)
     vcpu_of[1] = to;
     unlock_pair(0, 1);
 
-    /* What is pending and not on a queue is the new vCPU's to hear of. */
+    /* If it is pending and not on a queue, the new vCPU is notified. */
     lock_port(1);
     if
     :: pending[1] ->
@@ -187,7 +187,7 @@ inline move(to)
     unlock_port()
 }
 
-byte busy = 3;                      /* those who are not done yet */
+byte busy = 3;                      /* processes that have not finished */
 
 proctype sender(byte first, second)
 {
@@ -252,7 +252,7 @@ init {
 #endif
         run mover()
     }
-    /* Nobody else can do a step. */
+    /* No other process can make a step. */
     timeout;
     assert(busy == 0 && !pending[1] && !pending[2])
 }

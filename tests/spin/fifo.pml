@@ -2,24 +2,24 @@
 /*
  * Model of the FIFO event-channel ABI: is an event ever lost?
  *
- * The engine's side is hw/xen/emu/evtchn/abi-fifo.c, step by step: what is one
- * atomic operation there is one atomic step here, and nothing else is.  The
- * guest's side is the ABI's.  One vCPU with two queues, two ports:
+ * The engine is that of hw/xen/emu/evtchn/abi-fifo.c: each of its atomic
+ * operations is one atomic step here, and nothing else is.  The guest follows
+ * the ABI.  There are one vCPU with two queues, and two ports:
  *
- *   two senders, each sends to both ports;
- *   a third party masks and unmasks port 1, through the hypercall where the
- *   ABI asks for it;
+ *   two senders each send to both ports;
+ *   a third process masks and unmasks port 1, by hypercall where the ABI
+ *   requires that;
  *   port 1 changes its queue once;
- *   a consumer takes what it is told of.
+ *   a consumer handles the events that it is notified of.
  *
- * An event is lost if at the end, when nobody can do anything more, a port is
- * still pending.  The queue's lock is the vCPU's lock of the engine.
+ * An event is lost if a port is still pending at the end, when no process can
+ * make a step.  The lock is the engine's vCPU lock.
  *
- * To see what each rule is for, compile with one of
+ * To see what each rule is for, compile with one of these:
  *   READY_FIRST     READY is set before the head is stored
- *   NO_TAIL_CHECK   a port is linked to the tail without looking whether the
+ *   NO_TAIL_CHECK   a port is linked to the tail without a check whether the
  *                   guest has emptied the queue
- *   NO_TAIL_FORGET  a tail is not forgotten when its port goes elsewhere
+ *   NO_TAIL_FORGET  a tail is not cleared when its port changes its queue
  *   NO_RELINK       the unmask hypercall does not link a pending port
  */
 #define NR_PORTS    3               /* port 0 is none */
@@ -34,10 +34,10 @@ byte head[NR_QUEUES];
 bool ready[NR_QUEUES];
 bool upcall;
 
-/* The engine's own. */
+/* The engine's state. */
 byte tail[NR_QUEUES];
-byte queue_of[NR_PORTS];            /* where the port's next link goes */
-byte last_queue[NR_PORTS];          /* where it is or was linked */
+byte queue_of[NR_PORTS];            /* the queue that it is linked on next */
+byte last_queue[NR_PORTS];          /* the one it is, or was last, linked on */
 bool locked;
 
 inline lock()
@@ -59,7 +59,7 @@ inline set_ready(q)
     fi
 }
 
-/* A port that has just become LINKED goes on its queue. */
+/* Puts a port, which has just become LINKED, on its queue. */
 inline enqueue(port)
 {
     q = queue_of[port];
@@ -99,7 +99,7 @@ inline enqueue(port)
     fi
 }
 
-/* Links the port if it is not yet. */
+/* Links the port unless it is linked already. */
 inline make_linked(port)
 {
     atomic { was_linked = linked[port]; linked[port] = true }
@@ -110,8 +110,8 @@ inline make_linked(port)
 }
 
 /*
- * In one step if the word is idle and stays so (a compare-and-swap, which may
- * fail), else in two.
+ * In one step, a compare-and-swap, if the word is idle; in two steps if it is
+ * not, or if the compare-and-swap fails.
  */
 inline send(port)
 {
@@ -144,7 +144,7 @@ inline unmask_hypercall(port)
     unlock()
 }
 
-byte busy = 4;                      /* those who are not done yet */
+byte busy = 4;                      /* processes that have not finished */
 
 proctype sender(byte first, second)
 {
@@ -162,7 +162,7 @@ proctype masker()
     bool was_linked, was_pending, was_ready;
 
     masked[1] = true;
-    /* Without a hypercall only while it is not pending. */
+    /* A hypercall is needed only if the port is pending. */
     atomic {
         was_pending = pending[1];
         if
@@ -201,8 +201,8 @@ proctype mover()
 proctype consumer()
 {
     byte port, q;
-    byte first[NR_QUEUES];          /* of what is left of a queue */
-    bool mine[NR_QUEUES];           /* its own copy of READY */
+    byte first[NR_QUEUES];          /* the rest of a queue */
+    bool mine[NR_QUEUES];           /* a private copy of READY */
     bool was_pending;
 
 end:
@@ -247,7 +247,7 @@ init {
         run masker();
         run mover()
     }
-    /* Nobody else can do a step. */
+    /* No other process can make a step. */
     timeout;
     assert(busy == 0 && !pending[1] && !pending[2])
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Event-channel engine under threads on both sides
+ * Event-channel engine with many threads on both sides
  *
  *     stress-evtchn [--seconds N] [--seed S] [--abi 2l|2l32|fifo]
  *
- * Four vCPUs handle upcalls, each in its thread, as a guest does.  Senders
- * send, and wait for each burst to be seen before they send to those ports
- * again, for a second event on a port would hide that the first was lost.
- * Meanwhile others mask and unmask ports, move them between vCPUs and
+ * Four vCPUs handle upcalls as a guest does, each in its own thread.  Senders
+ * wait until a burst of events is handled before they send to the same ports
+ * again, since a second event on a port would hide the loss of the first.
+ * Meanwhile other threads mask and unmask ports, move them between vCPUs and
  * priorities, open and close ports, and make pages of the guest stale or
- * vanish for a while.
+ * missing for a while.
  *
- * An event that is not seen in time, or anything that the sanitizers object
- * to, ends the run with status 1; the seed is printed first.
+ * An event that is not handled in time, or a report of a sanitizer, ends the
+ * run with status 1; the seed is printed first.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ typedef enum Kind {
     NR_KINDS,
 } Kind;
 
-/* A port that is there for the whole run, and what was sent and seen on it. */
+/* A port that stays open, and counters of its events. */
 typedef struct Channel {
     Kind kind;
     uint32_t port;              /* where events arrive */
@@ -52,7 +52,7 @@ typedef struct Stress {
     bool stop_senders, stop;
     Channel channel[NR_CHANNELS];
     Channel *by_port[GUEST_NR_PORTS];
-    uint64_t short_seen[GUEST_NR_PORTS];    /* ports of the closer */
+    uint64_t short_seen[GUEST_NR_PORTS];    /* ports that closer() opens */
     uint64_t events, moves, masks, closes, invalidations;
 } Stress;
 
@@ -80,7 +80,7 @@ static void count(uint64_t *counter)
     __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
-/* The queue that a port is stuck on, as each side has it. */
+/* Prints the queue of a port whose event is lost, as each side sees it. */
 static void dump_queue(EvtchnGuest *g, unsigned vcpu, unsigned priority)
 {
     struct evtchn_fifo_control_block *cb = evtchn_guest_control(g, vcpu);
@@ -127,7 +127,7 @@ static void handle(EvtchnGuest *g, unsigned vcpu, uint32_t port, void *opaque)
         __atomic_fetch_add(&s->short_seen[port], 1, __ATOMIC_SEQ_CST);
         return;
     }
-    /* PENDING was cleared before: what is counted in now, is seen now. */
+    /* PENDING was cleared before, so all events counted by now are handled. */
     sent = __atomic_load_n(&c->sent, __ATOMIC_SEQ_CST);
     seen = __atomic_load_n(&c->seen, __ATOMIC_SEQ_CST);
     while (seen < sent &&
@@ -207,7 +207,7 @@ static gpointer sender(gpointer opaque)
     return NULL;
 }
 
-/* -------------------------------------------------------- those who meddle */
+/* ------------------------------------------------------------ disturbances */
 
 static gpointer masker(gpointer opaque)
 {
@@ -256,7 +256,7 @@ static gpointer mover(gpointer opaque)
     return NULL;
 }
 
-/* An event on a port that was just opened arrives, too. */
+/* An event on a newly opened port must arrive, too. */
 static void check_new_port(Stress *s, uint32_t port)
 {
     uint64_t before = __atomic_load_n(&s->short_seen[port], __ATOMIC_SEQ_CST);
@@ -308,7 +308,7 @@ static gpointer closer(gpointer opaque)
     return NULL;
 }
 
-/* Frames that the engine uses, and may lose for a while. */
+/* A frame that the engine uses, to be made stale or missing. */
 static uint64_t random_frame(GRand *rand)
 {
     switch (g_rand_int_range(rand, 0, 3)) {

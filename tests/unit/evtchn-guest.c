@@ -12,13 +12,13 @@
 /* ------------------------------------------------------------- memory -- */
 
 /*
- * Behind each frame lies one that cannot be accessed, so that nothing of the
- * engine's gets past the end of a page unnoticed.
+ * Each frame is followed by one that cannot be accessed, so that an access of
+ * the engine beyond the end of a page faults.
  */
 #define GUEST_STRIDE    (2 * XEN_EMU_PAGE_SIZE)
 #define GUEST_RAM_SIZE  (GUEST_NR_FRAMES * GUEST_STRIDE)
 
-/* Kept for the next guest: making one takes the fuzzer longer than a run. */
+/* Reused by the next guest: mapping it takes the fuzzer longer than a run. */
 static uint8_t *spare_ram;
 
 static uint8_t *guest_ram_new(void)
@@ -46,7 +46,7 @@ static void guest_ram_free(uint8_t *ram)
     if (spare_ram) {
         munmap(ram, GUEST_RAM_SIZE);
     } else {
-        /* It reads as zeroes from now on. */
+        /* It reads as zeroes afterwards. */
         g_assert_cmpint(madvise(ram, GUEST_RAM_SIZE, MADV_DONTNEED), ==, 0);
         spare_ram = ram;
     }
@@ -320,7 +320,7 @@ static uint32_t *guest_2l_word(EvtchnGuest *g, unsigned offset, uint32_t bit)
 
 static uint32_t *guest_2l_pending(EvtchnGuest *g, uint32_t port)
 {
-    /* Both layouts have it behind 32 vcpu_info of 64 bytes. */
+    /* In both layouts it follows 32 vcpu_info of 64 bytes. */
     return guest_2l_word(g, 2048, port);
 }
 
@@ -391,7 +391,7 @@ void evtchn_guest_mask(EvtchnGuest *g, uint32_t port)
     }
 }
 
-/* A FIFO event that is pending, or busy, is not the guest's to unmask. */
+/* A guest must not unmask a FIFO port that is pending or busy by itself. */
 static bool guest_fifo_try_unmask(EvtchnGuest *g, uint32_t port)
 {
     uint32_t *word = evtchn_guest_word(g, port);
@@ -484,7 +484,7 @@ static unsigned guest_handle_2l(EvtchnGuest *g, unsigned vcpu,
     return n;
 }
 
-/* Takes @port off its queue; returns the next one. */
+/* Unlinks @port from its queue; returns the next one. */
 static uint32_t guest_fifo_unlink(EvtchnGuest *g, uint32_t port)
 {
     uint32_t *word = evtchn_guest_word(g, port);
@@ -493,7 +493,7 @@ static uint32_t guest_fifo_unlink(EvtchnGuest *g, uint32_t port)
     while (!__atomic_compare_exchange_n(word, &old,
                                         old & ~(LINKED | LINK_MASK), false,
                                         __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-        /* again with what is there now */
+        /* again with the new value */
     }
     return old & LINK_MASK;
 }

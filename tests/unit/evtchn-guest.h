@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest for the event-channel engine: memory, and the consumer's side
+ * A guest for the event-channel engine: its memory, and a consumer of events
  *
  * The consumer is written from the description of the ABI (Xen's public
- * event_channel.h and xen.h), not from the engine, so that the two check each
- * other.  Everything here may run in a thread of its own beside the engine:
- * one consumer a vCPU, any number of senders.
+ * event_channel.h and xen.h), independently of the engine, so that each checks
+ * the other.  It may run concurrently with the engine, in one thread for each
+ * vCPU, with any number of senders.
  */
 #ifndef TESTS_UNIT_EVTCHN_GUEST_H
 #define TESTS_UNIT_EVTCHN_GUEST_H
@@ -41,7 +41,7 @@ typedef struct EvtchnGuestVcpu {
     unsigned upcalls;           /* raise_upcall */
     unsigned wakes;             /* wake_poller */
     unsigned kernel;            /* kernel_deliver */
-    uint8_t *info;              /* where the guest has its vcpu_info */
+    uint8_t *info;              /* vcpu_info, in the guest's view */
     uint32_t ready;             /* FIFO: the consumer's own copies */
     uint32_t head[EVTCHN_FIFO_MAX_QUEUES];
 } EvtchnGuestVcpu;
@@ -51,16 +51,16 @@ struct EvtchnGuest {
     XenEvtchn *e;
     unsigned nr_vcpus;
     bool long_mode;
-    bool fifo;                  /* what the consumer uses */
+    bool fifo;                  /* the ABI that the consumer uses */
     uint8_t *ram;
     bool absent[GUEST_NR_FRAMES];
-    int pinned;                 /* pins that are out */
+    int pinned;                 /* pages that are pinned now */
     bool upcalls_uncounted;     /* an atomic operation that costs time */
     unsigned signals;
     void *last_cookie;
-    int kernel_error;           /* what kernel_deliver shall answer */
-    uint32_t kernel_port;       /* last one given to kernel_deliver */
-    XenEvtchnPortInfo changed;  /* last one given to port_changed */
+    int kernel_error;           /* what kernel_deliver returns */
+    uint32_t kernel_port;       /* last argument of kernel_deliver */
+    XenEvtchnPortInfo changed;  /* last argument of port_changed */
     unsigned nr_changed;
     void (*on_pin)(EvtchnGuest *g, uint64_t gpa);   /* hooks for races */
     void (*on_changed)(EvtchnGuest *g);
@@ -81,11 +81,11 @@ static inline uint64_t evtchn_guest_gpa(uint64_t gfn)
 
 void *evtchn_guest_frame(EvtchnGuest *g, uint64_t gfn);
 void evtchn_guest_copy_ram(EvtchnGuest *to, EvtchnGuest *from);
-/* The frame is no RAM any more, or is again; tells the engine. */
+/* Removes or adds RAM, and notifies the engine. */
 void evtchn_guest_remove_frame(EvtchnGuest *g, uint64_t gfn);
 void evtchn_guest_add_frame(EvtchnGuest *g, uint64_t gfn);
 
-/* Operations that must succeed; the port is returned. */
+/* Operations that must succeed; they return the port. */
 uint32_t evtchn_guest_bind_ipi(EvtchnGuest *g, unsigned vcpu);
 uint32_t evtchn_guest_bind_virq(EvtchnGuest *g, unsigned vcpu, unsigned virq);
 uint32_t evtchn_guest_bind_pirq(EvtchnGuest *g, unsigned pirq);
@@ -96,10 +96,10 @@ void evtchn_guest_set_priority(EvtchnGuest *g, uint32_t port, unsigned prio);
 
 int evtchn_guest_init_control(EvtchnGuest *g, unsigned vcpu);
 int evtchn_guest_expand_array(EvtchnGuest *g, unsigned index);
-/* All vCPUs' control blocks and @nr_pages of event array. */
+/* Sets up all vCPUs' control blocks and @nr_pages of event array. */
 void evtchn_guest_use_fifo(EvtchnGuest *g, unsigned nr_pages);
 
-/* Bits as the guest's memory has them. */
+/* Bits in the guest's memory. */
 bool evtchn_guest_pending(EvtchnGuest *g, uint32_t port);
 bool evtchn_guest_masked(EvtchnGuest *g, uint32_t port);
 uint32_t *evtchn_guest_word(EvtchnGuest *g, uint32_t port);
@@ -108,27 +108,27 @@ struct evtchn_fifo_control_block *evtchn_guest_control(EvtchnGuest *g,
 bool evtchn_guest_upcall_flag(EvtchnGuest *g, unsigned vcpu);
 uint64_t evtchn_guest_selector(EvtchnGuest *g, unsigned vcpu);
 void evtchn_guest_mask(EvtchnGuest *g, uint32_t port);
-/* Without a hypercall where the ABI allows it. */
+/* Unmasks without a hypercall where the ABI allows that. */
 void evtchn_guest_unmask(EvtchnGuest *g, uint32_t port);
-/* Clears PENDING; true: it was set. */
+/* Clears PENDING; returns whether it was set. */
 bool evtchn_guest_clear_pending(EvtchnGuest *g, uint32_t port);
 
-/* What the engine counted for @vcpu, all kinds of events together. */
+/* The engine's counters of @vcpu, summed over all kinds of events. */
 XenEvtchnStats evtchn_guest_stats(EvtchnGuest *g, unsigned vcpu);
 
 /*
- * The upcall handler of @vcpu: takes what is pending, counts it in `seen` and
- * calls @handler (or NULL).  Returns the number of events handled.
+ * The upcall handler of @vcpu: handles all pending events, counts them in
+ * `seen` and calls @handler, if not NULL.  Returns the number of events.
  */
 unsigned evtchn_guest_handle(EvtchnGuest *g, unsigned vcpu,
                              EvtchnHandler *handler, void *opaque);
 
 typedef struct EvtchnTest {
     const char *name;
-    GTestDataFunc fn;           /* gets 0 or 1 by GINT_TO_POINTER() */
+    GTestDataFunc fn;           /* its argument is GINT_TO_POINTER(0 or 1) */
 } EvtchnTest;
 
-/* Adds the @nr of @tests as @suite/variant[0]/name and @suite/variant[1]/name. */
+/* Adds @nr @tests as @suite/variant[0]/name and @suite/variant[1]/name. */
 void evtchn_guest_add_tests(const char *suite, const char *const variant[2],
                             const EvtchnTest *tests, size_t nr);
 

@@ -5,7 +5,7 @@
 
 #include "evtchn-guest.h"
 
-/* Four vCPUs of which vCPU 3 is absent. */
+/* Four vCPUs; vCPU 3 is absent. */
 typedef struct EvtchnStage {
     EvtchnGuest *g;
     uint32_t unbound, unbound_be, foreign, loop_a, loop_b, ipi, timer, console,

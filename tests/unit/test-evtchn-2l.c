@@ -21,7 +21,7 @@ static void test_ipi(gconstpointer data)
     g_assert_cmpuint(g->vcpu[1].upcalls, ==, 1);
     g_assert_cmpuint(g->vcpu[0].upcalls, ==, 0);
 
-    /* Pending already: no news. */
+    /* Already pending: no second notification. */
     g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
     g_assert_cmpuint(g->vcpu[1].upcalls, ==, 1);
     g_assert_cmpuint(evtchn_guest_handle(g, 1, NULL, NULL), ==, 1);
@@ -30,7 +30,7 @@ static void test_ipi(gconstpointer data)
     evtchn_guest_free(g);
 }
 
-/* Each port's bit is where the guest looks for it, the last one included. */
+/* The bits of each port, up to the last one, are where the guest reads them. */
 static void test_every_port(gconstpointer data)
 {
     bool long_mode = long_mode_of(data);
@@ -67,7 +67,7 @@ static void test_mask(gconstpointer data)
     g_assert_cmpuint(g->vcpu[0].upcalls, ==, 1);
     g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
 
-    /* Nothing pending, or not masked: nothing to tell. */
+    /* Nothing pending, or not masked: no notification. */
     evtchn_guest_mask(g, port);
     g_assert_cmpint(xen_evtchn_unmask_fast(g->e, port), ==, 0);
     g_assert_cmpint(xen_evtchn_unmask_fast(g->e, port), ==, 0);
@@ -75,7 +75,7 @@ static void test_mask(gconstpointer data)
     evtchn_guest_free(g);
 }
 
-/* A pending event goes with its port to another vCPU. */
+/* A pending event moves to another vCPU with its port. */
 static void test_move(gconstpointer data)
 {
     EvtchnGuest *g = evtchn_guest_new(3, long_mode_of(data));
@@ -94,7 +94,7 @@ static void test_move(gconstpointer data)
     g_assert_cmpuint(evtchn_guest_handle(g, 2, NULL, NULL), ==, 1);
     g_assert_cmpuint(evtchn_guest_handle(g, 1, NULL, NULL), ==, 0);
 
-    /* Masked, it stays quiet. */
+    /* No notification while it is masked. */
     evtchn_guest_mask(g, a);
     g_assert_cmpint(xen_evtchn_send_fast(g->e, b), ==, 0);
     evtchn_guest_bind_vcpu(g, a, 1);
@@ -104,7 +104,7 @@ static void test_move(gconstpointer data)
     evtchn_guest_free(g);
 }
 
-/* Without a vcpu_info the bit is set, and found when there is one. */
+/* Without a vcpu_info the bit is set, and notified once there is one. */
 static void test_no_vcpu_info(gconstpointer data)
 {
     EvtchnGuest *g = evtchn_guest_new_bare(1, long_mode_of(data));
@@ -152,7 +152,7 @@ static void test_vcpu_info_errors(gconstpointer data)
     evtchn_guest_free(g);
 }
 
-/* A stale page: would block, then refreshed, then fast again. */
+/* A stale page: would block, is refreshed, and then fast again. */
 static void test_stale(gconstpointer data)
 {
     EvtchnGuest *g = evtchn_guest_new(1, long_mode_of(data));
@@ -181,7 +181,7 @@ static void test_stale(gconstpointer data)
     evtchn_guest_free(g);
 }
 
-/* The page is gone: the event waits for it and comes with it. */
+/* The page is missing: the event is parked, and delivered once it is back. */
 static void test_parked(gconstpointer data)
 {
     EvtchnGuest *g = evtchn_guest_new(1, long_mode_of(data));
@@ -208,14 +208,14 @@ static void test_parked(gconstpointer data)
     evtchn_guest_unmask(g, masked);
     g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
 
-    /* Another event finds that the page is back, and brings all. */
+    /* The next event finds that the page is back, and replays all. */
     evtchn_guest_remove_frame(g, GUEST_GFN_INFO);
     g_assert_cmpint(xen_evtchn_send(g->e, port), ==, 0);
     g->absent[GUEST_GFN_INFO] = false;
     g_assert_cmpint(xen_evtchn_send(g->e, masked), ==, 0);
     g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 2);
 
-    /* Unmasked while nobody could be told. */
+    /* Unmasked while there is no vcpu_info. */
     evtchn_guest_mask(g, masked);
     g_assert_cmpint(xen_evtchn_send(g->e, masked), ==, 0);
     evtchn_guest_remove_frame(g, GUEST_GFN_INFO);
@@ -225,7 +225,7 @@ static void test_parked(gconstpointer data)
     evtchn_guest_free(g);
 }
 
-/* A port without shared_info to write to waits for it. */
+/* Without shared_info events are parked until it is set. */
 static void test_no_shared_info(gconstpointer data)
 {
     EvtchnGuest *g = evtchn_guest_new(1, long_mode_of(data));
@@ -254,7 +254,7 @@ static void test_kernel_delivery(gconstpointer data)
     g_assert_cmpint(xen_evtchn_send_fast(g->e, port + 1), ==, -EINVAL);
     g_assert_cmpuint(g->vcpu[1].kernel, ==, 1);
 
-    /* The kernel cannot: then it is delivered here. */
+    /* KVM cannot deliver: the engine does. */
     g->kernel_error = -EINVAL;
     g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, -EWOULDBLOCK);
     g_assert_false(evtchn_guest_pending(g, port));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Event-channel engine: what Xen's security advisories about event channels
- * were about must not happen here
+ * Event-channel engine: regression tests for the bugs in Xen's security
+ * advisories about event channels
  *
- * Those about ordering (340, 358, 359) need two threads; they say most when
- * this file is built with the thread sanitizer.
+ * Those about ordering (340, 358, 359) need two threads, and are most thorough
+ * when this file is built with ThreadSanitizer.
  */
 #include "evtchn-guest.h"
 
@@ -42,7 +42,7 @@ static void test_xsa_107(void)
     evtchn_guest_free(g);
 }
 
-/* A second init_control that fails must leave the first one's page alone. */
+/* A second init_control fails and does not affect the first one's page. */
 static void test_xsa_188(void)
 {
     EvtchnGuest *g = evtchn_guest_new(2, true);
@@ -62,7 +62,7 @@ static void test_xsa_188(void)
     evtchn_guest_free(g);
 }
 
-/* The very first one fails: still 2-level, nothing pinned, and it works. */
+/* The first init_control fails: the ABI stays 2-level, no page is pinned. */
 static void test_xsa_188_first(void)
 {
     EvtchnGuest *g = evtchn_guest_new(1, true);
@@ -91,7 +91,7 @@ static void test_xsa_221(void)
     evtchn_guest_free(g);
 }
 
-/* No port beyond what the ABI has is handed out, whatever is free inside. */
+/* No port beyond the ABI's limit is allocated. */
 static void test_xsa_317(void)
 {
     EvtchnGuest *g = evtchn_guest_new(1, true);
@@ -112,7 +112,7 @@ static void test_xsa_317(void)
     g_assert_cmpint(xen_evtchn_bind_interdomain(g->e, &loop), ==, -ENOSPC);
     g_assert_cmpuint(alloc.port | virq.port | pirq.port | ipi.port |
                      loop.local_port, ==, 0);
-    /* Nothing is half bound. */
+    /* Failed operations have left no VIRQ or PIRQ bound. */
     g_assert_cmpuint(xen_evtchn_virq_port(g->e, 0, VIRQ_TIMER), ==, 0);
     g_assert_cmpuint(xen_evtchn_pirq_port(g->e, 3), ==, 0);
     g_assert_cmpint(xen_evtchn_close(g->e, 2000), ==, 0);
@@ -120,7 +120,7 @@ static void test_xsa_317(void)
     evtchn_guest_free(g);
 }
 
-/* A port above the 2-level range becomes invalid when FIFO is left. */
+/* A port above the 2-level range is invalid after a reset from FIFO. */
 static void test_xsa_338(void)
 {
     EvtchnGuest *g = evtchn_guest_new(2, true);
@@ -152,7 +152,7 @@ static void test_xsa_338(void)
 typedef struct Race {
     EvtchnGuest *g;
     bool stop;
-    uint32_t last;              /* the sender tries ports up to it */
+    uint32_t last;              /* highest port that the sender tries */
     uint64_t sends;
 } Race;
 
@@ -170,7 +170,7 @@ static gpointer sender_thread(gpointer opaque)
     return NULL;
 }
 
-/* Ports appear, a bucket at a time, under a sender that looks for them. */
+/* Buckets of ports are allocated while a sender looks ports up. */
 static void test_xsa_340(void)
 {
     EvtchnGuest *g = evtchn_guest_new(2, true);
@@ -190,7 +190,7 @@ static void test_xsa_340(void)
     evtchn_guest_free(g);
 }
 
-/* A 32-bit guest has 1024 ports; the bits of more would lie elsewhere. */
+/* A 32-bit guest has 1024 ports; bits of higher ones are other data. */
 static void test_xsa_342(void)
 {
     EvtchnGuest *g = evtchn_guest_new(1, true);
@@ -214,14 +214,14 @@ static void test_xsa_342(void)
     g_assert_cmpint(xen_evtchn_send(g->e, 1023), ==, 0);
     g_assert_cmpuint(shared[2048 + 127] & 0x80, ==, 0x80);
 
-    /* They are closed with the rest all the same. */
+    /* A reset closes them too. */
     g_assert_cmpint(xen_evtchn_reset(g->e, DOMID_SELF), ==, 0);
     xen_evtchn_set_long_mode(g->e, true);
     g_assert_cmpuint(xen_evtchn_nr_ports(g->e), ==, 0);
     evtchn_guest_free(g);
 }
 
-/* Reset against senders, binders and a back end that notifies. */
+/* Reset while others send, bind, and notify as a back end. */
 static void test_xsa_343(void)
 {
     EvtchnGuest *g = evtchn_guest_new(2, true);
@@ -256,7 +256,7 @@ static void test_xsa_343(void)
     evtchn_guest_free(g);
 }
 
-/* How many ports are closed when the other thread asks, and gets its answer. */
+/* How many ports are closed when the other thread calls and when it returns. */
 #define CLOSED_WHEN_ASKED   1000
 
 typedef struct Waits {
@@ -281,7 +281,7 @@ static gpointer asking_thread(gpointer opaque)
     return NULL;
 }
 
-/* Called for each port that closes, with the configuration lock. */
+/* Called with the configuration lock for each port that is closed. */
 static void count_closed(EvtchnGuest *g)
 {
     unsigned closed = __atomic_add_fetch(&waits->closed, 1, __ATOMIC_SEQ_CST);
@@ -292,7 +292,7 @@ static void count_closed(EvtchnGuest *g)
     }
 }
 
-/* Others get their turn while all of 131,071 ports are being closed. */
+/* Other threads get the lock while 131,071 ports are being closed. */
 static void test_xsa_344(void)
 {
     EvtchnGuest *g = evtchn_guest_new(1, true);
@@ -314,7 +314,7 @@ static void test_xsa_344(void)
     evtchn_guest_free(g);
 }
 
-/* A control block appears under senders to its vCPU. */
+/* A control block is set while others send to its vCPU. */
 static void test_xsa_358(void)
 {
     for (unsigned i = 0; i < 200; i++) {
@@ -337,7 +337,7 @@ static void test_xsa_358(void)
     }
 }
 
-/* The event array grows under senders to ports on the new page. */
+/* The event array grows while others send to ports on the new page. */
 static void test_xsa_359(void)
 {
     for (unsigned i = 0; i < 100; i++) {

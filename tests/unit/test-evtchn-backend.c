@@ -13,7 +13,7 @@ static void test_both_ways(void)
     g_assert_cmpuint(g->signals, ==, 0);
     g_assert_cmpint(xen_evtchn_backend_notify(be), ==, -ENOTCONN);
 
-    /* It is told at once: something may have been sent before. */
+    /* Signalled immediately: the guest may have sent before. */
     g_assert_cmpint(xen_evtchn_backend_bind(be, GUEST_DOMID, port), ==, 1);
     g_assert_cmpuint(g->signals, ==, 1);
     g_assert_true(g->last_cookie == &cookie);
@@ -68,7 +68,7 @@ static void test_bind_errors(void)
     evtchn_guest_free(g);
 }
 
-/* The guest closes its end: the back end's waits, and can be bound to. */
+/* The guest closes its end: the back end's stays, and can be bound to. */
 static void test_guest_reconnects(void)
 {
     EvtchnGuest *g = evtchn_guest_new(1, true);
@@ -120,7 +120,7 @@ static void test_numbers_run_out(void)
     evtchn_guest_free(g);
 }
 
-/* Guest's end on a vCPU with a stale page: the notification still arrives. */
+/* The guest's end is on a vCPU with a stale page: the event still arrives. */
 static void test_notify_blocks(void)
 {
     EvtchnGuest *g = evtchn_guest_new(1, true);
@@ -135,7 +135,7 @@ static void test_notify_blocks(void)
     evtchn_guest_free(g);
 }
 
-/* A back end outlives a reset of the guest's ports. */
+/* A back end survives a reset of the guest's ports. */
 static void test_survives_reset(void)
 {
     EvtchnGuest *g = evtchn_guest_new(1, true);

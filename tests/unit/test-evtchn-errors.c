@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Event-channel engine: every error that Xen gives, as a table of operation,
+ * Event-channel engine: every error that Xen returns, as a table of operation,
  * condition and error
  *
- * Where several things are wrong, the error is of the one that Xen finds first.
+ * If several errors apply, the expected one is that which Xen finds first.
  */
 #include "evtchn-stage.h"
 
@@ -361,7 +361,7 @@ static uint64_t resolve(EvtchnStage *s, uint64_t arg)
     return arg >> 32 == 1 ? *(uint32_t *)((char *)s + (uint32_t)arg) : arg;
 }
 
-/* All that the engine tells about its state. */
+/* All state that the engine exposes. */
 static char *describe(XenEvtchn *e)
 {
     GString *str = g_string_new(NULL);
@@ -432,13 +432,13 @@ static void test_errors_full(gconstpointer data)
         }
         g_assert_cmpint(ret, ==, c->err[0]);
     }
-    /* A port that becomes free is found: none was taken on the way. */
+    /* A port that is freed is allocated next: no other one has leaked. */
     g_assert_cmpint(xen_evtchn_close(s->g->e, end - 1), ==, 0);
     g_assert_cmpuint(evtchn_guest_bind_ipi(s->g, 1), ==, end - 1);
     evtchn_stage_free(s);
 }
 
-/* A bind that fails leaves the number that it was to have. */
+/* A bind that fails releases the number that it has reserved. */
 static void test_bind_fails(void)
 {
     EvtchnStage *s = evtchn_stage_new(false);
@@ -451,7 +451,7 @@ static void test_bind_fails(void)
     evtchn_stage_free(s);
 }
 
-/* An old Xen: what is FIFO's is not there at all. */
+/* As in an old Xen: the FIFO operations do not exist. */
 static void test_no_fifo(void)
 {
     EvtchnStage *s = evtchn_stage_new(false);

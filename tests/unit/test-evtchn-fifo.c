@@ -20,7 +20,7 @@ static void must_send(EvtchnGuest *g, uint32_t port)
     g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
 }
 
-/* Takes what the vCPU has and checks that it is @ports in this order. */
+/* The events that a vCPU must handle, in this order. */
 typedef struct Order {
     const uint32_t *ports;
     unsigned n;
@@ -45,7 +45,7 @@ static void check_order(EvtchnGuest *g, unsigned vcpu, uint32_t port,
         g_assert_cmpuint(order_.n, ==, 0); \
     } while (0)
 
-/* A port that the guest can move: the receiving end of a loop-back pair. */
+/* A port that may change its vCPU: the receiving end of a loop-back pair. */
 static uint32_t movable(EvtchnGuest *g, uint32_t *sender)
 {
     uint32_t port = evtchn_guest_alloc_unbound(g, DOMID_SELF);
@@ -83,7 +83,7 @@ static void test_word(void)
     evtchn_guest_free(g);
 }
 
-/* The most urgent queue first; each in the order of sending. */
+/* The highest priority first; each queue in the order of sending. */
 static void test_priorities(void)
 {
     EvtchnGuest *g = fifo_guest(1, 1);
@@ -101,7 +101,7 @@ static void test_priorities(void)
         g_assert_cmpuint(evtchn_guest_control(g, 0)->head[15 - i], ==,
                          port[2 * i]);
     }
-    /* The consumer does 0 before 15. */
+    /* The consumer handles priority 0 before 15. */
     for (unsigned i = 0; i < 32; i += 2) {
         want[i] = port[30 - i];
         want[i + 1] = port[31 - i];
@@ -146,7 +146,7 @@ static void test_mask(void)
     g_assert_cmphex(*evtchn_guest_word(g, port), ==, PENDING | LINKED);
     assert_handles(g, 0, port);
 
-    /* Masked while linked: the guest drops it, and unmasking links again. */
+    /* Masked while linked: the guest unlinks it; unmasking links it again. */
     must_send(g, port);
     evtchn_guest_mask(g, port);
     g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 0);
@@ -156,10 +156,7 @@ static void test_mask(void)
     evtchn_guest_free(g);
 }
 
-/*
- * The guest has emptied the queue: the next port is a new head, told of by
- * READY.  Checked also where the old tail is the port itself.
- */
+/* In a queue that the guest has emptied the next port is the head. */
 static void test_stale_tail(void)
 {
     EvtchnGuest *g = fifo_guest(1, 1);
@@ -174,15 +171,15 @@ static void test_stale_tail(void)
     g_assert_cmpuint(evtchn_guest_control(g, 0)->head[7], ==, b);
     g_assert_cmpuint(g->vcpu[0].upcalls, ==, 2);
     assert_handles(g, 0, b);
-    must_send(g, b);
+    must_send(g, b);                        /* the old tail itself */
     g_assert_cmphex(*evtchn_guest_word(g, b), ==, PENDING | LINKED);
     g_assert_cmpuint(evtchn_guest_control(g, 0)->head[7], ==, b);
     assert_handles(g, 0, b);
     evtchn_guest_free(g);
 }
 
-/* READY and the upcall are for a new head only. */
-static void test_ready_when_news(void)
+/* READY and the upcall are set for a new head only. */
+static void test_ready_for_new_head(void)
 {
     EvtchnGuest *g = fifo_guest(1, 1);
     struct evtchn_fifo_control_block *cb = evtchn_guest_control(g, 0);
@@ -191,14 +188,14 @@ static void test_ready_when_news(void)
     uint32_t c = evtchn_guest_bind_ipi(g, 0);
 
     must_send(g, a);
-    /* The guest is in its handler and has taken READY, nothing more. */
+    /* The guest is in its handler and has only cleared READY yet. */
     cb->ready = 0;
     *(uint8_t *)xen_evtchn_peek_vcpu_info(g->e, 0) = 0;
     must_send(g, b);
     g_assert_cmphex(cb->ready, ==, 0);
     g_assert_cmpuint(g->vcpu[0].upcalls, ==, 1);
 
-    /* READY is still set: the guest will look, no upcall on top. */
+    /* READY is still set: the guest needs no further upcall. */
     cb->ready = 1 << 3;
     evtchn_guest_set_priority(g, c, 3);
     must_send(g, c);
@@ -206,10 +203,7 @@ static void test_ready_when_news(void)
     evtchn_guest_free(g);
 }
 
-/*
- * A port that was the tail of one queue and is linked on another must not be
- * taken for the first one's tail.
- */
+/* The tail of a queue that is linked on another must not stay the tail. */
 static void test_tail_moves(bool by_priority)
 {
     EvtchnGuest *g = fifo_guest(2, 1);
@@ -248,8 +242,8 @@ static void test_tail_changes_vcpu(void)
 }
 
 /*
- * Moved while linked: it stays on its queue, later events go to the new one.
- * Between the two the old queue's tail is forgotten only when it is unlinked.
+ * A port that is moved while linked stays on its queue, and as that one's tail,
+ * until the guest unlinks it; later events go to the new queue.
  */
 static void test_move_linked(void)
 {
@@ -268,7 +262,7 @@ static void test_move_linked(void)
     g_assert_cmpuint(info.queue_priority, ==, 7);
 
     must_send(g, sender);                   /* linked already */
-    must_send(g, b);                        /* behind it */
+    must_send(g, b);                        /* linked behind it */
     g_assert_cmphex(*evtchn_guest_word(g, a), ==, PENDING | LINKED | b);
     g_assert_cmpuint(g->vcpu[2].upcalls, ==, 0);
     assert_handles(g, 0, a, b);
@@ -284,7 +278,7 @@ static void test_move_linked(void)
     evtchn_guest_free(g);
 }
 
-/* Pending and dropped by the old vCPU, because masked: the new one gets it. */
+/* A pending port that the old vCPU unlinked, since masked, moves on. */
 static void test_move_pending(void)
 {
     EvtchnGuest *g = fifo_guest(2, 1);
@@ -297,7 +291,7 @@ static void test_move_pending(void)
     evtchn_guest_unmask(g, a);
     assert_handles(g, 1, a);
 
-    /* Unmasked, not linked, pending: not what a guest leaves, but no loss. */
+    /* Unmasked, not linked, pending: unusual, but the event is not lost. */
     *evtchn_guest_word(g, a) = PENDING;
     evtchn_guest_bind_vcpu(g, a, 0);
     assert_handles(g, 0, a);
@@ -318,7 +312,7 @@ static void test_switch_keeps_pending(void)
         *(uint8_t *)xen_evtchn_peek_vcpu_info(g->e, i) = 0;
     }
     evtchn_guest_use_fifo(g, 0);
-    /* A handler that is still looking at 2-level bits must not take it too. */
+    /* A handler that still reads 2-level bits must not see the event, too. */
     g->fifo = false;
     g_assert_false(evtchn_guest_clear_pending(g, b));
     g->fifo = true;
@@ -331,7 +325,7 @@ static void test_switch_keeps_pending(void)
     evtchn_guest_free(g);
 }
 
-/* A vCPU without a control block keeps its events until it has one. */
+/* Events of a vCPU without a control block are parked until it has one. */
 static void test_no_control_block(void)
 {
     EvtchnGuest *g = evtchn_guest_new(2, true);
@@ -364,14 +358,14 @@ static void test_page_missing(gconstpointer data)
         b = evtchn_guest_bind_ipi(g, 0);
     } while (b < 1024);
 
-    /* Stale only. */
+    /* The page is stale. */
     xen_page_cache_invalidate(&g->pages, evtchn_guest_gpa(gfn), 4096);
     g_assert_cmpint(xen_evtchn_send_fast(g->e, a), ==, -EWOULDBLOCK);
     g_assert_cmphex(*evtchn_guest_word(g, a), ==, 0);
     g_assert_cmpint(xen_evtchn_send(g->e, a), ==, 0);
     assert_handles(g, 0, a);
 
-    /* Gone. */
+    /* The page is missing. */
     evtchn_guest_remove_frame(g, gfn);
     g_assert_cmpint(xen_evtchn_send(g->e, a), ==, 0);
     g_assert_cmpint(xen_evtchn_send(g->e, a), ==, 0);
@@ -386,7 +380,7 @@ static void test_page_missing(gconstpointer data)
     evtchn_guest_free(g);
 }
 
-/* The tail's word lies on a page that is gone. */
+/* The tail's word is on a page that is missing. */
 static void test_tail_page_missing(void)
 {
     EvtchnGuest *g = fifo_guest(1, 2);
@@ -404,7 +398,7 @@ static void test_tail_page_missing(void)
     evtchn_guest_free(g);
 }
 
-/* Unmasking clears the guest's bit and forgets nothing, whatever is missing. */
+/* Unmasking takes effect, and loses no event, whichever page is missing. */
 static void test_unmask_page_missing(void)
 {
     EvtchnGuest *g = fifo_guest(1, 1);
@@ -420,7 +414,7 @@ static void test_unmask_page_missing(void)
     evtchn_guest_add_frame(g, GUEST_GFN_CONTROL);
     assert_handles(g, 0, a);
 
-    /* Unmasked while the word was away. */
+    /* Unmasked while the word was missing. */
     evtchn_guest_mask(g, a);
     must_send(g, a);
     evtchn_guest_remove_frame(g, GUEST_GFN_ARRAY);
@@ -429,14 +423,14 @@ static void test_unmask_page_missing(void)
     g_assert_false(evtchn_guest_masked(g, a));
     assert_handles(g, 0, a);
 
-    /* The same, with nothing pending: nothing is made of it. */
+    /* The same, with nothing pending: no event appears. */
     evtchn_guest_mask(g, a);
     evtchn_guest_remove_frame(g, GUEST_GFN_ARRAY);
     g_assert_cmpint(xen_evtchn_unmask(g->e, a), ==, 0);
     evtchn_guest_add_frame(g, GUEST_GFN_ARRAY);
     g_assert_cmphex(*evtchn_guest_word(g, a), ==, 0);
 
-    /* Sent while the word was away, unmasked before it was replayed. */
+    /* Sent while the word was missing, unmasked before the replay. */
     evtchn_guest_mask(g, a);
     evtchn_guest_remove_frame(g, GUEST_GFN_ARRAY);
     g_assert_cmpint(xen_evtchn_send(g->e, a), ==, 0);
@@ -446,7 +440,7 @@ static void test_unmask_page_missing(void)
     evtchn_guest_free(g);
 }
 
-/* Xen has nowhere to note an unmask of a word that was never there. */
+/* As in Xen, unmasking has no effect if the word's page was never added. */
 static void test_unmask_no_page(void)
 {
     EvtchnGuest *g = fifo_guest(1, 0);
@@ -467,7 +461,7 @@ static void test_unmask_no_page(void)
     evtchn_guest_free(g);
 }
 
-/* Closing takes the event away, and the number waits until it is unlinked. */
+/* Closing drops the event; the number is free once the port is unlinked. */
 static void test_close_linked(void)
 {
     EvtchnGuest *g = fifo_guest(2, 1);
@@ -492,8 +486,8 @@ static void test_close_linked(void)
     evtchn_guest_free(g);
 }
 
-/* Bits that a guest must not write: an event may be late, never forgotten. */
-static void test_scribbled(void)
+/* Invalid bits in words may delay an event, but do not lose it. */
+static void test_invalid_words(void)
 {
     EvtchnGuest *g = fifo_guest(1, 1);
     uint32_t a = evtchn_guest_bind_ipi(g, 0);
@@ -509,7 +503,7 @@ static void test_scribbled(void)
     g_assert_cmphex(*evtchn_guest_word(g, a), ==, PENDING | LINKED | b);
     assert_handles(g, 0, a, b);
 
-    /* LINKED by itself: pending nevertheless, and back when it is cleared. */
+    /* LINKED alone: PENDING is set, and delivered once LINKED is cleared. */
     *evtchn_guest_word(g, a) = LINKED;
     must_send(g, a);
     g_assert_cmphex(*evtchn_guest_word(g, a), ==, PENDING | LINKED);
@@ -517,15 +511,15 @@ static void test_scribbled(void)
     must_send(g, a);
     assert_handles(g, 0, a);
 
-    /* BUSY is not ours to set nor to mind. */
+    /* BUSY is neither set nor heeded. */
     *evtchn_guest_word(g, a) = BUSY;
     must_send(g, a);
     g_assert_cmphex(*evtchn_guest_word(g, a), ==, PENDING | LINKED | BUSY);
     evtchn_guest_free(g);
 }
 
-/* FIFO, back to 2-level, and FIFO again with other pages. */
-static void test_reset_and_again(void)
+/* From FIFO by reset to 2-level, and to FIFO again with other pages. */
+static void test_fifo_after_reset(void)
 {
     EvtchnGuest *g = fifo_guest(2, 1);
     uint32_t a;
@@ -556,7 +550,7 @@ static void test_reset_and_again(void)
     evtchn_guest_free(g);
 }
 
-/* With FIFO a port is the kernel's no more, whatever is switched on. */
+/* KVM never delivers FIFO events, even if kernel delivery is on. */
 static void test_not_by_kernel(void)
 {
     EvtchnGuest *g = evtchn_guest_new(1, true);
@@ -578,11 +572,10 @@ int main(int argc, char **argv)
     g_test_add_func("/evtchn/fifo/every-port", test_every_port);
     g_test_add_func("/evtchn/fifo/mask", test_mask);
     g_test_add_func("/evtchn/fifo/stale-tail", test_stale_tail);
-    g_test_add_func("/evtchn/fifo/ready-when-news", test_ready_when_news);
+    g_test_add_func("/evtchn/fifo/ready-for-new-head", test_ready_for_new_head);
     g_test_add_func("/evtchn/fifo/tail-changes-priority",
                     test_tail_changes_priority);
-    g_test_add_func("/evtchn/fifo/tail-changes-vcpu",
-                    test_tail_changes_vcpu);
+    g_test_add_func("/evtchn/fifo/tail-changes-vcpu", test_tail_changes_vcpu);
     g_test_add_func("/evtchn/fifo/move-linked", test_move_linked);
     g_test_add_func("/evtchn/fifo/move-pending", test_move_pending);
     g_test_add_func("/evtchn/fifo/switch-keeps-pending",
@@ -600,8 +593,8 @@ int main(int argc, char **argv)
                     test_unmask_page_missing);
     g_test_add_func("/evtchn/fifo/unmask-no-page", test_unmask_no_page);
     g_test_add_func("/evtchn/fifo/close-linked", test_close_linked);
-    g_test_add_func("/evtchn/fifo/scribbled", test_scribbled);
-    g_test_add_func("/evtchn/fifo/reset-and-again", test_reset_and_again);
+    g_test_add_func("/evtchn/fifo/invalid-words", test_invalid_words);
+    g_test_add_func("/evtchn/fifo/after-reset", test_fifo_after_reset);
     g_test_add_func("/evtchn/fifo/not-by-kernel", test_not_by_kernel);
     return g_test_run();
 }

@@ -4,7 +4,7 @@
 
 #define NR_VCPUS    3
 
-/* Loads @from's state into @to, whose memory becomes @from's. */
+/* Restores @from's state, with its memory, in @to. */
 static void migrate(EvtchnGuest *from, EvtchnGuest *to)
 {
     XenEvtchn *a = from->e, *b = to->e;
@@ -67,7 +67,7 @@ static char *describe(XenEvtchn *e)
     return g_string_free(str, FALSE);
 }
 
-/* In the middle of traffic; it goes on where it was. */
+/* During traffic, which continues afterwards. */
 static void test_traffic(gconstpointer data)
 {
     bool fifo = GPOINTER_TO_INT(data);
@@ -104,7 +104,7 @@ static void test_traffic(gconstpointer data)
     migrate(a, b);
     after = describe(b->e);
     g_assert_cmpstr(before, ==, after);
-    /* What this place has seen is its own business. */
+    /* What each side has handled is not part of the state. */
     memset(b->seen, 0, GUEST_NR_PORTS * sizeof(*b->seen));
 
     g_assert_cmpint(xen_evtchn_send(b->e, port[9]), ==, 0);
@@ -128,7 +128,7 @@ static void test_traffic(gconstpointer data)
     evtchn_guest_free(b);
 }
 
-/* Parked events travel too. */
+/* Parked events are migrated. */
 static void test_parked(void)
 {
     EvtchnGuest *a = evtchn_guest_new(NR_VCPUS, true);
@@ -144,7 +144,7 @@ static void test_parked(void)
     evtchn_guest_free(b);
 }
 
-/* So does an unmask of a port whose page is away. */
+/* So is an unmask of a port whose page is missing. */
 static void test_parked_unmask(void)
 {
     EvtchnGuest *a = evtchn_guest_new(NR_VCPUS, true);
@@ -175,7 +175,7 @@ static void test_parked_unmask(void)
     evtchn_guest_free(b);
 }
 
-/* A guest port waits for its back end, which gets its old number. */
+/* A guest port keeps the number of its back end until that reconnects. */
 static void test_backend(void)
 {
     EvtchnGuest *a = evtchn_guest_new(NR_VCPUS, true);
@@ -190,7 +190,7 @@ static void test_backend(void)
         g_assert_cmpint(xen_evtchn_backend_bind(be[i], GUEST_DOMID, port[i]),
                         ==, i + 1);
     }
-    /* The target's own back ends are connected to something else. */
+    /* The target's back ends were connected to other ports. */
     mine = xen_evtchn_backend_new(b->e, NULL);
     g_assert_cmpint(xen_evtchn_backend_bind(mine, GUEST_DOMID,
                         evtchn_guest_alloc_unbound(b, 0)), ==, 1);
@@ -201,7 +201,7 @@ static void test_backend(void)
     signals = b->signals;
     g_assert_cmpint(xen_evtchn_send(b->e, port[2]), ==, 0);
     g_assert_cmpuint(b->signals, ==, signals);
-    /* A new back end does not get a number that somebody waits for. */
+    /* A new back end does not get a number that is reserved. */
     fresh = xen_evtchn_backend_new(b->e, NULL);
     g_assert_cmpint(xen_evtchn_backend_bind(fresh, GUEST_DOMID,
                         evtchn_guest_alloc_unbound(b, 0)), ==, 4);
@@ -212,7 +212,7 @@ static void test_backend(void)
     g_assert_cmpint(xen_evtchn_backend_notify(mine), ==, 0);
     g_assert_true(evtchn_guest_pending(b, port[2]));
 
-    /* The guest gives up waiting for another: its number is free. */
+    /* The guest closes the port of another: its number is free. */
     g_assert_cmpint(xen_evtchn_close(b->e, port[0]), ==, 0);
     g_assert_cmpint(xen_evtchn_backend_unbind(fresh, 0), ==, 0);
     g_assert_cmpint(xen_evtchn_backend_bind(fresh, GUEST_DOMID,
@@ -226,7 +226,7 @@ static void test_backend(void)
     evtchn_guest_free(b);
 }
 
-/* States that the engine could not have saved. */
+/* States that the engine cannot have saved. */
 static void test_refused(void)
 {
     static const struct {
@@ -310,7 +310,7 @@ static void test_refused(void)
     evtchn_guest_free(g);
 }
 
-/* What shows only when all is there; and the engine goes on. */
+/* Errors that only finish finds; the engine still works afterwards. */
 static void test_refused_at_end(void)
 {
     static const XenEvtchnPortInfo bad[][2] = {
@@ -337,7 +337,7 @@ static void test_refused_at_end(void)
     evtchn_guest_free(g);
 }
 
-/* A tail that points nowhere, or at memory that is not there, is no tail. */
+/* No port is linked behind a tail that has no array page. */
 static void test_hostile_tail(void)
 {
     EvtchnGuest *g = evtchn_guest_new(NR_VCPUS, true);
@@ -357,7 +357,7 @@ static void test_hostile_tail(void)
     evtchn_guest_free(g);
 }
 
-/* Nor is one that belongs on another queue, or that two queues have. */
+/* A tail that is on another queue, or on two, is refused. */
 static void test_wrong_tail(void)
 {
     EvtchnGuest *g = evtchn_guest_new(NR_VCPUS, true);
@@ -393,7 +393,7 @@ static void test_wrong_tail(void)
     evtchn_guest_free(g);
 }
 
-/* A closed port that is still a tail is one after migration, too. */
+/* A closed port that is still a tail stays one in migration. */
 static void test_closed_tail(void)
 {
     EvtchnGuest *a = evtchn_guest_new(NR_VCPUS, true);
@@ -419,7 +419,7 @@ static void test_closed_tail(void)
     evtchn_guest_free(b);
 }
 
-/* Closed while linked, and migrated so: its number is not given out. */
+/* A port closed while linked is not allocated after migration either. */
 static void test_closed_linked(void)
 {
     EvtchnGuest *a = evtchn_guest_new(NR_VCPUS, true);
@@ -438,7 +438,7 @@ static void test_closed_linked(void)
     evtchn_guest_free(b);
 }
 
-/* Restoring into an engine that is in use; guest memory is not touched. */
+/* Restoring to an engine that is in use; guest memory is not written. */
 static void test_into_used(void)
 {
     EvtchnGuest *g = evtchn_guest_new(NR_VCPUS, true);
@@ -453,7 +453,7 @@ static void test_into_used(void)
     g_assert_cmpint(xen_evtchn_restore_port(g->e, &info), ==, 0);
     g_assert_cmpint(xen_evtchn_restore_finish(g->e), ==, 0);
     g_assert_cmpint(xen_evtchn_send(g->e, 2), ==, 0);
-    /* Numbers around it are free. */
+    /* The numbers next to it are free. */
     g_assert_cmpuint(evtchn_guest_bind_ipi(g, 0), ==, 1);
     g_assert_cmpuint(evtchn_guest_bind_ipi(g, 0), ==, 3);
     evtchn_guest_free(g);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Event-channel engine: SCHEDOP_poll, who waits for what. */
+/* Event-channel engine: SCHEDOP_poll. */
 #include "evtchn-guest.h"
 
 static EvtchnGuest *poll_guest(gconstpointer fifo)
@@ -31,7 +31,7 @@ static void test_woken_by_exactly_that(gconstpointer data)
     g_assert_false(xen_evtchn_poll_woken(g->e, 1));
     xen_evtchn_poll_end(g->e, 2);
 
-    /* Nobody waits for it any more. */
+    /* No vCPU polls it any more. */
     xen_evtchn_send_fast(g->e, ports[1]);
     g_assert_cmpuint(g->vcpu[2].wakes, ==, 1);
     g_assert_cmpuint(g->vcpu[1].wakes, ==, 0);
@@ -53,7 +53,7 @@ static void test_pending_already(gconstpointer data)
     evtchn_guest_mask(g, ports[1]);
     xen_evtchn_send_fast(g->e, ports[1]);
     g_assert_cmpint(xen_evtchn_poll_begin(g->e, 1, ports, 2), ==, 1);
-    /* It is no poller now, so it can be one at once. */
+    /* It is not a poller now, and can become one again immediately. */
     evtchn_guest_clear_pending(g, ports[1]);
     g_assert_cmpint(xen_evtchn_poll_begin(g->e, 1, ports, 2), ==, 0);
     xen_evtchn_send_fast(g->e, ports[0]);
@@ -62,7 +62,7 @@ static void test_pending_already(gconstpointer data)
     evtchn_guest_free(g);
 }
 
-/* Two vCPUs wait for one port, one names it twice. */
+/* Two vCPUs poll one port, which one of them names twice. */
 static void test_shared_port(gconstpointer data)
 {
     EvtchnGuest *g = poll_guest(data);
@@ -102,23 +102,23 @@ static void test_errors(gconstpointer data)
         g_assert_cmpint(xen_evtchn_poll_begin(g->e, 1, ports, 2), ==,
                         -EINVAL);
     }
-    /* It is registered nowhere now. */
+    /* It is not registered as a poller of any port. */
     xen_evtchn_send_fast(g->e, port);
     g_assert_cmpuint(g->vcpu[1].wakes, ==, 0);
-    /* What is pending is found before what is wrong behind it. */
+    /* A pending port is found before an invalid one that follows. */
     g_assert_cmpint(xen_evtchn_poll_begin(g->e, 1, ports, 2), ==, 1);
     ports[0] = bad[0];
     ports[1] = port;
     g_assert_cmpint(xen_evtchn_poll_begin(g->e, 1, ports, 2), ==, -EINVAL);
 
-    /* Nothing at all to wait for: only the time-out ends it. */
+    /* No ports: only the timeout ends it. */
     g_assert_cmpint(xen_evtchn_poll_begin(g->e, 1, NULL, 0), ==, 0);
     g_assert_false(xen_evtchn_poll_woken(g->e, 1));
     xen_evtchn_poll_end(g->e, 1);
     evtchn_guest_free(g);
 }
 
-/* The bit of a closed port says nothing, and nobody waits for it. */
+/* The pending bit of a closed port is ignored; it cannot be polled. */
 static void test_closed(gconstpointer data)
 {
     bool fifo = GPOINTER_TO_INT(data);
@@ -139,7 +139,7 @@ static void test_closed(gconstpointer data)
     evtchn_guest_free(g);
 }
 
-/* A port that moves or closes keeps its pollers, or loses them, soundly. */
+/* A moved port keeps its pollers; poll_end copes with one that was closed. */
 static void test_move_and_close(gconstpointer data)
 {
     EvtchnGuest *g = poll_guest(data);
@@ -163,7 +163,7 @@ static void test_move_and_close(gconstpointer data)
     evtchn_guest_free(g);
 }
 
-/* An event that is parked counts as pending, and wakes. */
+/* A parked event counts as pending, and wakes pollers. */
 static void test_parked(gconstpointer data)
 {
     bool fifo = GPOINTER_TO_INT(data);
@@ -204,8 +204,8 @@ static gpointer sender_thread(gpointer opaque)
 }
 
 /*
- * An event comes while the vCPU decides to sleep: either begin sees it or a
- * wake follows.  A lost one shows as an event that is sent and neither.
+ * An event that is sent while a vCPU is about to block is either found by begin
+ * or wakes the vCPU; if neither happens, it is lost.
  */
 static void test_race(gconstpointer data)
 {

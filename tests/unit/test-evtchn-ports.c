@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Event-channel engine: what operations on ports do. */
+/* Event-channel engine: operations on ports. */
 #include "evtchn-stage.h"
 
 static void test_status(void)
@@ -48,7 +48,7 @@ static void test_status(void)
     evtchn_stage_free(s);
 }
 
-/* Closing one end of a pair leaves the other waiting for a new one. */
+/* Closing one end of a pair leaves the other one unbound. */
 static void test_close_pair(void)
 {
     EvtchnStage *s = evtchn_stage_new(false);
@@ -67,7 +67,7 @@ static void test_close_pair(void)
     evtchn_stage_free(s);
 }
 
-/* What is closed can be bound anew, and is not what it was. */
+/* A port that was closed can be bound again, as another type. */
 static void test_rebind(void)
 {
     EvtchnStage *s = evtchn_stage_new(false);
@@ -91,7 +91,7 @@ static void test_rebind(void)
     g_assert_cmpint(xen_evtchn_raise_virq(e, 0, VIRQ_CONSOLE), ==, -ENOENT);
     g_assert_cmpint(xen_evtchn_raise_pirq(e, 5), ==, -ENOENT);
 
-    /* The lowest free ports come first, with nothing pending. */
+    /* The lowest free ports are allocated first; nothing is pending. */
     g_assert_cmpuint(evtchn_guest_bind_pirq(s->g, 5), ==, s->timer);
     g_assert_false(evtchn_guest_pending(s->g, s->timer));
     g_assert_cmpuint(evtchn_guest_bind_virq(s->g, 0, VIRQ_CONSOLE), ==,
@@ -112,7 +112,7 @@ static void test_reset(void)
     g_assert_cmpuint(xen_evtchn_nr_ports(e), ==, 0);
     g_assert_cmpuint(xen_evtchn_virq_port(e, 1, VIRQ_TIMER), ==, 0);
     g_assert_cmpuint(xen_evtchn_backend_guest_port(s->be), ==, 0);
-    /* Only the vcpu_info pages are left. */
+    /* Only the vcpu_info pages are still pinned. */
     g_assert_cmpint(s->g->pinned, ==, 4);
     s->g->fifo = false;
     g_assert_cmpuint(evtchn_guest_bind_ipi(s->g, 1), ==, 1);
@@ -121,7 +121,7 @@ static void test_reset(void)
     evtchn_stage_free(s);
 }
 
-/* port_changed hears of every binding. */
+/* port_changed is called for each change. */
 static void test_port_changed(void)
 {
     EvtchnGuest *g = evtchn_guest_new(2, true);
@@ -147,7 +147,7 @@ static void test_port_changed(void)
     evtchn_guest_free(g);
 }
 
-/* Freed numbers are found again in any order, the lowest first. */
+/* Numbers freed in any order are allocated again, the lowest first. */
 static void test_lowest_first(void)
 {
     EvtchnGuest *g = evtchn_guest_new(1, true);

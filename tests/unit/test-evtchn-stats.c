@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Event-channel engine: what is counted, by vCPU and kind of event. */
+/* Event-channel engine: counters, by vCPU and kind of event. */
 #include "evtchn-guest.h"
 
-#define TARGET      1           /* the vCPU that everything is sent to */
+#define TARGET      1           /* the vCPU that is notified */
 
 /* A port of one kind, and the way to raise it. */
 typedef struct Source {
@@ -86,7 +86,7 @@ static void raise_event(Source *s)
     g_assert_cmpint(ret, ==, 0);
 }
 
-/* Counted for the target and this kind, and for no other kind. */
+/* Events are counted for the target and their kind only. */
 static void check(Source *s, XenEvtchnStats want)
 {
     XenEvtchnStats got[XEN_EVTCHN_NR_KINDS], sum;
@@ -107,7 +107,7 @@ static void check(Source *s, XenEvtchnStats want)
     g_assert_cmpuint(s->g->vcpu[TARGET].upcalls, ==, want.upcalls);
 }
 
-/* The events of each kind, from the first to one whose page is stale. */
+/* All counters of each kind, from a first event to a stale page. */
 static void test_kind(gconstpointer data)
 {
     XenEvtchnKind kind = GPOINTER_TO_INT(data) / 2;
@@ -117,7 +117,7 @@ static void test_kind(gconstpointer data)
 
     raise_event(&s);
     check(&s, want);
-    /* Not seen yet. */
+    /* Not handled yet. */
     raise_event(&s);
     want.already_pending = 1;
     check(&s, want);
@@ -138,8 +138,9 @@ static void test_kind(gconstpointer data)
     check(&s, want);
     g_assert_cmpuint(evtchn_guest_handle(s.g, TARGET, NULL, NULL), ==, 1);
 
-    /* Its vcpu_info has to be looked up again. */
-    xen_page_cache_invalidate(&s.g->pages, evtchn_guest_gpa(GUEST_GFN_INFO), 4096);
+    /* Its vcpu_info has to be refreshed. */
+    xen_page_cache_invalidate(&s.g->pages, evtchn_guest_gpa(GUEST_GFN_INFO),
+                              4096);
     raise_event(&s);
     want.would_block = want.slow = 1;
     want.upcalls = 3;
@@ -147,7 +148,7 @@ static void test_kind(gconstpointer data)
     source_free(&s);
 }
 
-/* One upcall for all that becomes pending before the vCPU looks. */
+/* One upcall for all events before the vCPU handles any of them. */
 static void test_saved(gconstpointer data)
 {
     bool fifo = GPOINTER_TO_INT(data);
@@ -155,10 +156,10 @@ static void test_saved(gconstpointer data)
     uint32_t second = evtchn_guest_bind_ipi(s.g, TARGET), third;
     XenEvtchnStats want = { .fast = 3, .upcalls = 1, .upcalls_saved = 2 };
 
-    /* By the tail in FIFO, by the selector's bit in 2-level. */
+    /* Saved by the tail (FIFO) or the selector bit (2-level). */
     raise_event(&s);
     g_assert_cmpint(xen_evtchn_send_fast(s.g->e, second), ==, 0);
-    /* By the upcall flag. */
+    /* Saved by the upcall flag. */
     do {
         third = evtchn_guest_bind_ipi(s.g, TARGET);
     } while (third < 64);
@@ -171,7 +172,7 @@ static void test_saved(gconstpointer data)
     source_free(&s);
 }
 
-/* Masked while it is linked, and unmasked again: the guest has yet to look. */
+/* Masked and unmasked while linked: the guest has yet to handle it. */
 static void test_unmask_linked(void)
 {
     Source s = source_new(XEN_EVTCHN_IPI, true);
@@ -223,7 +224,7 @@ static void test_parked(void)
     source_free(&s);
 }
 
-/* No event, no kind: the queues that were ready are told of again. */
+/* A renotification of READY queues has no port, and a kind of its own. */
 static void test_repeat(void)
 {
     Source s = source_new(XEN_EVTCHN_IPI, true);
