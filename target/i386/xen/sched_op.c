@@ -15,6 +15,7 @@
 #include "hvm_param.h"
 #include "internal.h"
 #include "trace.h"
+#include "watchdog.h"
 
 #include "hw/xen/interface/sched.h"
 

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SCHEDOP_watchdog: two timers that a guest must set anew again and again
- *
- * Expiry does what the user chose for watchdogs (-action watchdog=...), as an
- * emulated watchdog device does.
+ * SCHEDOP_watchdog: two timers that a guest must restart before they expire
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -11,9 +8,8 @@
 #include "migration/vmstate.h"
 #include "system/reset.h"
 #include "system/watchdog.h"
-#include "hvm_param.h"
-#include "internal.h"
 #include "trace.h"
+#include "watchdog.h"
 
 #define NR_WATCHDOGS    2
 
@@ -77,7 +73,7 @@ static void reset(void *opaque)
     }
 }
 
-/* A machine whose guest has none migrates as one of upstream's. */
+/* Without watchdogs the stream is the same as upstream's. */
 static bool needed(void *opaque)
 {
     return dogs.in_use[0] || dogs.in_use[1];
@@ -95,13 +91,12 @@ static const VMStateDescription vmstate_xen_watchdog = {
     },
 };
 
-void xen_hypercall_init(void)
+void xen_watchdog_init(void)
 {
     for (unsigned i = 0; i < NR_WATCHDOGS; i++) {
         dogs.timer[i] = timer_new_ns(QEMU_CLOCK_VIRTUAL, expired,
                                      &dogs.timer[i]);
     }
     qemu_register_reset(reset, NULL);
-    xen_hvm_param_init();
     vmstate_register(NULL, 0, &vmstate_xen_watchdog, &dogs);
 }

@@ -45,11 +45,6 @@ int64_t xen_hypercall(XenHypercall *hc);
  */
 const uint8_t *xen_hypercall_arg_regs(bool long_mode);
 
-/* Copy between guest and host by the caller's address space; -EFAULT. */
-int xen_copy_from_guest(XenHypercall *hc, void *dst, uint64_t gva, size_t len);
-int xen_copy_to_guest(XenHypercall *hc, uint64_t gva, const void *src,
-                      size_t len);
-
 /* Fills the hypercall page for @gpa's frame (MSR write). 0 or -EFAULT. */
 int xen_hypercall_page_write(CPUState *cs, uint64_t msr_value, bool long_mode);
 
