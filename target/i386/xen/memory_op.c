@@ -36,20 +36,8 @@ static int add_to_physmap(XenHypercall *hc, uint64_t gva)
 {
     xen_add_to_physmap_t op;
 
-    if (hc->long_mode) {
-        if (XEN_GET(hc, &op, gva)) {
-            return -EFAULT;
-        }
-    } else {
-        XenCompatAddToPhysmap op32;
-
-        if (XEN_GET(hc, &op32, gva)) {
-            return -EFAULT;
-        }
-        op = (xen_add_to_physmap_t) {
-            .domid = op32.domid, .size = op32.size, .space = op32.space,
-            .idx = op32.idx, .gpfn = op32.gpfn,
-        };
+    if (XEN_GET_ARG(hc, &op, gva, &xen_arg_add_to_physmap)) {
+        return -EFAULT;
     }
     /* The foreign domain's number has a place in the batch only. */
     if (op.space == XENMAPSPACE_gmfn_foreign) {
@@ -63,37 +51,15 @@ static int add_to_physmap(XenHypercall *hc, uint64_t gva)
 
 static int add_to_physmap_batch(XenHypercall *hc, uint64_t gva, uint32_t start)
 {
-    struct {
-        domid_t domid;
-        uint16_t space, size;
-        uint64_t idxs, gpfns, errs;
-    } op;
+    xen_add_to_physmap_batch_t op;
+    uint64_t idxs, gpfns, errs;
 
-    if (hc->long_mode) {
-        xen_add_to_physmap_batch_t op64;
-
-        if (XEN_GET(hc, &op64, gva)) {
-            return -EFAULT;
-        }
-        op.domid = op64.domid;
-        op.space = op64.space;
-        op.size = op64.size;
-        op.idxs = (uintptr_t)op64.idxs.p;
-        op.gpfns = (uintptr_t)op64.gpfns.p;
-        op.errs = (uintptr_t)op64.errs.p;
-    } else {
-        XenCompatAddToPhysmapBatch op32;
-
-        if (XEN_GET(hc, &op32, gva)) {
-            return -EFAULT;
-        }
-        op.domid = op32.domid;
-        op.space = op32.space;
-        op.size = op32.size;
-        op.idxs = op32.idxs;
-        op.gpfns = op32.gpfns;
-        op.errs = op32.errs;
+    if (XEN_GET_ARG(hc, &op, gva, &xen_arg_add_to_physmap_batch)) {
+        return -EFAULT;
     }
+    idxs = (uintptr_t)op.idxs.p;
+    gpfns = (uintptr_t)op.gpfns.p;
+    errs = (uintptr_t)op.errs.p;
 
     if (op.space == XENMAPSPACE_gmfn_range) {
         return -EOPNOTSUPP;
@@ -117,12 +83,12 @@ static int add_to_physmap_batch(XenHypercall *hc, uint64_t gva, uint32_t start)
             hc->restart = true;
             return 0;
         }
-        if (xen_get_long(hc, &idx, op.idxs, i) ||
-            xen_get_long(hc, &gpfn, op.gpfns, i)) {
+        if (xen_get_long(hc, &idx, idxs, i) ||
+            xen_get_long(hc, &gpfn, gpfns, i)) {
             return -EFAULT;
         }
         err = xen_memory_map_page(op.space, idx, gpfn);
-        if (xen_copy_to_guest(hc, op.errs + i * sizeof(err), &err,
+        if (xen_copy_to_guest(hc, errs + i * sizeof(err), &err,
                               sizeof(err))) {
             return -EFAULT;
         }
@@ -181,28 +147,14 @@ static int memory_map(XenHypercall *hc, uint64_t gva)
 {
     struct e820_entry *table;
     uint32_t nr = e820_get_table(&table);
-    uint32_t room;
+    xen_memory_map_t op;
     uint64_t buffer;
 
-    if (hc->long_mode) {
-        xen_memory_map_t op;
-
-        if (XEN_GET(hc, &op, gva)) {
-            return -EFAULT;
-        }
-        room = op.nr_entries;
-        buffer = (uintptr_t)op.buffer.p;
-    } else {
-        XenCompatMemoryMap op;
-
-        if (XEN_GET(hc, &op, gva)) {
-            return -EFAULT;
-        }
-        room = op.nr_entries;
-        buffer = op.buffer;
+    if (XEN_GET_ARG(hc, &op, gva, &xen_arg_memory_map)) {
+        return -EFAULT;
     }
-
-    nr = MIN(nr, room);
+    buffer = (uintptr_t)op.buffer.p;
+    nr = MIN(nr, op.nr_entries);
     for (uint32_t i = 0; i < nr; i++) {
         XenE820Entry entry = {
             .addr = le64_to_cpu(table[i].address),

@@ -122,34 +122,19 @@ int xen_memory_map_page(uint32_t space, uint64_t idx, uint64_t gfn)
 
 int xen_memory_remove(XenHypercall *hc, uint64_t gva)
 {
-    domid_t domid;
+    xen_remove_from_physmap_t op;
     XenPage page;
-    uint64_t gfn;
 
-    if (hc->long_mode) {
-        xen_remove_from_physmap_t op;
-
-        if (XEN_GET(hc, &op, gva)) {
-            return -EFAULT;
-        }
-        domid = op.domid;
-        gfn = op.gpfn;
-    } else {
-        XenCompatRemoveFromPhysmap op;
-
-        if (XEN_GET(hc, &op, gva)) {
-            return -EFAULT;
-        }
-        domid = op.domid;
-        gfn = op.gpfn;
+    if (XEN_GET_ARG(hc, &op, gva, &xen_arg_remove_from_physmap)) {
+        return -EFAULT;
     }
-    if (!xen_domid_is_self(domid)) {
-        return domid == DOMID_QEMU ? -EPERM : -ESRCH;
+    if (!xen_domid_is_self(op.domid)) {
+        return op.domid == DOMID_QEMU ? -EPERM : -ESRCH;
     }
 
     BQL_LOCK_GUARD();
-    if (find_page(gfn, &page)) {
+    if (find_page(op.gpfn, &page)) {
         return place_page(&page, GFN_NONE);
     }
-    return xen_memory_give_back(gfn) ? 0 : -ENOENT;
+    return xen_memory_give_back(op.gpfn) ? 0 : -ENOENT;
 }

@@ -88,43 +88,24 @@ static bool do_extent(uint32_t cmd, uint64_t gfn, uint32_t order)
 
 int64_t xen_memory_reservation(XenHypercall *hc, uint32_t cmd, uint32_t start)
 {
-    uint64_t gva = hc->arg[1];
-    uint64_t extents, nr;
-    uint32_t order;
-    domid_t domid;
+    xen_memory_reservation_t op;
+    uint64_t extents;
 
-    if (hc->long_mode) {
-        xen_memory_reservation_t op;
-
-        if (XEN_GET(hc, &op, gva)) {
-            return start;
-        }
-        extents = (uintptr_t)op.extent_start.p;
-        nr = op.nr_extents;
-        order = op.extent_order;
-        domid = op.domid;
-    } else {
-        XenCompatMemoryReservation op;
-
-        if (XEN_GET(hc, &op, gva)) {
-            return start;
-        }
-        extents = op.extent_start;
-        nr = op.nr_extents;
-        order = op.extent_order;
-        domid = op.domid;
+    if (XEN_GET_ARG(hc, &op, hc->arg[1], &xen_arg_memory_reservation)) {
+        return start;
     }
+    extents = (uintptr_t)op.extent_start.p;
 
     /* The count must fit above the command, for a preempted call. */
-    if (nr > UINT32_MAX >> CMD_BITS || start >= nr ||
-        order > MAX_EXTENT_ORDER || !xen_domid_is_self(domid)) {
+    if (op.nr_extents > UINT32_MAX >> CMD_BITS || start >= op.nr_extents ||
+        op.extent_order > MAX_EXTENT_ORDER || !xen_domid_is_self(op.domid)) {
         return start;
     }
     if (cmd == XENMEM_increase_reservation) {
         return start;       /* memory of no address: not in an HVM guest */
     }
 
-    for (uint32_t i = start; i < nr; i++) {
+    for (uint32_t i = start; i < op.nr_extents; i++) {
         uint64_t gfn;
 
         if (xen_hypercall_preempt(hc, i - start)) {
@@ -133,9 +114,9 @@ int64_t xen_memory_reservation(XenHypercall *hc, uint32_t cmd, uint32_t start)
             return 0;
         }
         if (xen_get_long(hc, &gfn, extents, i) ||
-            !do_extent(cmd, gfn, order)) {
+            !do_extent(cmd, gfn, op.extent_order)) {
             return i;
         }
     }
-    return nr;
+    return op.nr_extents;
 }

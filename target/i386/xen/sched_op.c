@@ -73,38 +73,21 @@ static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
 static int poll_ports(XenHypercall *hc, uint64_t gva)
 {
     uint32_t ports[XEN_EVTCHN_MAX_POLL];
-    uint64_t ports_gva, timeout_ns;
-    uint32_t nr_ports;
+    sched_poll_t op;
     int ret;
 
-    if (hc->long_mode) {
-        sched_poll_t op;
-
-        if (XEN_GET(hc, &op, gva)) {
-            return -EFAULT;
-        }
-        ports_gva = (uintptr_t)op.ports.p;
-        nr_ports = op.nr_ports;
-        timeout_ns = op.timeout;
-    } else {
-        XenCompatSchedPoll op;
-
-        if (XEN_GET(hc, &op, gva)) {
-            return -EFAULT;
-        }
-        ports_gva = op.ports;
-        nr_ports = op.nr_ports;
-        timeout_ns = op.timeout;
-    }
-
-    if (nr_ports > XEN_EVTCHN_MAX_POLL) {
-        return -EINVAL;
-    }
-    if (xen_copy_from_guest(hc, ports, ports_gva, nr_ports * sizeof(*ports))) {
+    if (XEN_GET_ARG(hc, &op, gva, &xen_arg_sched_poll)) {
         return -EFAULT;
     }
-    ret = sleep_for_events(hc, ports, nr_ports, timeout_ns);
-    trace_xen_poll(hc->cs->cpu_index, nr_ports, timeout_ns, ret);
+    if (op.nr_ports > XEN_EVTCHN_MAX_POLL) {
+        return -EINVAL;
+    }
+    if (xen_copy_from_guest(hc, ports, (uintptr_t)op.ports.p,
+                            op.nr_ports * sizeof(*ports))) {
+        return -EFAULT;
+    }
+    ret = sleep_for_events(hc, ports, op.nr_ports, op.timeout);
+    trace_xen_poll(hc->cs->cpu_index, op.nr_ports, op.timeout, ret);
     return ret;
 }
 
