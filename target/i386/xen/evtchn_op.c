@@ -49,10 +49,7 @@ typedef union EvtchnArg {
     evtchn_unmask_t unmask;
 } EvtchnArg;
 
-static const struct {
-    uint8_t size;
-    bool out;       /* the guest gets the argument back */
-} evtchn_arg[] = {
+static const XenOpArg evtchn_args[] = {
     [EVTCHNOP_bind_interdomain] = { sizeof(evtchn_bind_interdomain_t), true },
     [EVTCHNOP_bind_virq] = { sizeof(evtchn_bind_virq_t), true },
     [EVTCHNOP_bind_pirq] = { sizeof(evtchn_bind_pirq_t), true },
@@ -97,8 +94,9 @@ static int unmask_port(uint32_t port)
     return ret;
 }
 
-static int do_op(uint32_t cmd, EvtchnArg *arg)
+static int do_op(uint32_t cmd, void *op)
 {
+    EvtchnArg *arg = op;
     XenEvtchn *e = xen_emu_evtchn();
 
     switch (cmd) {
@@ -140,18 +138,9 @@ int64_t xen_hcall_event_channel_op(XenHypercall *hc)
     uint32_t cmd = hc->arg[0];
     uint64_t gva = hc->arg[1];
     EvtchnArg arg;
-    int ret;
 
-    if (cmd >= ARRAY_SIZE(evtchn_arg)) {
+    if (cmd >= ARRAY_SIZE(evtchn_args) || !evtchn_args[cmd].size) {
         return xen_hypercall_unimplemented(hc);
     }
-    if (xen_copy_from_guest(hc, &arg, gva, evtchn_arg[cmd].size)) {
-        return -EFAULT;
-    }
-    ret = do_op(cmd, &arg);
-    if (!ret && evtchn_arg[cmd].out &&
-        xen_copy_to_guest(hc, gva, &arg, evtchn_arg[cmd].size)) {
-        ret = -EFAULT;
-    }
-    return ret;
+    return xen_run_op(hc, cmd, gva, &evtchn_args[cmd], &arg, do_op);
 }

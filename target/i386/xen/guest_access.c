@@ -82,6 +82,22 @@ int xen_put_long(XenHypercall *hc, uint64_t gva, uint64_t index, uint64_t val)
     return xen_copy_to_guest(hc, gva + index * size, &val, size);
 }
 
+int xen_run_op(XenHypercall *hc, uint32_t cmd, uint64_t gva,
+               const XenOpArg *arg, void *op,
+               int (*run)(uint32_t cmd, void *op))
+{
+    int ret;
+
+    if (xen_copy_from_guest(hc, op, gva, arg->size)) {
+        return -EFAULT;
+    }
+    ret = run(cmd, op);
+    if (!ret && arg->out && xen_copy_to_guest(hc, gva, op, arg->size)) {
+        ret = -EFAULT;
+    }
+    return ret;
+}
+
 bool xen_hypercall_preempt(XenHypercall *hc, uint64_t done)
 {
     CPUState *cs = hc->cs;

@@ -36,6 +36,25 @@ int xen_get_long(XenHypercall *hc, uint64_t *val, uint64_t gva, uint64_t index);
 int xen_put_long(XenHypercall *hc, uint64_t gva, uint64_t index, uint64_t val);
 
 /*
+ * The argument of an operation that is a single structure, with the same layout
+ * for all guests: its size, and whether it is copied back on success.  Size 0:
+ * there is no such operation.
+ */
+typedef struct XenOpArg {
+    uint8_t size;
+    bool out;
+} XenOpArg;
+
+/*
+ * Copies an argument in from @gva, calls @run with @cmd and @op, and copies @op
+ * back if that returned 0 and @arg says so.  @op has room for the argument; what
+ * is not copied in stays as it was.  Returns what @run does, or -EFAULT.
+ */
+int xen_run_op(XenHypercall *hc, uint32_t cmd, uint64_t gva,
+               const XenOpArg *arg, void *op,
+               int (*run)(uint32_t cmd, void *op));
+
+/*
  * The operation has processed @done elements of a guest's array.  True if it
  * has to stop there because there is other work for this vCPU: it then sets
  * arg[] to what remains, and hc->restart, and the guest executes the instruction

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * HYPERVISOR_physdev_op: what of it an HVM guest may use, PIRQs
+ * HYPERVISOR_physdev_op: PIRQs, which is all that an HVM guest may use of it
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/irq/pirq.h"
@@ -14,93 +14,61 @@ QEMU_BUILD_BUG_ON(sizeof(physdev_irq_status_query_t) != 8);
 QEMU_BUILD_BUG_ON(sizeof(physdev_get_free_pirq_t) != 8);
 
 /*
- * The layouts differ only in the place of table_base, the last field, which Xen
- * needs for real MSI-X tables and nobody here reads.  So the structure is read
- * and written up to it.
+ * The layouts differ only in the offset of table_base, the last field.  Xen needs
+ * it for the MSI-X tables of hardware; nothing here does.  So it is not copied.
  */
 #define MAP_PIRQ_SIZE   endof(physdev_map_pirq_t, entry_nr)
 QEMU_BUILD_BUG_ON(MAP_PIRQ_SIZE != 28);
 
-static int map_pirq(XenHypercall *hc, uint64_t gva)
+/* Large enough for every operation's argument. */
+typedef union PhysdevArg {
+    physdev_eoi_t eoi;
+    physdev_get_free_pirq_t get_free_pirq;
+    physdev_irq_status_query_t irq_status_query;
+    physdev_map_pirq_t map_pirq;
+    physdev_unmap_pirq_t unmap_pirq;
+} PhysdevArg;
+
+static const XenOpArg physdev_args[] = {
+    [PHYSDEVOP_irq_status_query] = { sizeof(physdev_irq_status_query_t), true },
+    [PHYSDEVOP_eoi] = { sizeof(physdev_eoi_t), false },
+    [PHYSDEVOP_map_pirq] = { MAP_PIRQ_SIZE, true },
+    [PHYSDEVOP_unmap_pirq] = { sizeof(physdev_unmap_pirq_t), false },
+    [PHYSDEVOP_get_free_pirq] = { sizeof(physdev_get_free_pirq_t), true },
+};
+
+static int do_op(uint32_t cmd, void *op)
 {
-    physdev_map_pirq_t op = { };
-    int ret;
+    PhysdevArg *arg = op;
 
-    if (xen_copy_from_guest(hc, &op, gva, MAP_PIRQ_SIZE)) {
-        return -EFAULT;
+    switch (cmd) {
+    case PHYSDEVOP_map_pirq:
+        return xen_pirq_map(&arg->map_pirq);
+    case PHYSDEVOP_unmap_pirq:
+        return xen_pirq_unmap(&arg->unmap_pirq);
+    case PHYSDEVOP_eoi:
+        return xen_pirq_eoi(&arg->eoi);
+    case PHYSDEVOP_irq_status_query:
+        return xen_pirq_status_query(&arg->irq_status_query);
+    case PHYSDEVOP_get_free_pirq:
+        return xen_pirq_get_free(&arg->get_free_pirq);
+    default:
+        g_assert_not_reached();
     }
-    ret = xen_pirq_map(&op);
-    if (!ret && xen_copy_to_guest(hc, gva, &op, MAP_PIRQ_SIZE)) {
-        ret = -EFAULT;
-    }
-    return ret;
-}
-
-static int unmap_pirq(XenHypercall *hc, uint64_t gva)
-{
-    physdev_unmap_pirq_t op;
-
-    return XEN_GET(hc, &op, gva) ? -EFAULT : xen_pirq_unmap(&op);
-}
-
-static int eoi(XenHypercall *hc, uint64_t gva)
-{
-    physdev_eoi_t op;
-
-    return XEN_GET(hc, &op, gva) ? -EFAULT : xen_pirq_eoi(&op);
-}
-
-static int irq_status_query(XenHypercall *hc, uint64_t gva)
-{
-    physdev_irq_status_query_t op;
-    int ret;
-
-    if (XEN_GET(hc, &op, gva)) {
-        return -EFAULT;
-    }
-    ret = xen_pirq_status_query(&op);
-    if (!ret && XEN_PUT(hc, gva, &op)) {
-        ret = -EFAULT;
-    }
-    return ret;
-}
-
-static int get_free_pirq(XenHypercall *hc, uint64_t gva)
-{
-    physdev_get_free_pirq_t op;
-    int ret;
-
-    if (XEN_GET(hc, &op, gva)) {
-        return -EFAULT;
-    }
-    ret = xen_pirq_get_free(&op);
-    if (!ret && XEN_PUT(hc, gva, &op)) {
-        ret = -EFAULT;
-    }
-    return ret;
 }
 
 int64_t xen_hcall_physdev_op(XenHypercall *hc)
 {
     uint32_t cmd = hc->arg[0];
-    uint64_t gva = hc->arg[1];
+    PhysdevArg arg = { };
 
-    switch (cmd) {
-    case PHYSDEVOP_map_pirq:
-        return map_pirq(hc, gva);
-    case PHYSDEVOP_unmap_pirq:
-        return unmap_pirq(hc, gva);
-    case PHYSDEVOP_eoi:
-        return eoi(hc, gva);
-    case PHYSDEVOP_irq_status_query:
-        return irq_status_query(hc, gva);
-    case PHYSDEVOP_get_free_pirq:
-        return get_free_pirq(hc, gva);
-    case PHYSDEVOP_pirq_eoi_gmfn_v1:
-    case PHYSDEVOP_pirq_eoi_gmfn_v2:
-        /* Guests try it and use PHYSDEVOP_eoi then, as on Xen. */
+    if (cmd == PHYSDEVOP_pirq_eoi_gmfn_v1 ||
+        cmd == PHYSDEVOP_pirq_eoi_gmfn_v2) {
+        /* Guests try these and then use PHYSDEVOP_eoi, as on Xen. */
         return -ENOSYS;
-    default:
+    }
+    if (cmd >= ARRAY_SIZE(physdev_args) || !physdev_args[cmd].size) {
         return xen_hypercall_unimplemented(hc);
     }
+    return xen_run_op(hc, cmd, hc->arg[1], &physdev_args[cmd], &arg, do_op);
 }
