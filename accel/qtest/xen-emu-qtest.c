@@ -9,11 +9,9 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
-#include "hw/i386/apic-msidef.h"
 #include "hw/i386/apic_internal.h"
 #include "hw/pci/msi.h"
-#include "hw/xen/emu/emu.h"
-#include "hw/xen/emu/vcpu/time.h"
+#include "hw/xen/emu/accel-callbacks.h"
 #include "xen-emu-qtest.h"
 #include "cpu.h"
 
@@ -34,11 +32,7 @@ static int qtest_xen_translate(CPUState *cs, uint64_t gva, bool write,
 
 static void qtest_xen_raise_vector(XenVcpu *v, uint8_t vector)
 {
-    MSIMessage msg = {
-        .address = APIC_DEFAULT_ADDRESS |
-                   X86_CPU(v->cs)->apic_id << MSI_ADDR_DEST_ID_SHIFT,
-        .data = vector | 1 << MSI_DATA_LEVEL_SHIFT,
-    };
+    MSIMessage msg = xen_upcall_msi(X86_CPU(v->cs)->apic_id, vector);
 
     assert(bql_locked());
     apic_get_class(NULL)->send_msi(&msg);

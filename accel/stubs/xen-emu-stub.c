@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Targets without Xen emulation: what QEMU's own code calls all the same
+ * Targets without Xen emulation: functions that QEMU's own code calls
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/irq/upcall.h"
@@ -10,13 +10,7 @@ void xen_tcg_halted(CPUState *cs, bool halted)
 {
 }
 
-/* Interrupt controllers ask these; no callback has a line. */
-bool xen_upcall_level_asserted(void)
-{
-    return false;
-}
-
-void xen_upcall_update_level(void)
+void xen_upcall_guest_eoi(void)
 {
 }
 

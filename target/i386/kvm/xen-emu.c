@@ -12,7 +12,6 @@
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "hw/boards.h"
-#include "hw/i386/apic-msidef.h"
 #include "hw/pci/msi.h"
 #include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/hypercall.h"
@@ -24,7 +23,7 @@
 #include "cpu.h"
 #include "kvm/kvm_i386.h"
 #include "kvm/xen-emu.h"
-#include "hw/xen/emu/vcpu/runstate-area.h"
+#include "hw/xen/emu/runstate-sums.h"
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
 
@@ -92,15 +91,8 @@ static unsigned kvm_xen_phys_bits(void)
 static void kvm_xen_raise_vector(XenVcpu *v, uint8_t vector)
 {
     uint32_t apic_id = X86_CPU(v->cs)->apic_id;
-    MSIMessage msg = {
-        /* KVM takes bits 31:8 of the APIC ID in the upper address word. */
-        .address = APIC_DEFAULT_ADDRESS |
-                   (apic_id & 0xff) << MSI_ADDR_DEST_ID_SHIFT |
-                   (uint64_t)(apic_id & 0xffffff00) << 32,
-        .data = vector | 1 << MSI_DATA_LEVEL_SHIFT,
-    };
 
-    kvm_irqchip_send_msi(kvm_state, msg);
+    kvm_irqchip_send_msi(kvm_state, xen_upcall_msi(apic_id, vector));
 }
 
 /*

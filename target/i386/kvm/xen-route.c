@@ -7,7 +7,6 @@
 
 #include "hw/pci/pci.h"
 #include "hw/xen/emu/accel-callbacks.h"
-#include "hw/xen/emu/irq/pirq.h"
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "system/kvm.h"
 #include "target/i386/kvm/kvm_i386.h"

@@ -10,6 +10,7 @@
 #include "qemu/main-loop.h"
 #include "hw/pci/msi.h"
 #include "hw/pci/msix.h"
+#include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "pirq-internal.h"

@@ -4,8 +4,11 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
+#include "hw/i386/apic-msidef.h"
 #include "hw/i386/pc.h"
+#include "hw/pci/msi.h"
 #include "hw/pci/pci.h"
+#include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/irq/gsi.h"
 #include "hw/xen/emu/irq/upcall.h"
@@ -109,6 +112,13 @@ bool xen_upcall_level_asserted(void)
     return qatomic_read(&upcall.asserted);
 }
 
+void xen_upcall_guest_eoi(void)
+{
+    if (xen_upcall_level_asserted()) {
+        xen_upcall_update_level();
+    }
+}
+
 int xen_upcall_merge_gsi(int gsi, int level)
 {
     if (!gsi || gsi != upcall.gsi || upcall.moving) {
@@ -201,6 +211,16 @@ uint64_t xen_upcall_param(void)
 uint8_t xen_upcall_callback_vector(void)
 {
     return qatomic_read(&upcall.vector);
+}
+
+MSIMessage xen_upcall_msi(uint32_t apic_id, uint8_t vector)
+{
+    return (MSIMessage) {
+        .address = APIC_DEFAULT_ADDRESS |
+                   (apic_id & 0xff) << MSI_ADDR_DEST_ID_SHIFT |
+                   (uint64_t)(apic_id & 0xffffff00) << 32,
+        .data = vector | 1 << MSI_DATA_LEVEL_SHIFT,
+    };
 }
 
 bool xen_upcall_is_by_vector(void)

@@ -8,6 +8,7 @@
 #include "qemu/bswap.h"
 #include "qemu/timer.h"
 #include "hw/xen/interface/xen.h"
+#include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/vcpu/time.h"
 

@@ -10,7 +10,6 @@
 #include "qemu/rcu.h"
 #include "cpu.h"
 #include "exec/exec-all.h"
-#include "hw/i386/apic-msidef.h"
 #include "hw/i386/apic_internal.h"
 #include "hw/pci/msi.h"
 #include "hw/xen/emu/accel-tcg.h"
@@ -80,11 +79,7 @@ void xen_tcg_raise_lapic(CPUState *cs)
 
     assert(bql_locked());
     if (before & XEN_TCG_PENDING_VECTOR && vector) {
-        MSIMessage msg = {
-            .address = APIC_DEFAULT_ADDRESS |
-                       X86_CPU(cs)->apic_id << MSI_ADDR_DEST_ID_SHIFT,
-            .data = vector | 1 << MSI_DATA_LEVEL_SHIFT,
-        };
+        MSIMessage msg = xen_upcall_msi(X86_CPU(cs)->apic_id, vector);
 
         apic_get_class(NULL)->send_msi(&msg);
     }

@@ -88,21 +88,7 @@ void xen_pirq_update_all_routes(void);
  */
 bool xen_pirq_set_gsi(int gsi, int level);
 
-/* Where an MSI with a PIRQ's message goes. */
-typedef enum XenPirqMsi {
-    XEN_PIRQ_MSI_NOT,           /* an ordinary message */
-    XEN_PIRQ_MSI_NOWHERE,       /* a PIRQ without port: lost, as on Xen */
-    XEN_PIRQ_MSI_PORT,
-} XenPirqMsi;
-
-/*
- * For an accelerator that delivers MSIs by itself: *port and *vcpu for the
- * message.  @stale: called under the BQL when the answer may have changed;
- * it shall ask again.  BQL.
- */
-XenPirqMsi xen_pirq_route_msi(uint64_t address, uint32_t data,
-                              uint32_t *port, unsigned *vcpu,
-                              void (*stale)(void));
+/* accel-callbacks.h has xen_pirq_route_msi(). */
 
 /* What migration keeps, in upstream's units. */
 typedef struct XenPirqState {

@@ -78,8 +78,6 @@ uint64_t xen_upcall_param(void);
  * KVM knows, and those for which Xen allows PIRQs.  Any thread.
  */
 bool xen_upcall_is_by_vector(void);
-/* The domain-wide vector, or 0 when another way is in force. */
-uint8_t xen_upcall_callback_vector(void);
 
 /*
  * vCPU @vcpu has evtchn_upcall_pending newly set. [fast]  In an RCU read
@@ -88,22 +86,12 @@ uint8_t xen_upcall_callback_vector(void);
 void xen_upcall_raise(unsigned vcpu);
 
 /*
- * The level types: look at vCPU 0's flag and move the line.  BQL.  Called where
- * the guest may have finished: an EOI, or an exit to QEMU.
+ * The guest sends an EOI to an interrupt controller: updates the level of the
+ * callback's GSI before the controller samples its lines again.  Called by QEMU's
+ * PIC and I/O APIC; BQL.
  */
-void xen_upcall_update_level(void);
-/* The line may be high, worth a look after each exit.  Any thread. */
-bool xen_upcall_level_asserted(void);
-/*
- * The guest tells an interrupt controller that it handled an interrupt: before
- * that looks at its lines again, ours may have to fall.  BQL.
- */
-static inline void xen_upcall_guest_eoi(void)
-{
-    if (xen_upcall_level_asserted()) {
-        xen_upcall_update_level();
-    }
-}
+void xen_upcall_guest_eoi(void);
+/* accel-callbacks.h has the callback vector and the update of the level. */
 
 /*
  * A device moves GSI @gsi, which may be the callback's: returns the level that

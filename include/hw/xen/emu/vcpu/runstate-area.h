@@ -15,14 +15,7 @@
 #include <stddef.h>
 #include <stdbool.h>
 #include "hw/xen/emu/layout.h"
-
-#define XEN_RUNSTATE_NR     4       /* RUNSTATE_running .. RUNSTATE_offline */
-
-typedef struct XenRunstateSums {
-    int state;                      /* RUNSTATE_* */
-    uint64_t entered;               /* system time of the last charge */
-    uint64_t time[XEN_RUNSTATE_NR]; /* their sum grows as system time does */
-} XenRunstateSums;
+#include "hw/xen/emu/runstate-sums.h"
 
 /* The area as QEMU sees it: its bytes up to a page's end, and those after. */
 typedef struct XenRunstateArea {

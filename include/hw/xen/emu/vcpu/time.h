@@ -22,9 +22,6 @@
 
 #define XEN_EMU_TSC_KHZ     1000000u    /* 1 GHz: a tick is a nanosecond */
 
-/* System time in ns by QEMU_CLOCK_VIRTUAL. [fast] */
-uint64_t xen_emu_virtual_time(void);
-
 /*
  * Writes the wall clock into @shared_info in the current layout, under its
  * version protocol: UTC at system time 0, by QEMU_CLOCK_HOST.  After the page
@@ -37,10 +34,6 @@ void xen_time_write_wallclock(void *shared_info);
  * protocol.  Any thread, but one writer at a time for one @hva.
  */
 void xen_time_write_vcpu_time(void *hva);
-/*
- * Makes the vcpu_time_info @to like @from, which somebody else may be writing:
- * then this does nothing.  Any thread, one writer at a time for one @to.
- */
-void xen_time_copy_vcpu_time(void *to, const void *from);
+/* accel-callbacks.h has xen_emu_virtual_time(), xen_time_copy_vcpu_time(). */
 
 #endif
