@@ -397,6 +397,7 @@ int xen_emu_accel_ready(Object *accel)
         ops = xen_emu_tcg_ops();
     } else if (qtest_enabled()) {
         ops = xen_emu_qtest_ops();
+        xen_emu_qtest_add_commands();
     }
     /* No other accelerator has the property. */
     assert(ops);

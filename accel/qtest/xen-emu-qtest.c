@@ -106,6 +106,5 @@ void xen_emu_qtest_set_system_time(uint64_t ns)
 
 XenAccelOps *xen_emu_qtest_ops(void)
 {
-    xen_emu_qtest_add_commands();
     return &qtest_ops;
 }

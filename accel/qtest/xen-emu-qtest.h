@@ -9,9 +9,6 @@
 
 #include "hw/core/cpu.h"
 
-/* Once: adds the xen_* commands to the qtest protocol. */
-void xen_emu_qtest_add_commands(void);
-
 /* A command: @arg[0] is a vCPU, which exists.  False: *result is nothing. */
 typedef bool XenQtestCommand(CPUState *cs, const uint64_t *arg,
                              uint64_t *result);

@@ -22,6 +22,7 @@
 #include "cpu.h"
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
+#include "xen-ioctl.h"
 
 #define COPY_NS     (100 * SCALE_MS)
 

@@ -14,7 +14,6 @@
 #include "hw/boards.h"
 #include "hw/pci/msi.h"
 #include "hw/xen/emu/accel-callbacks.h"
-#include "hw/xen/emu/hypercall.h"
 #include "system/accel-blocker.h"
 #include "system/kvm.h"
 #include "system/kvm_int.h"
@@ -23,9 +22,9 @@
 #include "cpu.h"
 #include "kvm/kvm_i386.h"
 #include "kvm/xen-emu.h"
-#include "hw/xen/emu/runstate-sums.h"
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
+#include "xen-ioctl.h"
 
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/event_channel.h"
@@ -504,85 +503,6 @@ int kvm_xen_init_vcpu(CPUState *cs)
     kvm_xen_halt_init_vcpu(xen_vcpu_get(cs->cpu_index));
     kvm_xen_kick_init_vcpu(xen_vcpu_get(cs->cpu_index));
     xen_vcpu_started(cs);
-    return 0;
-}
-
-/*
- * The kernel latches the layout when the hypercall page is made, and QEMU hears
- * of it at the next hypercall.  A kernel that cannot tell leaves the mode that
- * the guest's kernel runs in.
- */
-static void follow_long_mode(const XenHypercall *hc)
-{
-    bool latched = hc->long_mode;
-
-    if (hc->long_mode == xen_emu_long_mode() || hc->cpl > 0) {
-        return;
-    }
-    if (XEN_ACCEL_HAS(&kvm_ops, SHARED_INFO) && kvm_xen_get_long_mode(&latched)) {
-        return;
-    }
-    BQL_LOCK_GUARD();
-    if (latched != xen_emu_long_mode()) {
-        xen_emu_note_long_mode(latched);
-    }
-}
-
-static void restart(CPUState *cs, run_on_cpu_data data)
-{
-    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
-    const XenHypercall *hc = &kvm_xen_vcpu(v)->restart;
-    const uint8_t *regs = xen_hypercall_arg_regs(hc->long_mode);
-    CPUX86State *env = cpu_env(cs);
-
-    /* One entry of a multicall may have been a poll. */
-    kvm_xen_end_halt(v);
-    cpu_synchronize_state(cs);
-    for (size_t i = 0; i < ARRAY_SIZE(hc->arg); i++) {
-        env->regs[regs[i]] = hc->arg[i];
-    }
-    env->eip -= KVM_XEN_HYPERCALL_LENGTH;
-}
-
-/*
- * The kernel ends the instruction when the vCPU's thread enters it next: that is
- * also when it has been told to come out again at once.  Only then the vCPU can
- * be set back, before it does what it was kicked for.
- */
-static void restart_later(const XenHypercall *hc)
-{
-    kvm_xen_vcpu(xen_vcpu_get(hc->cs->cpu_index))->restart = *hc;
-    async_run_on_cpu(hc->cs, restart, RUN_ON_CPU_NULL);
-    qatomic_set(&hc->cs->kvm_run->immediate_exit, 1);
-}
-
-int kvm_xen_handle_exit(X86CPU *cpu, struct kvm_xen_exit *exit)
-{
-    XenHypercall hc = {
-        .cs = CPU(cpu),
-        .nr = exit->u.hcall.input,
-        .long_mode = exit->u.hcall.longmode,
-        .cpl = exit->u.hcall.cpl,
-        .can_restart = true,
-    };
-
-    if (exit->type != KVM_EXIT_XEN_HCALL) {
-        return -1;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(hc.arg); i++) {
-        hc.arg[i] = exit->u.hcall.params[i];
-    }
-
-    follow_long_mode(&hc);
-    exit->u.hcall.result = xen_hypercall(&hc);
-    if (hc.restart) {
-        restart_later(&hc);
-        exit->u.hcall.result = hc.nr;
-    }
-    if (!hc.long_mode) {
-        /* The kernel writes all of RAX, 32-bit code writes EAX. */
-        exit->u.hcall.result = (uint32_t)exit->u.hcall.result;
-    }
     return 0;
 }
 

@@ -21,6 +21,7 @@
 #include "cpu.h"
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
+#include "xen-ioctl.h"
 
 static bool is_halted_at(CPUState *cs, uint64_t rip)
 {

@@ -25,7 +25,7 @@ typedef struct KvmXenVcpu {
         bool halted;            /* since its last hypercall, as far as we know */
         uint64_t rip;           /* where the guest continues */
     } halt;
-    /* xen-emu.c: the call that was preempted and is to be made again.  [vcpu] */
+    /* xen-hypercall.c: the call that was preempted and will be restarted.  [vcpu] */
     XenHypercall restart;
 } KvmXenVcpu;
 
@@ -41,41 +41,6 @@ static inline KvmXenVcpu *kvm_xen_vcpu(XenVcpu *v)
  * no Xen guest can run at all.  Once, BQL.
  */
 int kvm_xen_find_caps(KVMState *s, uint32_t mask, XenAccelOps *ops);
-
-/*
- * The ioctls of KVM's Xen support and those that go with it; as kvm_vm_ioctl()
- * and kvm_vcpu_ioctl(), from where these may be called.
- */
-int kvm_xen_vm_ioctl(const char *name, unsigned long type, void *arg);
-int kvm_xen_vcpu_ioctl(const char *name, CPUState *cs, unsigned long type,
-                       void *arg);
-#define KVM_XEN_VM_IOCTL(type, arg) \
-    kvm_xen_vm_ioctl(#type, type, arg)
-#define KVM_XEN_VCPU_IOCTL(cs, type, arg) \
-    kvm_xen_vcpu_ioctl(#type, cs, type, arg)
-int kvm_xen_set_hvm_attr(struct kvm_xen_hvm_attr *attr);
-int kvm_xen_set_vcpu_attr(CPUState *cs, struct kvm_xen_vcpu_attr *attr);
-
-/*
- * Tells the user that ioctl or attribute @name failed with @ret, and which
- * capability and option of the kernel bring it.  Returns @ret.  Any thread.
- */
-int kvm_xen_ioctl_failed(const char *name, int ret);
-
-/*
- * Whether the kernel does what its capability bits promise, as far as nothing
- * could replace it: 0, or an error with the reason reported.  probe_vm: once,
- * with ops->caps known.  probe_vcpu: in the thread of @cs, before it runs.
- */
-int kvm_xen_probe_vm(const XenAccelOps *ops);
-int kvm_xen_probe_vcpu(const XenAccelOps *ops, CPUState *cs);
-
-/*
- * x-kvm-xen-fail=@what, "NAME" or "NAME:running": the ioctl or attribute fails
- * with -EIO from now on, or while the guest runs.  0, or -EINVAL with the
- * reason reported.  Once, before the first of them.
- */
-int kvm_xen_arm_fault(const char *what);
 
 /*
  * XenAccelClockOps.set_vcpu_info, for a kernel that does not know Xen's areas.

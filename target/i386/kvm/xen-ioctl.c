@@ -2,18 +2,16 @@
 /*
  * Xen emulation on KVM: the ioctls, by name
  *
- * What a kernel refuses can then be told to the user, and a test can have it
- * refused (x-kvm-xen-fail).
- *
- * Source of the ABI: Linux Documentation/virt/kvm/api.rst, KVM_XEN_*.
+ * The names are for error messages and for x-kvm-xen-fail.
  */
 #include "qemu/osdep.h"
 #include <linux/kvm.h>
 
 #include "qemu/error-report.h"
 #include "trace/trace-target_i386_xen.h"
+#include "system/kvm.h"
 #include "system/runstate.h"
-#include "xen-internal.h"
+#include "xen-ioctl.h"
 
 /* What an ioctl is called, and the bit of KVM_CAP_XEN_HVM that promises it. */
 typedef struct Named {

@@ -27,6 +27,7 @@
 
 #include "hw/core/cpu.h"
 #include "hw/xen/emu/page.h"
+#include "hw/xen/emu/runstate-sums.h"
 
 /* What the kernel does by itself, in the order of QAPI's XenKernelCapability. */
 typedef enum XenAccelCap {
@@ -47,7 +48,6 @@ typedef enum XenAccelCap {
     (!!((ops)->caps & (1u << XEN_ACCEL_CAP_##cap)))
 
 typedef struct XenVcpu XenVcpu;
-struct XenRunstateSums;
 
 typedef struct XenAccelCpuOps {
     /*
@@ -147,7 +147,7 @@ typedef struct XenAccelOffloadOps {
 
     /* RUNSTATE; [vcpu].  get_runstate: VCPUOP_get_runstate_info. */
     int (*set_runstate)(CPUState *cs, uint64_t gpa);
-    int (*get_runstate)(CPUState *cs, struct XenRunstateSums *sums);
+    int (*get_runstate)(CPUState *cs, XenRunstateSums *sums);
     /* RUNSTATE_FLAG: VMASST_TYPE_runstate_update_flag. */
     int (*set_runstate_flag)(bool on);
 
@@ -211,5 +211,7 @@ struct Object;
 void xen_emu_kvm_prepare(struct Object *accel);
 XenAccelOps *xen_emu_tcg_ops(void);
 XenAccelOps *xen_emu_qtest_ops(void);
+/* Once, after its ops: adds the xen_* commands to the qtest protocol. */
+void xen_emu_qtest_add_commands(void);
 
 #endif
