@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * TCG's CPU code without Xen emulation: xen_mode is never XEN_EMULATE, so only
- * the first of these can be reached
+ * Stubs for TCG's CPU code without Xen emulation: xen_mode is never XEN_EMULATE,
+ * so the last one cannot be reached
  */
 #include "qemu/osdep.h"
 #include "cpu.h"
@@ -13,16 +13,11 @@ bool xen_tcg_hypercall_page(CPUX86State *env, uint64_t val)
     return true;
 }
 
-bool xen_tcg_cpuid_leaf(CPUState *cs, uint32_t leaf, uint32_t subleaf,
-                        uint32_t *eax, uint32_t *ebx,
-                        uint32_t *ecx, uint32_t *edx)
+bool xen_tcg_cpuid(CPUState *cs, uint32_t leaf, uint32_t subleaf,
+                   uint32_t *eax, uint32_t *ebx,
+                   uint32_t *ecx, uint32_t *edx)
 {
-    g_assert_not_reached();
-}
-
-void xen_tcg_take_upcall(CPUX86State *env)
-{
-    g_assert_not_reached();
+    return false;
 }
 
 void helper_xen_hypercall(CPUX86State *env, int insn_len)

@@ -8,7 +8,7 @@
  * A sender sets a bit of CPUX86State.xen_due and has the vCPU look at it.
  *
  * A vCPU that runs guest code is asked to leave its block of code.  Before it
- * enters the next one it looks (xen_tcg_look()): interruptible, it injects the
+ * enters the next one it looks (xen_tcg_check_pending()): interruptible, it injects the
  * upcall itself; otherwise the bit stays, and as code that enables interrupts
  * also leaves its block, the next look comes just in time.
  *
@@ -40,6 +40,8 @@
  */
 int xen_tcg_upcall_vector(CPUState *cs);
 
+/* Once, before the first vCPU runs: BQL. */
+void xen_tcg_pending_init(void);
 /* xen_accel.c: sets @what of xen_due and has @v look at it.  [fast] */
 void xen_tcg_make_pending(XenVcpu *v, uint32_t what);
 

@@ -21,9 +21,6 @@
 #include "cpu.h"
 #include "tcg/xen-tcg.h"
 
-/* Where vCPUs share a thread: ends its wait for work. */
-static QEMUBH *shared_thread_bh;
-
 static int tcg_xen_translate(CPUState *cs, uint64_t gva, bool write,
                              uint64_t *gpa, uint64_t *len)
 {
@@ -52,37 +49,6 @@ static int tcg_xen_translate(CPUState *cs, uint64_t gva, bool write,
 
 /* ------------------------------------------------------- telling a vCPU -- */
 
-/* BQL.  The thread of all vCPUs asks each of them whether it has work. */
-static void wake_shared_thread(void *opaque)
-{
-    CPUState *cs;
-
-    CPU_FOREACH(cs) {
-        if (qatomic_read(&cpu_env(cs)->xen_due)) {
-            xen_tcg_raise_lapic(cs);
-            qemu_cpu_kick(cs);
-        }
-    }
-}
-
-void xen_tcg_make_pending(XenVcpu *v, uint32_t what)
-{
-    CPUState *cs = v->cs;
-
-    qatomic_or(&cpu_env(cs)->xen_due, what);
-
-    if (qemu_cpu_is_self(cs)) {
-        qatomic_set(&cs->neg.icount_decr.u16.high, -1);
-    } else if (xen_tcg_vcpus_wait()) {
-        qatomic_set(&cs->neg.icount_decr.u16.high, -1);
-        xen_tcg_kicked(cs);
-    } else if (bql_locked()) {
-        wake_shared_thread(NULL);
-    } else {
-        qemu_bh_schedule(shared_thread_bh);
-    }
-}
-
 /* An upcall that cannot be taken yet ends SCHEDOP_block all the same. */
 static void tcg_xen_raise_vector(XenVcpu *v, uint8_t vector)
 {
@@ -99,25 +65,11 @@ static void tcg_xen_wake(XenVcpu *v)
     xen_tcg_make_pending(v, XEN_TCG_PENDING_WAKE);
 }
 
-int xen_tcg_upcall_vector(CPUState *cs)
-{
-    uint8_t vector = xen_upcall_callback_vector();
-
-    if (!vector ||
-        qatomic_read(&X86_CPU(cs)->env.xen_vcpu_callback_vector) ||
-        !xen_evtchn_upcall_pending(xen_emu_evtchn(), cs->cpu_index)) {
-        return -1;
-    }
-    return vector;
-}
-
 /* ------------------------------------------------------- life of a vCPU -- */
 
 static void tcg_xen_vcpu_new(XenVcpu *v)
 {
-    if (!shared_thread_bh && !xen_tcg_vcpus_wait()) {
-        shared_thread_bh = qemu_bh_new(wake_shared_thread, NULL);
-    }
+    xen_tcg_pending_init();
 
     /*
      * Where a single thread runs all vCPUs, TCG makes a plain load and store of

@@ -12,6 +12,9 @@
 #include "tcg/helper-tcg.h"
 #include "tcg/xen-tcg.h"
 
+/* CPUID leaves 0x40000000 to 0x400000ff are the hypervisor's. */
+#define HYPERVISOR_LEAVES   0x40000000
+
 static void set_reg(CPUX86State *env, unsigned reg, uint64_t val, bool is64)
 {
     env->regs[reg] = is64 ? val : (uint32_t)val;
@@ -55,19 +58,20 @@ void helper_xen_hypercall(CPUX86State *env, int insn_len)
             env->eip = (uint32_t)env->eip;
         }
     }
-    xen_tcg_look_at_exit(cs);
+    xen_tcg_check_upcall(cs);
     if (env->xen_asleep) {
-        xen_tcg_sleep(cs);
+        xen_tcg_poll_halt(cs);
     }
 }
 
-bool xen_tcg_cpuid_leaf(CPUState *cs, uint32_t leaf, uint32_t subleaf,
-                        uint32_t *eax, uint32_t *ebx,
-                        uint32_t *ecx, uint32_t *edx)
+bool xen_tcg_cpuid(CPUState *cs, uint32_t leaf, uint32_t subleaf,
+                   uint32_t *eax, uint32_t *ebx,
+                   uint32_t *ecx, uint32_t *edx)
 {
     uint32_t regs[4];
 
-    if (!xen_emu_cpuid(cs, leaf, subleaf, regs)) {
+    if (leaf >> 8 != HYPERVISOR_LEAVES >> 8 || !xen_tcg_emulated() ||
+        !xen_emu_cpuid(cs, leaf, subleaf, regs)) {
         return false;
     }
     *eax = regs[0];

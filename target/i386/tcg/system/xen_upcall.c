@@ -15,7 +15,7 @@
 #include "hw/xen/emu/accel-tcg.h"
 #include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/debug/bql-check.h"
-#include "hw/xen/emu/tcg-look.h"
+#include "hw/xen/emu/tcg-pending.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/xen-tcg.h"
 
@@ -71,28 +71,6 @@ static void take_callback(CPUState *cs)
     cpu_loop_exit_noexc(cs);
 }
 
-void xen_tcg_raise_lapic(CPUState *cs)
-{
-    CPUX86State *env = cpu_env(cs);
-    uint32_t before = qatomic_fetch_and(&env->xen_due, ~XEN_TCG_PENDING_VECTOR);
-    uint8_t vector = qatomic_read(&env->xen_vcpu_callback_vector);
-
-    assert(bql_locked());
-    if (before & XEN_TCG_PENDING_VECTOR && vector) {
-        MSIMessage msg = xen_upcall_msi(X86_CPU(cs)->apic_id, vector);
-
-        apic_get_class(NULL)->send_msi(&msg);
-    }
-}
-
-void xen_tcg_raise_lapic_unlocked(CPUState *cs)
-{
-    if (qatomic_read(&cpu_env(cs)->xen_due) & XEN_TCG_PENDING_VECTOR) {
-        BQL_LOCK_GUARD();
-        xen_tcg_raise_lapic(cs);
-    }
-}
-
 void xen_tcg_handle_pending(CPUState *cs)
 {
     CPUX86State *env = cpu_env(cs);
@@ -112,7 +90,7 @@ void xen_tcg_handle_pending(CPUState *cs)
  * set evtchn_upcall_pending by itself, and for the GSI that may fall.  The
  * block of code ends here, and the look comes then.
  */
-void xen_tcg_look_at_exit(CPUState *cs)
+void xen_tcg_check_upcall(CPUState *cs)
 {
     CPUX86State *env = cpu_env(cs);
 

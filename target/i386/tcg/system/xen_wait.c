@@ -17,59 +17,20 @@
 #include "system/tcg.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/xen-tcg.h"
-
-/* What TCG's part keeps of a vCPU, in XenVcpu.accel_data. */
-typedef struct XenTcgVcpu {
-    unsigned vcpu;              /* its number */
-    QemuEvent kicked;
-    QEMUTimer *sleep_timer;     /* of SCHEDOP_poll */
-} XenTcgVcpu;
-
-static XenTcgVcpu *tcg_vcpu(XenVcpu *v)
-{
-    return v->accel_data;
-}
-
-/*
- * Of a vCPU that QEMU's own code names; NULL: it has no number yet, or none any
- * more.
- */
-static XenTcgVcpu *tcg_vcpu_of(CPUState *cs)
-{
-    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
-
-    return v ? tcg_vcpu(v) : NULL;
-}
-
-bool xen_tcg_vcpus_wait(void)
-{
-    return qemu_tcg_mttcg_enabled();
-}
-
-void xen_tcg_kicked(CPUState *cs)
-{
-    XenTcgVcpu *tv;
-
-    RCU_READ_LOCK_GUARD();
-    tv = tcg_vcpu_of(cs);
-    /* One that is being made has no thread yet. */
-    if (tv) {
-        qemu_event_set(&tv->kicked);
-    }
-}
+#include "xen_vcpu.h"
 
 static void wait_begin(CPUState *cs)
 {
-    qemu_event_reset(&tcg_vcpu_of(cs)->kicked);
+    qemu_event_reset(&xen_tcg_vcpu_of(cs)->kicked);
 }
 
 static void wait_until_kicked(CPUState *cs)
 {
-    qemu_event_wait(&tcg_vcpu_of(cs)->kicked);
+    qemu_event_wait(&xen_tcg_vcpu_of(cs)->kicked);
 }
 
 /* Its vCPU may have been unplugged. */
-static void sleep_timer_expired(void *opaque)
+static void poll_timed_out(void *opaque)
 {
     XenTcgVcpu *tv = opaque;
     XenVcpu *v;
@@ -81,10 +42,10 @@ static void sleep_timer_expired(void *opaque)
     }
 }
 
-/* Halts when the hypercall is over: see xen_tcg_sleep(). */
+/* Halts when the hypercall is over: see xen_tcg_poll_halt(). */
 void xen_tcg_halt(XenVcpu *v, int64_t timeout_ns)
 {
-    QEMUTimer *timer = tcg_vcpu(v)->sleep_timer;
+    QEMUTimer *timer = xen_tcg_vcpu(v)->poll_timer;
 
     cpu_env(v->cs)->xen_asleep = true;
     if (timeout_ns < 0) {
@@ -111,7 +72,7 @@ void xen_tcg_vm_state(bool running)
         CPUState *cs = v->cs;
 
         if (cpu_env(cs)->xen_asleep) {
-            timer_del(tcg_vcpu(v)->sleep_timer);
+            timer_del(xen_tcg_vcpu(v)->poll_timer);
             xen_evtchn_poll_end(xen_emu_evtchn(), v->id);
             cs->halted = 0;
             xen_tcg_halted(cs, false);
@@ -221,7 +182,7 @@ bool xen_tcg_exec_halt(CPUState *cs, bool (*exec_halt)(CPUState *cs))
  * until a port is pending or the time is over.  What became pending since the
  * engine looked has made a wake-up due.
  */
-void xen_tcg_sleep(CPUState *cs)
+void xen_tcg_poll_halt(CPUState *cs)
 {
     CPUX86State *env = cpu_env(cs);
 
@@ -243,15 +204,15 @@ void xen_tcg_wait_init_vcpu(XenVcpu *v)
 
     qemu_event_init(&tv->kicked, false);
     tv->vcpu = v->id;
-    tv->sleep_timer = xen_timer_new(sleep_timer_expired, tv);
+    tv->poll_timer = xen_timer_new(poll_timed_out, tv);
     v->accel_data = tv;
 }
 
 void xen_tcg_wait_free_vcpu(XenVcpu *v)
 {
-    XenTcgVcpu *tv = tcg_vcpu(v);
+    XenTcgVcpu *tv = xen_tcg_vcpu(v);
 
     qemu_event_destroy(&tv->kicked);
-    timer_del(tv->sleep_timer);
-    xen_timer_free(tv->sleep_timer, g_free, tv);
+    timer_del(tv->poll_timer);
+    xen_timer_free(tv->poll_timer, g_free, tv);
 }
