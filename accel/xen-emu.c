@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation: the accelerators' xen-* properties, and turning it on
+ * Xen emulation: the xen-* properties of accelerators, and enabling it
  *
  * KVM, TCG and qtest have the same properties.  Their values belong to one
  * accelerator object, not to the process: with "-accel kvm,xen-version=4.17
- * -accel tcg" a KVM without Xen support must leave no trace in the TCG machine
- * that is built instead.  So xen_mode changes only in xen_emu_init(), when the
- * accelerator is known to be the one.
+ * -accel tcg", if KVM has no Xen support, the TCG machine that is created instead
+ * must not be affected.  So xen_mode changes only in xen_emu_init(), when the
+ * accelerator has been chosen.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -32,8 +32,8 @@ static GHashTable *accel_configs;
 static const XenEmuConfig default_config = {
     .gnttab_max_frames = 64,
     /*
-     * The number of a PIRQ in an MSI message needs more than 32 address bits
-     * above this, which not all devices have.
+     * PIRQ numbers above this need more than 32 address bits in an MSI message,
+     * which not all devices support.
      */
     .evtchn_max_pirq = 256,
     .evtchn_abi = XEN_EMU_ABI_AUTO,
@@ -85,7 +85,7 @@ const XenEmuConfig *xen_emu_accel_config(Object *accel)
     return config ?: &default_config;
 }
 
-/* The next accelerator object may be allocated at the same address. */
+/* Another accelerator object may be allocated at the same address. */
 static void release_config(Object *accel, const char *name, void *opaque)
 {
     if (accel_configs) {
@@ -128,7 +128,7 @@ static bool parse_version(const char *text, uint32_t *version)
     return false;
 }
 
-/* As upstream shows it: the number, not the text. */
+/* The number, as upstream returns it. */
 static void get_version(Object *obj, Visitor *v, const char *name,
                         void *opaque, Error **errp)
 {
@@ -148,9 +148,9 @@ static void set_version(Object *obj, Visitor *v, const char *name,
     }
     if (!parse_version(text, &version)) {
         error_setg(errp, "Property '%s' doesn't take value '%s'", name, text);
-        error_append_hint(errp, "Valid are Xen's releases 3.0 to 3.4 and 4.0 "
-                          "to 4.21, as \"4.17\" or as \"0x40011\", and 0 for "
-                          "no Xen.\n");
+        error_append_hint(errp, "Valid values are Xen's releases 3.0 to 3.4 and "
+                          "4.0 to 4.21, as \"4.17\" or as \"0x40011\", and 0 "
+                          "for no Xen.\n");
         return;
     }
     config_for_writing(obj)->version = version;
@@ -196,7 +196,8 @@ static void set_number(Object *obj, Visitor *v, const char *name,
     if (value < prop->min || value > prop->max) {
         error_setg(errp, "Property '%s' doesn't take value '%" PRIu64 "'",
                    name, value);
-        error_append_hint(errp, "Valid is %u to %u.\n", prop->min, prop->max);
+        error_append_hint(errp, "Valid values are %u to %u.\n", prop->min,
+                          prop->max);
         return;
     }
     *(uint16_t *)((char *)config_for_writing(obj) + prop->offset) = value;
@@ -217,7 +218,7 @@ static void set_abi(Object *obj, const char *value, Error **errp)
     }
     error_setg(errp, "Property 'xen-evtchn-abi' doesn't take value '%s'",
                value);
-    error_append_hint(errp, "Valid are auto, 2level and fifo.\n");
+    error_append_hint(errp, "Valid values are auto, 2level and fifo.\n");
 }
 
 /* Booleans of XenEmuConfig. */
@@ -283,8 +284,8 @@ static void set_kvm_fail(Object *obj, const char *value, Error **errp)
 }
 
 /*
- * KVM has some of them from upstream; their names, types and meanings stay, but
- * the values go where the other accelerators' do.
+ * Upstream's KVM already has some of the properties.  Their names, types and
+ * semantics stay, but the values are stored as those of other accelerators.
  */
 static void add_property(ObjectClass *oc, const char *name, const char *type,
                          ObjectPropertyAccessor *get,
@@ -309,8 +310,8 @@ static void add_property(ObjectClass *oc, const char *name, const char *type,
 void xen_emu_add_accel_properties(ObjectClass *oc)
 {
     add_property(oc, "xen-version", "uint32", get_version, set_version, NULL,
-        "Xen version to be emulated (e.g. 4.17, or in XENVER_version form "
-        "0x40011)");
+        "Xen version to be emulated (for example 4.17, or 0x40011 as "
+        "XENVER_version returns it)");
 
     for (size_t i = 0; i < ARRAY_SIZE(number_properties); i++) {
         const NumberProperty *prop = &number_properties[i];
@@ -321,29 +322,29 @@ void xen_emu_add_accel_properties(ObjectClass *oc)
 
     object_class_property_add_str(oc, "xen-evtchn-abi", get_abi, set_abi);
     object_class_property_set_description(oc, "xen-evtchn-abi",
-        "Event channel ABI that the guest may use: auto, 2level or fifo");
+        "Event channel ABI that the guest can use (auto, 2level, fifo)");
 
     object_class_property_add_bool(oc, "x-xen-bql-check", get_bql_check,
                                    set_bql_check);
     object_class_property_set_description(oc, "x-xen-bql-check",
-        "End QEMU where an event's path takes the big lock (for tests)");
+        "Abort when the fast path of an event takes the BQL (for tests)");
     object_class_property_add_bool(oc, "x-xen-upcall-vector", get_upcall_vector,
                                    set_upcall_vector);
     object_class_property_set_description(oc, "x-xen-upcall-vector",
-        "Offer upcall vectors of vCPUs also where they are slow (for tests)");
+        "Offer per-vCPU upcall vectors even if they are slow (for tests)");
     object_class_property_add_bool(oc, "xen-tsc-stable", get_tsc_stable,
                                    set_tsc_stable);
     object_class_property_set_description(oc, "xen-tsc-stable",
-        "Tell the guest in its time areas where its TSC is stable");
+        "Set the TSC-stable flag in time areas if the TSC is stable");
 
     if (g_str_equal(object_class_get_name(oc), ACCEL_CLASS_NAME("kvm"))) {
         add_property(oc, "x-kvm-xen-caps", "uint32", get_kvm_caps,
                      set_kvm_caps, NULL,
-            "Bits of KVM_CAP_XEN_HVM to use where present (for tests)");
+            "Mask of the KVM_CAP_XEN_HVM bits to use (for tests)");
         object_class_property_add_str(oc, "x-kvm-xen-fail", get_kvm_fail,
                                       set_kvm_fail);
         object_class_property_set_description(oc, "x-kvm-xen-fail",
-            "An ioctl or attribute of KVM's that is to fail (for tests)");
+            "KVM ioctl or attribute to fail (for tests)");
     }
 }
 
@@ -355,15 +356,16 @@ bool xen_emu_init(Object *accel, XenAccelOps *ops, Error **errp)
     assert(config->version && !xen_emu);
 
     if (!object_dynamic_cast(OBJECT(ms), TYPE_PC_MACHINE)) {
-        error_setg(errp, "xen-version: the machine '%s' cannot run Xen guests",
+        error_setg(errp, "xen-version: machine '%s' does not support Xen guests",
                    MACHINE_GET_CLASS(ms)->name);
-        error_append_hint(errp, "Valid are the pc and q35 machines.\n");
+        error_append_hint(errp, "Valid machines are pc and q35.\n");
         return false;
     }
     if (ms->smp.max_cpus > XEN_EVTCHN_MAX_VCPUS) {
-        error_setg(errp, "xen-version: %u vCPUs (smp.maxcpus) are too many "
-                   "for a Xen guest", ms->smp.max_cpus);
-        error_append_hint(errp, "Valid is 1 to %u.\n", XEN_EVTCHN_MAX_VCPUS);
+        error_setg(errp, "xen-version: %u vCPUs (smp.maxcpus) exceed the limit "
+                   "of a Xen guest", ms->smp.max_cpus);
+        error_append_hint(errp, "Valid values are 1 to %u.\n",
+                          XEN_EVTCHN_MAX_VCPUS);
         return false;
     }
 
@@ -373,7 +375,7 @@ bool xen_emu_init(Object *accel, XenAccelOps *ops, Error **errp)
     xen_page_cache_init(&xen_emu->pages, &xen_guest_page_ops, NULL);
     xen_mode = XEN_EMULATE;
 
-    /* Shared pages live here; firmware must keep off. */
+    /* Xen's shared pages, which firmware must not use. */
     e820_add_entry(XEN_SPECIAL_AREA_ADDR, XEN_SPECIAL_AREA_SIZE,
                    E820_RESERVED);
     xen_hypercall_init();

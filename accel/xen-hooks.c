@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Hooks: functions of ours in other people's classes
+ * Hooks of Xen emulation in classes of QEMU
  *
- * QEMU calls accelerators, vCPUs and devices through pointers in their classes.
- * Those that matter to Xen emulation are replaced here by functions that call
- * what was there before (parent_*), so none of that code needs a line for us.
+ * QEMU calls accelerators and vCPUs through pointers in their classes.  Those
+ * that matter to Xen emulation are replaced by functions that also call the
+ * previous ones (parent_*), so that code needs no changes.
  *
  *   class               pointer              installed      why
  *   ------------------  -------------------  -------------  ---------------------
@@ -39,11 +39,11 @@
 #include "system/tcg.h"
 #include "cpu.h"
 
-/* Puts @ours in the place of what @pointer had, which @parent remembers. */
-#define HOOK(pointer, ours, parent) \
+/* Sets @pointer to @hook, and @parent to its previous value. */
+#define HOOK(pointer, hook, parent) \
     do {                            \
         (parent) = (pointer);       \
-        (pointer) = (ours);         \
+        (pointer) = (hook);         \
     } while (0)
 
 /* ---------------------------------------------------------------- TCG -- */
@@ -59,7 +59,7 @@ static void kick_vcpu_thread(CPUState *cs)
     xen_tcg_kicked(cs);
 }
 
-/* A halted vCPU waits in exec_halt(), not where only the BQL ends a wait. */
+/* A halted vCPU waits in exec_halt(), where its wait can end without the BQL. */
 static bool thread_is_idle(CPUState *cs)
 {
     return false;
@@ -76,9 +76,9 @@ static bool exec_halt(CPUState *cs)
 }
 
 /*
- * The guest's TSC.  TCG's own is the host's, of which QEMU knows no frequency,
- * and which differs after migration.  A tick of this one is a nanosecond of the
- * virtual clock, on all vCPUs, and stands still with the VM.
+ * The guest's TSC.  TCG uses the host's, whose frequency is unknown and may
+ * change by migration.  A tick of this one is a nanosecond of the virtual
+ * clock, on all vCPUs, and it stops with the VM.
  */
 static int64_t elapsed_ticks(void)
 {
@@ -94,7 +94,7 @@ static void hook_tcg_ops(AccelOpsClass *ops)
     }
 }
 
-/* The pointers are in constant tables, of which classes get copies. */
+/* The pointers are in constant tables, so the classes get copies of these. */
 static void hook_tcg_cpu(CPUClass *cc)
 {
     static TCGCPUOps tcg_ops;
@@ -121,20 +121,20 @@ static void hook_tcg_cpu(CPUClass *cc)
 
 /* -------------------------------------------------------------- vCPUs -- */
 
-/* The same function for each model of CPU. */
+/* The same function for all CPU models. */
 static DeviceUnrealize parent_cpu_unrealize;
 
 static void (*parent_ops_init)(AccelOpsClass *ops);
 static void (*parent_create_vcpu_thread)(CPUState *cs);
 
-/* Its thread has ended; later on it has no number any more. */
+/* The thread of the vCPU has ended; its number is still valid. */
 static void cpu_unrealize(DeviceState *dev)
 {
     xen_vcpu_unrealize(CPU(dev));
     parent_cpu_unrealize(dev);
 }
 
-/* The last that happens to a vCPU before it runs. */
+/* The last step before a vCPU runs. */
 static void create_vcpu_thread(CPUState *cs)
 {
     X86CPUClass *xcc = X86_CPU_GET_CLASS(cs);
@@ -218,5 +218,5 @@ static void hook_accelerators(void)
     }
 }
 
-/* Whatever its name, it is the first call after all types are registered. */
+/* Despite its name, this is the first point after all types are registered. */
 migration_init(hook_accelerators);

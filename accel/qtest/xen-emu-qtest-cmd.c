@@ -1,57 +1,56 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Commands of the qtest protocol that stand for a Xen guest's instructions
+ * qtest protocol commands that act as the instructions of a Xen guest
  *
  *  > xen_hypercall VCPU LONG_MODE CPL NR A0 A1 A2 A3 A4 A5
  *  < OK RESULT
  *
- * A hypercall of vCPU VCPU, from 64-bit code if LONG_MODE is 1.  Addresses are
- * guest physical ones.
+ * A hypercall by vCPU VCPU, from 64-bit code if LONG_MODE is 1.  Addresses are
+ * guest physical addresses.
  *
  *  > xen_hypercall_page VCPU LONG_MODE MSR
  *  < OK RESULT
  *
- * A write of MSR to the hypercall MSR, which also latches the guest's layout.
+ * WRMSR of value MSR to the hypercall MSR, which also latches the layout.
  *
  *  > xen_cpuid VCPU LEAF SUBLEAF REGISTER
  *  < OK VALUE
  *
- * CPUID in the hypervisor's range; REGISTER 0 to 3 is EAX to EDX.  Fails where
- * the leaf is not one of Xen's.
+ * CPUID in the hypervisor's range; REGISTER 0 to 3 is EAX to EDX.  FAIL if Xen
+ * has no such leaf.
  *
  *  > xen_take_vector VCPU VECTOR
  *  < OK VALUE
  *
- * 1 if VECTOR is requested in the LAPIC of VCPU, which takes it and ends it.
+ * 1 if VECTOR is requested in the LAPIC of VCPU, which then handles it.
  *
  *  > xen_take_callbacks VCPU
  *  < OK VALUE
  *
- * How often VCPU was told by callback vector since the last such command.
+ * The number of upcalls of VCPU by callback vector since the last such command.
  *
  *  > xen_fault VCPU WHAT AFTER TIMES
  *  < OK LEFT
  *
- * Has something fail on purpose: fault.h.  VCPU does not matter.
+ * Injects a fault: see debug/fault-inject.h.  VCPU is ignored.
  *
  *  > xen_set_clock VCPU NS
  *  < OK NS
  *
- * Xen's system time is NS from now on, and goes on beside the clock that the
- * test steps; what it was is the answer.  The guest's areas of time do not
- * follow: this is what timers see when the clock of a KVM guest is set.  VCPU
- * does not matter.
+ * Sets Xen's system time to NS and returns the old one.  It advances with the
+ * clock that the test steps.  The guest's time areas do not change: timers see
+ * the same when the clock of a KVM guest is set.  VCPU is ignored.
  *
  *  > xen_grant_copy, xen_grant_map ...
  *
  * A back end's use of grants: see xen-emu-qtest-grant.c.
  *
- * Numbers are as in C; RESULT and VALUE are hexadecimal with 64 bits.  Anything
- * else is answered by FAIL and a reason.
+ * Numbers are as in C; RESULT and VALUE are hexadecimal with 64 bits.  An
+ * invalid command is answered by FAIL and a reason.
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
-#include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/debug/fault-inject.h"
 #include "hw/xen/emu/hypercall.h"
 #include "system/qtest.h"
@@ -154,7 +153,7 @@ static const struct {
     { "xen_grant_unmap", 2, xen_emu_qtest_grant_unmap },
 };
 
-/* Exactly @nr numbers in @words. */
+/* True if @words are exactly @nr numbers, which @arg gets. */
 static bool parse_args(gchar **words, unsigned nr, uint64_t *arg)
 {
     for (unsigned i = 0; i < nr; i++) {
@@ -183,7 +182,7 @@ static bool process_command(CharBackend *chr, gchar **words)
         if (!cs) {
             qtest_sendf(chr, "FAIL no such vCPU\n");
         } else if (!commands[i].run(cs, arg, &result)) {
-            qtest_sendf(chr, "FAIL an argument has no meaning\n");
+            qtest_sendf(chr, "FAIL invalid argument\n");
         } else {
             qtest_sendf(chr, "OK 0x%" PRIx64 "\n", result);
         }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation on qtest: no vCPU runs, the test is the guest
+ * Xen emulation on qtest: no vCPU runs, the test acts as the guest
  *
- * Guest virtual addresses are guest physical ones.  A LAPIC vector goes to the
- * vCPU's LAPIC and stays in its IRR; callback vectors are counted.  Everything
- * runs in the main thread under the BQL.  What a guest's instructions would do,
- * a test does by commands of the qtest protocol: xen-emu-qtest-cmd.c.
+ * Guest virtual addresses are guest physical addresses.  A LAPIC vector is
+ * raised in the LAPIC of the vCPU and stays in its IRR; callback vectors are
+ * counted.  Everything runs in the main thread under the BQL.  For the effects
+ * of a guest's instructions, a test uses the commands in xen-emu-qtest-cmd.c.
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -17,7 +17,7 @@
 
 static uint64_t clock_offset;       /* modulo 2^64 */
 
-/* A test has no TLB. */
+/* There are no TLBs. */
 static void qtest_xen_flush_tlbs(CPUState *cs)
 {
 }
@@ -38,7 +38,7 @@ static void qtest_xen_raise_vector(XenVcpu *v, uint8_t vector)
     apic_get_class(NULL)->send_msi(&msg);
 }
 
-/* v->accel_data: how many callback vectors it has got. */
+/* v->accel_data: the number of callback vectors. */
 static void qtest_xen_vcpu_new(XenVcpu *v)
 {
     v->accel_data = g_new0(unsigned, 1);
@@ -96,7 +96,7 @@ static uint64_t own_system_time(void)
     return xen_emu_virtual_time() + clock_offset;
 }
 
-/* As on KVM, timers then know that QEMUTimers wait on another clock. */
+/* As on KVM, system time is then not the clock of QEMUTimers. */
 void xen_emu_qtest_set_system_time(uint64_t ns)
 {
     clock_offset = ns - xen_emu_virtual_time();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation on qtest: between the accelerator and the test's commands
+ * Xen emulation on qtest: functions of the accelerator for protocol commands
  *
- * All under the BQL.
+ * All with the BQL.
  */
 #ifndef ACCEL_QTEST_XEN_EMU_QTEST_H
 #define ACCEL_QTEST_XEN_EMU_QTEST_H
@@ -19,16 +19,16 @@ XenQtestCommand xen_emu_qtest_grant_peek;
 XenQtestCommand xen_emu_qtest_grant_poke;
 XenQtestCommand xen_emu_qtest_grant_unmap;
 
-/* Upcalls of @cs by callback vector since the last call. */
+/* The number of upcalls of @cs by callback vector since the last call. */
 unsigned xen_emu_qtest_take_callbacks(CPUState *cs);
 
 /*
- * @vector is requested in the LAPIC of @cs; it no longer is afterwards, as if
- * the vCPU had entered its handler and finished it.
+ * True if @vector is requested in the LAPIC of @cs.  The request is then
+ * cleared, as if the vCPU had entered the handler and sent an EOI.
  */
 bool xen_emu_qtest_take_vector(CPUState *cs, uint8_t vector);
 
-/* Xen's system time is @ns now, and from here on has a clock of its own. */
+/* Sets Xen's system time to @ns; it then differs from QEMU_CLOCK_VIRTUAL. */
 void xen_emu_qtest_set_system_time(uint64_t ns);
 
 #endif

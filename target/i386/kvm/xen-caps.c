@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation on KVM: what this kernel can do
+ * Xen emulation on KVM: the capabilities of this kernel
  *
- * By its capability bits alone, never by its version.  A bit that needs another
- * one which is missing (or hidden by x-kvm-xen-caps) counts as missing too: the
- * kernel cannot set bits of a shared_info that it does not know.
+ * They depend on its capability bits alone, never on its version.  A bit counts
+ * as missing if another one that it depends on is missing (or masked by
+ * x-kvm-xen-caps): the kernel cannot set bits in a shared_info page that it
+ * does not support.
  *
  * Source of the ABI: Linux Documentation/virt/kvm/api.rst, KVM_CAP_XEN_HVM.
  */
@@ -17,21 +18,21 @@
 #include "xen-internal.h"
 
 /*
- * Parts of KVM_XEN_HVM_CONFIG_EVTCHN_SEND that have no bit of their own, so
- * that x-kvm-xen-caps can hide them one by one.
+ * Pseudo bits for parts of KVM_XEN_HVM_CONFIG_EVTCHN_SEND, so that
+ * x-kvm-xen-caps can mask them separately.
  */
 #define PART_TIMER          (1u << 16)
 #define PART_UPCALL_VECTOR  (1u << 17)
 
 static const struct {
     uint32_t bit;
-    XenAccelCap needs;      /* itself: nothing */
+    XenAccelCap needs;      /* the capability itself: nothing */
 } kernel_caps[XEN_ACCEL_CAP__MAX] = {
-    /* The ioctl that HYPERCALL_MSR stands for is implied by this one. */
+    /* Implies KVM_XEN_HVM_CONFIG_HYPERCALL_MSR. */
     [XEN_ACCEL_CAP_HCALL] = {
         KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL, XEN_ACCEL_CAP_HCALL,
     },
-    /* Also stands for the ioctls that all the rest is done with. */
+    /* Implies the ioctls that all others use. */
     [XEN_ACCEL_CAP_SHARED_INFO] = {
         KVM_XEN_HVM_CONFIG_SHARED_INFO, XEN_ACCEL_CAP_HCALL,
     },
@@ -67,16 +68,16 @@ int kvm_xen_find_caps(KVMState *s, uint32_t mask, XenAccelOps *ops)
     uint32_t bits = (offered | PART_TIMER | PART_UPCALL_VECTOR) & mask;
 
     if (!(bits & KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL)) {
-        error_report("xen-version: this host's KVM cannot run Xen guests: "
-                     "KVM_CAP_XEN_HVM is 0x%x, without "
+        error_report("xen-version: KVM on this host does not support Xen "
+                     "guests: KVM_CAP_XEN_HVM is 0x%x, without "
                      "KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL (0x%x)",
                      offered & mask, KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL);
-        error_printf("The kernel option CONFIG_KVM_XEN brings it; without it, "
-                     "-accel tcg,xen-version=... runs the guest.\n");
+        error_printf("It requires a kernel with CONFIG_KVM_XEN.  Otherwise use "
+                     "-accel tcg,xen-version=...\n");
         return -ENOSYS;
     }
 
-    /* What a capability needs comes before it. */
+    /* Capabilities come after those that they need. */
     ops->caps = 1u << XEN_ACCEL_CAP_HCALL;
     for (int cap = 0; cap < XEN_ACCEL_CAP__MAX; cap++) {
         bool there = (bits & kernel_caps[cap].bit) &&

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation on KVM: the guest's time, where the kernel knows no Xen areas
+ * Xen emulation on KVM: the guest's time on a kernel without SHARED_INFO
  *
- * Such a kernel (one without KVM_XEN_HVM_CONFIG_SHARED_INFO) knows its own
- * clock, whose area has the form of Xen's vcpu_time_info.  It keeps that one in
- * the vcpu_info of vCPU 0.  It would forget it for any other vCPU at that
- * vCPU's INIT, of which QEMU hears nothing, so the others have copies.  One set
- * of factors is right for all where the host's TSC is stable.  The kernel
- * changes them every few minutes, by a few microseconds; the copies follow
- * within COPY_NS, in which a guest can see that vCPUs differ.  Guests expect
- * that of vcpu_info; it is the second area that promises more, and that one
- * they do not get.
+ * A kernel without KVM_XEN_HVM_CONFIG_SHARED_INFO supports no Xen areas, but it
+ * has kvmclock, whose area has the layout of Xen's vcpu_time_info.  That one is
+ * placed in the vcpu_info of vCPU 0.  The kernel would disable it at the INIT
+ * of any other vCPU, without an exit to QEMU, so the others get copies.  The
+ * same factors are correct for all vCPUs if the host's TSC is stable.  The
+ * kernel changes them every few minutes, by a few microseconds.  The copies
+ * follow within COPY_NS, during which the times of vCPUs differ.  Guests have
+ * to expect that of vcpu_info.  The secondary area has a stronger guarantee and
+ * is not offered.
  */
 #include "qemu/osdep.h"
 #include <linux/kvm.h>
@@ -73,7 +73,7 @@ int kvm_xen_set_clock(CPUState *cs, uint64_t gpa)
     int ret = 0;
 
     if (!xen_emu_evtchn()) {
-        return 0;       /* the machine is being built */
+        return 0;       /* the machine is being created */
     }
     if (!copy_timer) {
         copy_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, copy_time, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation on KVM: what the kernel does, from its capability bits alone
+ * Xen emulation on KVM: the XenAccelOps, by the kernel's capability bits alone
  *
- * Fills in XenAccelOps for KVM and implements the functions that upstream's
- * target/i386/kvm/kvm.c calls (kvm_xen_*, kvm_get/put_xen_state).
+ * Also implements most of the functions that upstream's target/i386/kvm/kvm.c
+ * calls (kvm_xen_*, kvm_get/put_xen_state).
  *
  * Source of the ABI: Linux Documentation/virt/kvm/api.rst, KVM_XEN_*.
  */
@@ -34,7 +34,7 @@ static uint32_t hypercall_msr;
 static bool hide_stable_tsc;
 static bool evtchn_send;
 
-/* KVM_XEN_HVM_CONFIG may be given again, to change the flags. */
+/* KVM_XEN_HVM_CONFIG can be repeated to change the flags. */
 static int configure(bool send)
 {
     struct kvm_xen_hvm_config config = {
@@ -76,8 +76,8 @@ static int kvm_xen_translate(CPUState *cs, uint64_t gva, bool write,
 }
 
 /*
- * A slot beyond the host's addresses is refused, and QEMU takes that for its
- * end.  CPUs that do not say how far theirs go have 36 bits.
+ * KVM refuses a memory slot beyond the host's physical addresses, and QEMU
+ * aborts then.  CPUs without this leaf have 36 bits.
  */
 static unsigned kvm_xen_phys_bits(void)
 {
@@ -95,9 +95,9 @@ static void kvm_xen_raise_vector(XenVcpu *v, uint8_t vector)
 }
 
 /*
- * The kernel looks at evtchn_upcall_pending whenever it enters the guest; a
- * vCPU in the guest or blocked in the kernel has to come out for that.  One
- * that does this to itself is out, and looks on its way back.
+ * The kernel checks evtchn_upcall_pending whenever it enters the guest.  A vCPU
+ * that is in the guest, or blocked in the kernel, has to be kicked for that;
+ * the current vCPU enters the guest anyway.
  */
 static void kvm_xen_raise_callback(XenVcpu *v)
 {
@@ -138,8 +138,8 @@ static int kvm_xen_get_long_mode(bool *long_mode)
 }
 
 /*
- * By its address in QEMU, where the kernel knows how: its cache of the page
- * then survives changes of memory slots.
+ * By the address in QEMU's memory if the kernel supports it: its cache of the
+ * page then stays valid when memory slots change.
  */
 static int kvm_xen_set_shared_info(uint64_t gpa, void *hva)
 {
@@ -186,7 +186,7 @@ static int kvm_xen_set_vcpu_info(CPUState *cs, uint64_t gpa, void *hva)
     }
     ret = set_vcpu_gpa(cs, KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO, gpa);
     if (ret && gpa != XEN_GPA_NONE) {
-        /* Where another vCPU registered it, the guest does not learn of it. */
+        /* The guest does not learn of it if another vCPU registered it. */
         error_report_once("xen: this host's KVM refuses "
                           "KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO of vCPU %d: %s",
                           cs->cpu_index, strerror(-ret));
@@ -276,7 +276,7 @@ static int kvm_xen_deliver(CPUState *cs, uint32_t port)
     };
     int ret = KVM_XEN_VM_IOCTL(KVM_XEN_HVM_EVTCHN_SEND, &evt);
 
-    /* The kernel says how many vCPUs it woke. */
+    /* The kernel returns the number of vCPUs that it woke. */
     return MIN(ret, 0);
 }
 
@@ -373,19 +373,19 @@ static XenAccelOps kvm_ops = {
     .offload = &offload_ops,
 };
 
-/* What goes with a capability, but is not offloaded. */
+/* What depends on a capability, but is not in offload_ops. */
 static void adapt_to_caps(XenAccelOps *ops)
 {
     if (!XEN_ACCEL_HAS(ops, SHARED_INFO)) {
         ops->clock.set_vcpu_info = kvm_xen_set_clock;
-        /* A vector past the LAPIC is the kernel's to enter, or nobody's. */
+        /* Only the kernel can enter a vector that bypasses the LAPIC. */
         ops->cpu.raise_callback = NULL;
     }
 }
 
 /*
- * The line of a GSI or INTx upcall falls when the guest clears a flag in
- * memory; only an irqchip in QEMU lets us look at that at the EOI.
+ * The line of a GSI or INTx upcall is deasserted when the guest clears a flag
+ * in memory.  Checking the flag at the EOI needs an I/O APIC in QEMU.
  */
 static int choose_irqchip(KVMState *s)
 {
@@ -393,11 +393,11 @@ static int choose_irqchip(KVMState *s)
         s->kernel_irqchip_split = ON_OFF_AUTO_ON;
     }
     if (!s->kernel_irqchip_allowed || !kvm_kernel_irqchip_split()) {
-        error_report("xen-version: a Xen guest's upcalls need "
-                     "kernel-irqchip=split, not 'kernel-irqchip=%s'",
+        error_report("xen-version: upcalls of a Xen guest need "
+                     "kernel-irqchip=split, not kernel-irqchip=%s",
                      s->kernel_irqchip_allowed ? "on" : "off");
-        error_printf("Valid is kernel-irqchip=split, which is the default "
-                     "with xen-version.\n");
+        error_printf("Valid values are: split (the default with "
+                     "xen-version)\n");
         return -EINVAL;
     }
     return 0;
@@ -408,11 +408,11 @@ static int choose_tsc_flag(const XenEmuConfig *config)
 {
     hide_stable_tsc = !config->tsc_stable;
     if (hide_stable_tsc && !XEN_ACCEL_HAS(&kvm_ops, TSC_UNSTABLE)) {
-        error_report("xen-version: this host's KVM cannot do "
+        error_report("xen-version: KVM on this host does not support "
                      "xen-tsc-stable=off");
-        error_printf("Its KVM_CAP_XEN_HVM lacks "
-                     "KVM_XEN_HVM_CONFIG_PVCLOCK_TSC_UNSTABLE, which a newer "
-                     "kernel with CONFIG_KVM_XEN has.\n");
+        error_printf("It requires KVM_XEN_HVM_CONFIG_PVCLOCK_TSC_UNSTABLE in "
+                     "KVM_CAP_XEN_HVM, which newer kernels with "
+                     "CONFIG_KVM_XEN have.\n");
         return -ENOSYS;
     }
     return 0;
@@ -431,7 +431,7 @@ int kvm_xen_init(KVMState *s, uint32_t msr)
 
     hypercall_msr = msr;
     if (xen_emu) {
-        /* Again, because the Hyper-V MSRs took the usual number. */
+        /* Called again with another MSR: Hyper-V uses the usual number. */
         return configure(evtchn_send);
     }
 
@@ -466,7 +466,7 @@ int kvm_xen_init(KVMState *s, uint32_t msr)
             .u.xen_version = config->version,
         };
 
-        /* XENVER_version comes to QEMU otherwise. */
+        /* Otherwise XENVER_version exits to QEMU. */
         ret = kvm_xen_set_hvm_attr(&attr);
         if (ret) {
             trace_xen_kvm_fallback(-1, "XEN_VERSION", ret);
@@ -486,9 +486,9 @@ int kvm_xen_init_vcpu(CPUState *cs)
     int ret;
 
     /*
-     * An MSI that the kernel delivers can become a 2-level event, if anything,
-     * and the kernel has to know every way of telling a vCPU.  Where that is
-     * not all that the guest may want, devices' MSIs have to come to QEMU.
+     * The kernel can turn an MSI into a 2-level event only, and must support
+     * all ways to notify a vCPU.  If the guest may use something else, MSIs of
+     * devices have to be delivered by QEMU.
      */
     if (xen_delivery_fifo_is_allowed() ||
         !XEN_ACCEL_HAS(&kvm_ops, EVTCHN_2LEVEL) ||
@@ -508,7 +508,7 @@ int kvm_xen_init_vcpu(CPUState *cs)
 
 void kvm_xen_maybe_deassert_callback(CPUState *cs)
 {
-    /* Looked at without the lock first: this is after every exit. */
+    /* Checked without the lock first: this is called after every exit. */
     if (!xen_evtchn_upcall_pending(xen_emu_evtchn(), 0)) {
         BQL_LOCK_GUARD();
         xen_upcall_update_level();

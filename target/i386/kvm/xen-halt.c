@@ -2,16 +2,16 @@
 /*
  * Xen emulation on KVM: a vCPU that is halted in SCHEDOP_poll or SCHEDOP_block
  *
- * The kernel does the waiting, as for HLT: the vCPU's state is set to "halted"
- * before its thread goes back into the kernel.  So an interrupt that the kernel
- * injects ends the sleep, a kick (pause, work for the vCPU, INIT, NMI) finds
- * the thread where it always does, and nobody spends CPU time.  What is left
- * for QEMU is to end it for an event or for its time-out: work that is queued
- * for the vCPU, and so runs after the vCPU has gone to sleep, never before.
+ * The vCPU halts in the kernel, as for HLT: its MP state is set to "halted"
+ * before its thread enters the kernel again.  So an interrupt that the kernel
+ * injects ends the halt, and a kick (pause, work for the vCPU, INIT, NMI) works
+ * as usual.  QEMU only has to end the halt for an event or for the timeout.  It
+ * queues work for the vCPU for that, which cannot run before the vCPU has
+ * halted.
  *
- * Only the kernel knows when an interrupt has ended a sleep.  A wake that comes
- * later must not end another halt, by HLT; what it is told apart by is the
- * address at which the vCPU halted.
+ * Only the kernel knows when an interrupt has ended a halt.  A later wake must
+ * not end another halt, by HLT.  The two are distinguished by the address at
+ * which the vCPU halted.
  */
 #include "qemu/osdep.h"
 #include <linux/kvm.h>
@@ -50,7 +50,7 @@ void kvm_xen_end_halt(XenVcpu *v)
     halted = is_halted_at(cs, kv->halt.rip);
     if (halted) {
         KVM_XEN_VCPU_IOCTL(cs, KVM_SET_MP_STATE, &runnable);
-        /* What QEMU has read of the vCPU may be about to be saved. */
+        /* QEMU's copy of the vCPU's state may be about to be saved. */
         X86_CPU(cs)->env.mp_state = KVM_MP_STATE_RUNNABLE;
         cs->halted = 0;
     }
@@ -74,8 +74,8 @@ void kvm_xen_wake(XenVcpu *v)
     }
 }
 
-/* A QEMUTimer's clock is not the guest's: it may be early by a little. */
-static void time_is_over(void *opaque)
+/* QEMUTimers use another clock than the guest and may be a little early. */
+static void timed_out(void *opaque)
 {
     XenVcpu *v = opaque;
     KvmXenVcpu *kv = kvm_xen_vcpu(v);
@@ -102,7 +102,7 @@ void kvm_xen_halt(XenVcpu *v, int64_t timeout_ns)
     }
     trace_xen_kvm_halt(v->id, timeout_ns, ret);
     if (ret) {
-        return;     /* it continues immediately, and asks again */
+        return;     /* the guest resumes immediately, and polls again */
     }
 
     kv->halt.halted = true;
@@ -119,8 +119,8 @@ void kvm_xen_halt(XenVcpu *v, int64_t timeout_ns)
 }
 
 /*
- * Who polls for what is not in a migration stream.  The guest's poll is over
- * where it was saved, which is as good a reason as any.
+ * Pollers are not in a migration stream, so the poll of a guest that is saved
+ * ends spuriously, in the source VM too.
  */
 void kvm_xen_end_all_halts(void)
 {
@@ -131,8 +131,7 @@ void kvm_xen_end_all_halts(void)
 
 void kvm_xen_halt_init_vcpu(XenVcpu *v)
 {
-    kvm_xen_vcpu(v)->halt.timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, time_is_over,
-                                               v);
+    kvm_xen_vcpu(v)->halt.timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, timed_out, v);
 }
 
 void kvm_xen_halt_free_vcpu(XenVcpu *v)

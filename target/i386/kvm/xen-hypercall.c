@@ -17,9 +17,9 @@
 #include "xen-internal.h"
 
 /*
- * The kernel latches the layout when it fills the hypercall page, and QEMU learns
- * of it at the next hypercall.  If this kernel cannot be asked, the mode of the
- * caller is the layout.
+ * The kernel latches the layout when it fills the hypercall page, and QEMU
+ * learns of it at the next hypercall.  If this kernel cannot be asked, the mode
+ * of the caller is the layout.
  */
 static void follow_long_mode(const XenHypercall *hc)
 {
@@ -56,8 +56,8 @@ static void restart(CPUState *cs, run_on_cpu_data data)
 
 /*
  * The kernel completes the instruction at the next KVM_RUN, even if that has to
- * return immediately.  Only then can the vCPU be set back to the instruction; it
- * does that before the work that it was preempted for.
+ * return immediately.  Only then can the vCPU be set back to the instruction;
+ * it does that before the work that it was preempted for.
  */
 static void restart_later(const XenHypercall *hc)
 {

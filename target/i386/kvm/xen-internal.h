@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation on KVM: what its files have in common
+ * Xen emulation on KVM: definitions shared by its files
  */
 #ifndef TARGET_I386_KVM_XEN_INTERNAL_H
 #define TARGET_I386_KVM_XEN_INTERNAL_H
@@ -10,11 +10,11 @@
 #include "hw/xen/emu/hypercall.h"
 #include "system/kvm.h"
 
-/* What KVM's part keeps of a vCPU, in XenVcpu.accel_data. */
+/* Data of a vCPU, in XenVcpu.accel_data. */
 typedef struct KvmXenVcpu {
     struct {                    /* xen-kick.c */
-        bool works;             /* signal and timer are set up */
-        bool signalled;         /* by a thread, and not handled yet.  Atomic */
+        bool works;             /* the signal and the timer are set up */
+        bool signalled;         /* by a thread, not handled yet; atomic */
         timer_t timer;
     } kick;
     struct {                    /* xen-halt.c */
@@ -22,10 +22,10 @@ typedef struct KvmXenVcpu {
         uint64_t deadline_ns;   /* of system time; atomic */
         QEMUTimer *timer;
         /* The rest: [vcpu] */
-        bool halted;            /* since its last hypercall, as far as we know */
-        uint64_t rip;           /* where the guest continues */
+        bool halted;            /* by its last hypercall, as far as is known */
+        uint64_t rip;           /* where the guest resumes */
     } halt;
-    /* xen-hypercall.c: the call that was preempted and will be restarted.  [vcpu] */
+    /* xen-hypercall.c: the preempted call, which will be restarted.  [vcpu] */
     XenHypercall restart;
 } KvmXenVcpu;
 
@@ -35,16 +35,15 @@ static inline KvmXenVcpu *kvm_xen_vcpu(XenVcpu *v)
 }
 
 /*
- * Which capabilities this kernel has, @mask (x-kvm-xen-caps) lets through, and
- * are of use together: sets ops->caps and ops->caps_missing.  Returns the bits
- * of KVM_CAP_XEN_HVM that are left, or -ENOSYS, with the reason reported, where
- * no Xen guest can run at all.  Once, BQL.
+ * Sets ops->caps and ops->caps_missing: capabilities count if this kernel has
+ * them, they are in @mask (x-kvm-xen-caps), and what they depend on counts too.
+ * Returns KVM_CAP_XEN_HVM & @mask, or -ENOSYS, with the reason reported, if no
+ * Xen guest can run.  Once, BQL.
  */
 int kvm_xen_find_caps(KVMState *s, uint32_t mask, XenAccelOps *ops);
 
 /*
- * XenAccelClockOps.set_vcpu_info, for a kernel that does not know Xen's areas.
- * BQL.
+ * XenAccelClockOps.set_vcpu_info, for a kernel without SHARED_INFO.  BQL.
  */
 int kvm_xen_set_clock(CPUState *cs, uint64_t gpa);
 
@@ -64,17 +63,17 @@ void kvm_xen_halt_init_vcpu(XenVcpu *v);
 void kvm_xen_halt_free_vcpu(XenVcpu *v);
 void kvm_xen_halt(XenVcpu *v, int64_t timeout_ns);
 void kvm_xen_wake(XenVcpu *v);
-/* Now, if it is halted so.  [vcpu] */
+/* Ends such a halt of @v, if it is in one.  [vcpu] */
 void kvm_xen_end_halt(XenVcpu *v);
-/* The same for all vCPUs; the VM has stopped. */
+/* The same for all vCPUs, when the VM has stopped. */
 void kvm_xen_end_all_halts(void);
 
 #define KVM_XEN_HYPERCALL_LENGTH    3       /* VMCALL and VMMCALL */
 
 /*
- * Kicks that are handled without the BQL: the vCPU leaves the kernel, looks at
- * its timer and vcpu_info, and enters it again.  init_vcpu, free_vcpu: as above.
- * kick: @v enters the guest anew after this call. [fast]  kick_in: is
+ * Kicks that are handled without the BQL: the vCPU leaves the kernel, checks
+ * its timer and vcpu_info, and enters the kernel again.  init_vcpu, free_vcpu:
+ * as above.  kick: @v enters the guest again after this call. [fast]  kick_in:
  * XenAccelCpuOps.timer_in.
  */
 void kvm_xen_kick_init_vcpu(XenVcpu *v);

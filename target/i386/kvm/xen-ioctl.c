@@ -13,7 +13,7 @@
 #include "system/runstate.h"
 #include "xen-ioctl.h"
 
-/* What an ioctl is called, and the bit of KVM_CAP_XEN_HVM that promises it. */
+/* An ioctl or attribute, and the bit of KVM_CAP_XEN_HVM that promises it. */
 typedef struct Named {
     const char *name, *bit;
 } Named;
@@ -47,7 +47,7 @@ static const Named vcpu_attrs[] = {
     NAMED(KVM_XEN_VCPU_ATTR_TYPE_UPCALL_VECTOR, BIT_SEND),
 };
 
-/* Attributes are known by their own names where they are set. */
+/* Setting an attribute goes by the name of the attribute. */
 static const Named ioctls[] = {
     { "KVM_XEN_HVM_CONFIG", BIT_HCALL },
     { "KVM_XEN_HVM_EVTCHN_SEND", BIT_SEND },
@@ -59,8 +59,8 @@ static const Named ioctls[] = {
 
 /* Written before the first ioctl. */
 static struct {
-    char *name;             /* that shall fail, or NULL */
-    bool when_running;      /* and not before the guest runs */
+    char *name;             /* what fails, or NULL */
+    bool when_running;      /* only while the guest runs */
 } fault;
 
 static const Named *find_in(const Named *list, size_t nr, const char *name)
@@ -86,10 +86,10 @@ int kvm_xen_arm_fault(const char *what)
     const Named *named = words[0] ? find(words[0]) : NULL;
 
     if (!named || (words[1] && !g_str_equal(words[1], "running"))) {
-        error_report("x-kvm-xen-fail: there is no '%s'", what);
-        error_printf("Valid is the name of an ioctl or of an attribute, such "
-                     "as KVM_XEN_HVM_CONFIG, and, with \":running\" after it, "
-                     "only once the guest runs.\n");
+        error_report("x-kvm-xen-fail: invalid value '%s'", what);
+        error_printf("Valid values are names of ioctls and attributes, such as "
+                     "KVM_XEN_HVM_CONFIG; with \":running\" appended, they fail "
+                     "only while the guest runs.\n");
         return -EINVAL;
     }
     fault.name = g_strdup(named->name);
@@ -97,7 +97,7 @@ int kvm_xen_arm_fault(const char *what)
     return 0;
 }
 
-/* 0, or an error in the ioctl's place. */
+/* 0, or the injected error, in place of the ioctl. */
 static int fault_of(const char *name)
 {
     if (likely(!fault.name) || !g_str_equal(fault.name, name) ||
@@ -141,17 +141,17 @@ int kvm_xen_ioctl_failed(const char *name, int ret)
 {
     const Named *named = find(name);
 
-    error_report("xen-version: this host's KVM refuses %s: %s", name,
+    error_report("xen-version: KVM on this host refuses %s: %s", name,
                  strerror(-ret));
-    error_printf("It is part of %s, which a kernel with the option "
-                 "CONFIG_KVM_XEN has; without it, "
-                 "-accel tcg,xen-version=... runs the guest.\n", named->bit);
+    error_printf("It is part of %s, which requires a kernel with "
+                 "CONFIG_KVM_XEN.  Otherwise use "
+                 "-accel tcg,xen-version=...\n", named->bit);
     return ret;
 }
 
 /*
- * Attributes that nothing replaces, set to what a new VM has.  A kernel that
- * refuses one later is one that refuses it now.
+ * Sets the attributes that have no fallback to the values of a new VM.  If the
+ * kernel would refuse one later, it refuses it now.
  */
 int kvm_xen_probe_vm(const XenAccelOps *ops)
 {
@@ -185,8 +185,9 @@ int kvm_xen_probe_vcpu(const XenAccelOps *ops, CPUState *cs)
         struct kvm_xen_vcpu_attr attr;
     } probes[] = {
         /*
-         * The guest's hypercalls name vCPUs by this number, which is neither
-         * the APIC ID nor, when threads start out of order, KVM's own index.
+         * Hypercalls refer to vCPUs by this number, which is not the APIC ID
+         * and, if threads start in a different order, not KVM's own index
+         * either.
          */
         {
             XEN_ACCEL_HAS(ops, EVTCHN_SEND), {

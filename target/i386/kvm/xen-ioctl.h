@@ -2,9 +2,9 @@
 /*
  * Xen emulation on KVM: the ioctls, by name
  *
- * All ioctls of KVM's Xen support, and those used together with them, go through
- * these functions.  So an error message can name what the kernel refused, and a
- * test can make it fail (x-kvm-xen-fail).
+ * All ioctls of KVM's Xen support, and those used together with them, go
+ * through these functions.  So an error message can name what the kernel
+ * refused, and a test can make it fail (x-kvm-xen-fail).
  *
  * Source of the ABI: Linux Documentation/virt/kvm/api.rst, KVM_XEN_*.
  */
@@ -28,15 +28,16 @@ int kvm_xen_set_hvm_attr(struct kvm_xen_hvm_attr *attr);
 int kvm_xen_set_vcpu_attr(CPUState *cs, struct kvm_xen_vcpu_attr *attr);
 
 /*
- * Reports that ioctl or attribute @name failed with @ret, and which capability and
- * option of the kernel provide it.  Returns @ret.  Any thread.
+ * Reports that ioctl or attribute @name failed with @ret, and which capability
+ * and option of the kernel provide it.  Returns @ret.  Any thread.
  */
 int kvm_xen_ioctl_failed(const char *name, int ret);
 
 /*
- * Checks that the kernel does what its capability bits promise, for everything that
- * has no fallback: 0, or an error with the reason reported.  probe_vm: once,
- * with ops->caps known.  probe_vcpu: in the thread of @cs, before it runs.
+ * Checks that the kernel does what its capability bits promise, for everything
+ * that has no fallback: 0, or an error with the reason reported.  probe_vm:
+ * once, with ops->caps known.  probe_vcpu: in the thread of @cs, before it
+ * runs.
  */
 int kvm_xen_probe_vm(const XenAccelOps *ops);
 int kvm_xen_probe_vcpu(const XenAccelOps *ops, CPUState *cs);

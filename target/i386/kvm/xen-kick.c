@@ -2,27 +2,28 @@
 /*
  * Xen emulation on KVM: kicks that a vCPU handles without the BQL
  *
- * QEMU's own kick makes a vCPU leave kvm_cpu_exec(), and what comes after that
- * takes the BQL.  Here is a signal of its own, from a thread (kvm_xen_kick) or
- * from a timer of the host's kernel (kvm_xen_kick_in): KVM_RUN returns -EINTR,
- * kvm_cpu_exec() calls kvm_xen_handle_kick(), which does what the kick is for,
- * and KVM_RUN is called again.  So a timer wakes its vCPU and no other thread,
- * which would have to wake the vCPU in turn.
+ * After QEMU's own kick a vCPU leaves kvm_cpu_exec(), and its outer loop takes
+ * the BQL.  The kicks here use another signal, which is sent by a thread
+ * (kvm_xen_kick) or by a timer of the host's kernel (kvm_xen_kick_in): KVM_RUN
+ * returns -EINTR, kvm_cpu_exec() calls kvm_xen_handle_kick(), which handles the
+ * reason, and then KVM_RUN again.  So a timer wakes its vCPU directly, without
+ * another thread in between.
  *
- * The signal is blocked everywhere but in KVM_RUN.  One that comes at another
- * time stays pending and ends the next KVM_RUN immediately, so no kick is lost,
- * and there is no handler to be entered and left.
+ * The signal is blocked except in KVM_RUN.  At other times it stays pending and
+ * ends the next KVM_RUN immediately, so no kick is lost, and no signal handler
+ * is needed.
  *
- * Nor is a kick of QEMU's lost, whose signal may have ended the same KVM_RUN: its flag,
- * thread_kicked, is set before that is sent, and cleared in the outer loop only.
- * Where it is clear, when kvm_cpu_exec() has cleared immediate_exit already, the
- * kick's signal is still to come and sets immediate_exit again.  exit_request
- * comes without a signal; kvm_cpu_exec() looks at it before each KVM_RUN.
+ * A kick by QEMU is not lost either if its signal ends the same KVM_RUN:
+ * thread_kicked is set before the signal is sent, and cleared in the outer loop
+ * only.  If it is still clear after kvm_cpu_exec() has cleared immediate_exit,
+ * the signal is yet to come and will set immediate_exit again.  exit_request is
+ * set without a signal; kvm_cpu_exec() checks it before each KVM_RUN.
  *
- * Linux wakes who waits on a signalfd at any signal to the process, and QEMU's
- * main loop has one, for SIGBUS.  From the first timer on it no longer waits on it
- * but looks every SIGBUS_MS: there come only broken pages of the host's memory
- * that nobody has touched yet, which the guest is told of for its information.
+ * Linux wakes all waiters on a signalfd at any signal to the process, and
+ * QEMU's main loop waits on one, for SIGBUS.  When the first timer is armed,
+ * the main loop stops waiting on it and checks it every SIGBUS_MS instead.
+ * Such a SIGBUS only reports broken host memory that has not been accessed yet,
+ * which is passed to the guest for information.
  */
 #include "qemu/osdep.h"
 #include <linux/kvm.h>
@@ -35,7 +36,7 @@
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
 
-/* Older C libraries have no name for it. */
+/* Not defined by older C libraries. */
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id  _sigev_un._tid
 #endif
@@ -62,7 +63,7 @@ static sigset_t kick_signal(void)
     return set;
 }
 
-/* What may end KVM_RUN is what QEMU leaves unblocked, and ours. */
+/* KVM_RUN can be ended by what QEMU leaves unblocked, and by our signal. */
 static int unblock_in_guest(CPUState *cs)
 {
     uint32_t buffer[(sizeof(struct kvm_signal_mask) + KERNEL_SIGSET_BYTES) / 4];

@@ -10,10 +10,11 @@
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "system/kvm.h"
 #include "target/i386/kvm/kvm_i386.h"
-/* A logical destination without a bit is no vCPU's. */
-#define MSI_TO_NOBODY   0xfee00004
 
-static void ask_again(void)
+/* The empty logical destination: no vCPU receives it. */
+#define MSI_NO_TARGET   0xfee00004
+
+static void update_routes(void)
 {
     kvm_update_msi_routes_all(NULL, true, 0, 0);
 }
@@ -29,14 +30,14 @@ int xen_evtchn_translate_pirq_msi(struct kvm_irq_routing_entry *route,
     if (!xen_emu_is_on()) {
         return 1;
     }
-    where = xen_pirq_route_msi(address, data, &port, &vcpu, ask_again);
+    where = xen_pirq_route_msi(address, data, &port, &vcpu, update_routes);
     if (where == XEN_PIRQ_MSI_NOT) {
         return 1;
     }
 
     /*
-     * The kernel has no other ABI than 2-level.  kvm_xen_init_vcpu() keeps MSIs
-     * in QEMU where a guest may use FIFO or the kernel cannot do this at all.
+     * The kernel supports the 2-level ABI only.  kvm_xen_init_vcpu() keeps MSIs
+     * in QEMU if the guest may use FIFO or the kernel does not support this.
      */
     if (where == XEN_PIRQ_MSI_PORT &&
         XEN_ACCEL_HAS(xen_emu_accel(), EVTCHN_2LEVEL) &&
@@ -46,11 +47,11 @@ int xen_evtchn_translate_pirq_msi(struct kvm_irq_routing_entry *route,
     }
     if (!cs) {
         /*
-         * Not an error: the devices' code takes one for its own mistake, and
-         * ends QEMU, but it is the guest's choice what it writes.
+         * Do not return an error: some devices would abort QEMU, but the
+         * guest can write any message.
          */
         route->type = KVM_IRQ_ROUTING_MSI;
-        route->u.msi.address_lo = MSI_TO_NOBODY;
+        route->u.msi.address_lo = MSI_NO_TARGET;
         route->u.msi.address_hi = 0;
         route->u.msi.data = 0;
         return 0;

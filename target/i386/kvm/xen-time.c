@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation on KVM: system time, mostly without asking the kernel
+ * Xen emulation on KVM: system time, mostly without a system call
  *
- * A timer that QEMU keeps needs the time when it is armed and again when it is
- * due, and KVM_GET_CLOCK is a system call.  But where the kernel's clock is a
- * straight line over the host's TSC (KVM_CLOCK_TSC_STABLE), and the answer says
- * at which tick it was given (KVM_CLOCK_HOST_TSC), the line can be followed by
- * reading the TSC.  Its slope is the kernel's idea of the TSC's frequency, which
- * is also what the kernel draws it with.
+ * A timer in QEMU needs the time when it is armed and again when it expires,
+ * and KVM_GET_CLOCK is a system call.  But if the kernel's clock is a linear
+ * function of the host's TSC (KVM_CLOCK_TSC_STABLE), and the result includes
+ * the TSC that it belongs to (KVM_CLOCK_HOST_TSC), the time can be extrapolated
+ * from a later TSC.  The slope is the TSC frequency as the kernel reports it,
+ * which is what the kernel computes the clock with.
  *
- * The kernel may begin a new line: QEMU sets the clock, which it does when a
- * stopped VM goes on, or a vCPU's TSC is written.  So no line is followed while
- * the VM is stopped, and none for longer than LINE_MS, which bounds how long a
- * new one is not seen; lines differ by what the frequency is inexact.
+ * The kernel changes the function when QEMU sets the clock, which it does when
+ * a stopped VM resumes, and when the TSC of a vCPU is written.  So nothing is
+ * extrapolated while the VM is stopped, or for longer than LINE_MS.  That
+ * bounds the time for which a change is not noticed; the error is then that of
+ * the frequency.
  *
  * Source of the ABI: Linux Documentation/virt/kvm/api.rst, KVM_GET_CLOCK.
  */
@@ -31,26 +32,26 @@
 
 #define LINE_MS     100
 
-/* A line that is wrong by more than 1/1024 of its way has the wrong slope. */
+/* An error of more than 1/1024 of the interval: the slope is wrong. */
 #define WRONG_SHIFT 10
 
 static struct {
     QemuMutex lock;             /* of writers */
     QemuSeqLock sequence;
     /* Under the sequence: */
-    uint64_t tsc, clock_ns;     /* a point; clock_ns 0: there is no line */
+    uint64_t tsc, clock_ns;     /* a point; clock_ns 0: no line */
     /* With the lock: */
-    uint64_t khz;               /* ticks in a ms; 0: no lines.  Atomic to read */
+    uint64_t khz;               /* ticks per ms; 0: no lines.  Atomic reads */
     bool vm_running;
 } line;
 
-/* The time at @tsc by the line through (@tsc0, @clock0), or 0: ask. */
+/* The time at @tsc on the line through (@tsc0, @clock0); 0: unknown. */
 static uint64_t follow(uint64_t tsc0, uint64_t clock0, uint64_t tsc)
 {
     uint64_t khz = qatomic_read(&line.khz);
     uint64_t ticks = tsc - tsc0;
 
-    /* One TSC may be a little behind another: that is a large number here. */
+    /* If one TSC is slightly behind another, this is a large number. */
     if (!clock0 || !khz || ticks > LINE_MS * khz) {
         return 0;
     }
@@ -79,7 +80,7 @@ static void begin_line(uint64_t tsc, uint64_t clock_ns)
     seqlock_write_end(&line.sequence);
 }
 
-/* Lock held: the next line, from the kernel's answer. */
+/* Lock held: the next line, from the result of the ioctl. */
 static void follow_from(const struct kvm_clock_data *data)
 {
     const uint32_t needed = KVM_CLOCK_TSC_STABLE | KVM_CLOCK_HOST_TSC;
@@ -109,12 +110,12 @@ uint64_t kvm_xen_system_time(void)
         return now;
     }
     /*
-     * The lock is held from the kernel's answer on, so that one from before the
-     * VM was stopped does not begin a line after it.  Who does not get it needs
-     * no line: somebody else is drawing one.
+     * The lock is held during the ioctl, so that a result from before the VM
+     * stopped does not start a line afterwards.  If it is taken, another thread
+     * is starting a line.
      */
     locked = !qemu_mutex_trylock(&line.lock);
-    /* Cannot fail on a kernel that has Xen support. */
+    /* Cannot fail on a kernel with Xen support. */
     kvm_vm_ioctl(kvm_state, KVM_GET_CLOCK, &data);
     if (locked) {
         follow_from(&data);
@@ -136,7 +137,7 @@ void kvm_xen_time_init(void)
 
     qemu_mutex_init(&line.lock);
     seqlock_init(&line.sequence);
-    /* Linux answers this for a VM since 5.18. */
+    /* Linux supports this for VMs since 5.18. */
     line.khz = MAX(khz, 0);
     line.vm_running = runstate_is_running();
 }

@@ -42,19 +42,19 @@ bool xen_tcg_hypercall_page(CPUX86State *env, uint64_t val);
  */
 void xen_tcg_halted(CPUState *cs, bool halted);
 
-/* After a hypercall: makes upcalls pending and updates the GSI.  [vcpu], no BQL. */
+/* After a hypercall: makes upcalls pending, updates the GSI.  [vcpu], no BQL. */
 void xen_tcg_check_upcall(CPUState *cs);
 /*
- * After SCHEDOP_poll or SCHEDOP_block: halts.  Returns only if the vCPU does not
- * have to wait any more.
+ * After SCHEDOP_poll or SCHEDOP_block: halts.  Returns only if the vCPU does
+ * not have to wait any more.
  */
 void xen_tcg_poll_halt(CPUState *cs);
 
 #endif
 
 /*
- * VMCALL and VMMCALL are hypercalls to Xen, except in SVM guest mode, where they
- * belong to the hypervisor that the guest runs.  @flags: those of the TB.
+ * VMCALL and VMMCALL are hypercalls to Xen, except in SVM guest mode, where
+ * they belong to the hypervisor that the guest runs.  @flags: those of the TB.
  */
 static inline bool xen_tcg_traps(uint32_t flags)
 {

@@ -2,9 +2,10 @@
 /*
  * Arguments of hypercalls whose layout in 32-bit guests differs
  *
- * Longs, frame numbers and pointers are 32 bits wide there, and a 64-bit integer
- * aligns to 4 bytes.  xen_get_arg() copies such an argument in and converts it
- * to the structure of a 64-bit guest, so operations see only that one.
+ * Longs, frame numbers and pointers are 32 bits wide there, and a 64-bit
+ * integer aligns to 4 bytes.  xen_get_arg() copies such an argument in and
+ * converts it to the structure of a 64-bit guest, so operations see only that
+ * one.
  *
  * Source of the ABI: include/hw/xen/interface/, read as i386 compilers do.
  */

@@ -15,12 +15,12 @@
 #define LEAF_HYPERCALLS XEN_CPUID_LEAF(2)
 #define LEAF_TIME       XEN_CPUID_LEAF(3)
 #define LEAF_HVM        XEN_CPUID_LEAF(4)
-/* Another hypervisor's leaves could start here. */
+/* The leaves of another hypervisor could start here. */
 #define LEAF_END        XEN_CPUID_LEAF(0x100)
 
 #define HYPERCALL_MSR   0x40000000
 
-/* What EAX of the time leaf says. */
+/* Flags in EAX of the time leaf. */
 #define TIME_TSC_EMULATED   (1u << 0)
 #define TIME_TSC_RELIABLE   (1u << 1)
 #define TIME_RDTSCP         (1u << 2)
@@ -29,7 +29,7 @@ enum { EAX, EBX, ECX, EDX };
 
 QEMU_BUILD_BUG_ON(XEN_EMU_TSC_KHZ != 1000000);
 
-/* The TSC is QEMU's: it ticks once a nanosecond, on all vCPUs alike. */
+/* QEMU's virtual TSC: a tick is a nanosecond, the same on all vCPUs. */
 static void time_leaf(CPUX86State *env, uint32_t subleaf, uint32_t regs[4])
 {
     switch (subleaf) {

@@ -3,7 +3,7 @@
  * HYPERVISOR_event_channel_op
  *
  * All structures are the same in both layouts.  Sends and unmasks try the fast
- * way first; only "would block" leads to the slow one.
+ * path first; only -EWOULDBLOCK leads to the slow path.
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/domain.h"

@@ -2,9 +2,9 @@
 /*
  * HYPERVISOR_grant_table_op
  *
- * The guest grants pages to QEMU's back ends, by its table alone.  Nobody
- * grants pages to the guest, so mapping and copying have nothing to work on:
- * each element of such a request gets the status that Xen would give it.
+ * The guest grants pages to QEMU's back ends in its table, without a hypercall.
+ * No domain grants pages to the guest, so there is nothing to map or to copy: each
+ * element of such a request gets the status that Xen would return.
  */
 #include "qemu/osdep.h"
 #include "hw/i386/kvm/xen_gnttab.h"
@@ -24,7 +24,7 @@ QEMU_BUILD_BUG_ON(sizeof(gnttab_swap_grant_ref_t) != 12);
 /* Xen's table is never empty. */
 #define INITIAL_NR_FRAMES   1
 
-/* What a guest learns of other domains' tables; GNTST_okay: it is its own. */
+/* GNTST_okay for the guest's own domain, or Xen's status for another one. */
 static int16_t domain_status(domid_t domid)
 {
     if (xen_domid_is_self(domid)) {

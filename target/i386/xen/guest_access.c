@@ -106,8 +106,8 @@ bool xen_hypercall_preempt(XenHypercall *hc, uint64_t done)
         return false;
     }
     /*
-     * There are two ways to kick the thread of a vCPU, and each accelerator uses
-     * one of them.  On TCG an upcall is neither a kick nor an interrupt.
+     * There are two ways to kick the thread of a vCPU, and each accelerator
+     * uses one of them.  On TCG an upcall is neither a kick nor an interrupt.
      */
     return qatomic_read(&cs->exit_request) ||
            qatomic_read(&cs->thread_kicked) ||

@@ -15,8 +15,8 @@
 
 /*
  * Copy @len bytes between guest memory at @gva and host memory.  0, or -EFAULT
- * if part of it is not mapped (to guest: writable) or is no RAM; a part may have
- * been copied then.
+ * if part of it is not mapped (to guest: writable) or is no RAM; a part may
+ * have been copied then.
  */
 int xen_copy_from_guest(XenHypercall *hc, void *dst, uint64_t gva, size_t len);
 int xen_copy_to_guest(XenHypercall *hc, uint64_t gva, const void *src,
@@ -47,8 +47,8 @@ typedef struct XenOpArg {
 
 /*
  * Copies an argument in from @gva, calls @run with @cmd and @op, and copies @op
- * back if that returned 0 and @arg says so.  @op has room for the argument; what
- * is not copied in stays as it was.  Returns what @run does, or -EFAULT.
+ * back if that returned 0 and @arg says so.  @op has room for the argument;
+ * what is not copied in stays as it was.  Returns what @run does, or -EFAULT.
  */
 int xen_run_op(XenHypercall *hc, uint32_t cmd, uint64_t gva,
                const XenOpArg *arg, void *op,
@@ -57,8 +57,8 @@ int xen_run_op(XenHypercall *hc, uint32_t cmd, uint64_t gva,
 /*
  * The operation has processed @done elements of a guest's array.  True if it
  * has to stop there because there is other work for this vCPU: it then sets
- * arg[] to what remains, and hc->restart, and the guest executes the instruction
- * again.  Always false for a call that cannot be restarted.
+ * arg[] to what remains, and hc->restart, and the guest executes the
+ * instruction again.  Always false for a call that cannot be restarted.
  */
 bool xen_hypercall_preempt(XenHypercall *hc, uint64_t done);
 

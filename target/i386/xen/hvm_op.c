@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * HYPERVISOR_hvm_op: small services for HVM guests; parameters: hvm_param.c
+ * HYPERVISOR_hvm_op: small services for HVM guests (parameters: hvm_param.c)
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -23,7 +23,7 @@ QEMU_BUILD_BUG_ON(sizeof(xen_hvm_xentrace_t) != 32);
 QEMU_BUILD_BUG_ON(sizeof(xen_hvm_get_mem_type_t) != 16);
 QEMU_BUILD_BUG_ON(sizeof(xen_hvm_pagetable_dying_t) != 16);
 
-/* An event number of Xen's tracing has so many bits; the rest is the class. */
+/* The bits of an event's number in Xen's traces; the others are its class. */
 #define TRACE_EVENT_MASK    0xfff
 
 static int set_upcall_vector(XenHypercall *hc, uint64_t gva)
@@ -54,7 +54,7 @@ static int get_time(XenHypercall *hc, uint64_t gva)
     return XEN_PUT(hc, gva, &op);
 }
 
-/* Nobody collects a guest's trace records but QEMU's own tracing. */
+/* Trace records of the guest go to QEMU's own tracing only. */
 static int xentrace(XenHypercall *hc, uint64_t gva)
 {
     xen_hvm_xentrace_t op;
@@ -105,7 +105,7 @@ static int get_mem_type(XenHypercall *hc, uint64_t gva)
     return XEN_PUT(hc, gva, &op);
 }
 
-/* A service of shadow paging, for which Linux probes by calling it. */
+/* For shadow paging.  Linux calls it to check whether it is supported. */
 static int pagetable_dying(XenHypercall *hc, uint64_t gva)
 {
     xen_hvm_pagetable_dying_t op;
@@ -154,7 +154,7 @@ int64_t xen_hcall_hvm_op(XenHypercall *hc)
     case HVMOP_set_evtchn_upcall_vector:
         return set_upcall_vector(hc, gva);
     case HVMOP_guest_request_vm_event:
-        /* Nobody monitors this guest, which it need not know. */
+        /* There is no monitor, but a guest does not notice that on Xen either. */
         return gva ? -EINVAL : 0;
     case HVMOP_altp2m:
         return -EOPNOTSUPP;

@@ -26,16 +26,16 @@ QEMU_BUILD_BUG_ON(sizeof(xen_hvm_param_t) != 16);
 #define NR_PARAMS           (HVM_PARAM_MCA_CAP + 1)
 
 /*
- * Task state for virtual-8086 mode: size above the address.  The smallest is a
- * bare TSS, the largest one with all its bitmaps.
+ * Task state segment for virtual-8086 mode: the size is above the address.  The
+ * minimum is a bare TSS, the maximum one with all bitmaps.
  */
 #define TSS_SIZE_SHIFT      32
 #define TSS_SIZE_MIN        104
 #define TSS_SIZE_MAX        (TSS_SIZE_MIN + 256 / 8 + 65536 / 8 + 1)
-/* What a guest means that gives an address only. */
+/* The size for a guest that sets an address only. */
 #define TSS_SIZE_OLD        128
 
-/* What the guest set and nobody here acts upon.  BQL. */
+/* Parameters that are only stored.  BQL. */
 static struct {
     uint64_t is_set;            /* bitmap, by index */
     uint64_t value[NR_PARAMS];
@@ -52,7 +52,7 @@ static bool is_kept(uint32_t index)
     return kept.is_set >> index & 1;
 }
 
-/* Numbers of parameters that Xen once had; it refuses them by number. */
+/* Parameters of old versions of Xen, which it now refuses. */
 static bool is_retired(uint32_t index)
 {
     switch (index) {
@@ -98,7 +98,7 @@ static int set_param(XenHypercall *hc, xen_hvm_param_t *p)
         ret = xen_delivery_set_callback(p->value);
         return ret ? ret : xen_set_long_mode(hc->long_mode);
     case HVM_PARAM_ACPI_IOPORTS_LOCATION:
-        /* Xen can move the PM timer; the answer for "not to there". */
+        /* Xen can move the PM timer; this is its error for an invalid address. */
         return -EINVAL;
     case HVM_PARAM_VM86_TSS:
         if (p->value != (uint32_t)p->value) {
@@ -165,7 +165,7 @@ static int get_param(XenHypercall *hc, xen_hvm_param_t *p)
     }
 }
 
-/* Runs @op on the guest's argument, unless that names no parameter. */
+/* Calls @op with the guest's argument if that refers to a parameter. */
 static int on_param(XenHypercall *hc, uint64_t gva, xen_hvm_param_t *p,
                     int (*op)(XenHypercall *hc, xen_hvm_param_t *p))
 {
@@ -215,7 +215,7 @@ static void reset(void *opaque)
     memset(&kept, 0, sizeof(kept));
 }
 
-/* A machine whose guest set none migrates as one of upstream's. */
+/* Without stored parameters the stream is the same as upstream's. */
 static bool needed(void *opaque)
 {
     return kept.is_set;

@@ -2,11 +2,11 @@
 /*
  * HVM parameters: HVMOP_set_param and HVMOP_get_param
  *
- * Numbers that guest and toolstack keep with the domain.  A guest may set eight
- * of them and read eleven, as on Xen; the rest is -EPERM.  Those that tell
- * nothing to Xen (the port by which the next kernel finds xenstore, where
- * firmware put its generation ID) keep what the guest wrote until the machine
- * is reset.
+ * Numbers that guest and toolstack store with the domain.  A guest may set
+ * eight of them and read eleven, as on Xen; others return -EPERM.  Those
+ * without a meaning for Xen (the port of xenstore for the next kernel, the
+ * address of the firmware's generation ID) keep what the guest wrote until the
+ * machine is reset.
  *
  * Source of the ABI: include/hw/xen/interface/hvm/params.h, and Xen's
  * behaviour.
@@ -17,19 +17,20 @@
 #include "hw/xen/emu/hypercall.h"
 
 /*
- * @gva: struct xen_hvm_param.  -EFAULT; -EINVAL a parameter that does not exist
- * (any more), a value that it cannot have, or QEMU's domain, which is no HVM
- * guest; -ESRCH no such domain; -EPERM not a guest's to set or read.
+ * HVMOP_set_param and HVMOP_get_param; @gva: struct xen_hvm_param.  0 or -EFAULT;
+ * -EINVAL: no such parameter (any more), an invalid value, or QEMU's domain, which
+ * is no HVM guest; -ESRCH: no such domain; -EPERM: not accessible to a guest.
+ * The thread of the vCPU; they take the BQL.
  */
 int xen_hvm_set_param(XenHypercall *hc, uint64_t gva);
 int xen_hvm_get_param(XenHypercall *hc, uint64_t gva);
 
 /*
- * SHUTDOWN_soft_reset: the ports of xenstore and console are those that were
- * opened anew; the rest stays.  BQL.
+ * SHUTDOWN_soft_reset: the ports of xenstore and console become those that the
+ * back ends opened again; the rest stays.  BQL.
  */
 void xen_hvm_param_soft_reset(void);
-/* Once: reset with the machine, and migration. */
+/* Registers reset and migration.  Once, with the BQL. */
 void xen_hvm_param_init(void);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The hypercall page: code that Xen puts into a page of the guest's
+ * The hypercall page: code that Xen writes to a page of the guest
  *
  * Hypercall n is called at offset 32 n.  The code loads the number and executes
- * the trap instruction of the CPU's vendor; the guest need not know which.
+ * VMCALL or VMMCALL, depending on the CPU's vendor.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -56,7 +56,7 @@ int xen_hypercall_page_write(CPUState *cs, uint64_t msr_value, bool long_mode)
     bool intel = IS_INTEL_CPU(&X86_CPU(cs)->env);
     uint8_t page[XEN_EMU_PAGE_SIZE];
 
-    /* The low bits choose a page; CPUID says that there is one. */
+    /* The low bits select a page; there is one, as CPUID tells. */
     if (gpa != msr_value) {
         return -EFAULT;
     }

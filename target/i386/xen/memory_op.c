@@ -2,8 +2,8 @@
 /*
  * HYPERVISOR_memory_op: the guest's memory map
  *
- * QEMU's machine decides what memory there is; a guest maps Xen's pages into
- * it and may give pages back for a while (see reservation.c).
+ * The machine defines the RAM.  A guest can map Xen's pages into it, and give
+ * pages back temporarily (see reservation.c).
  */
 #include "qemu/osdep.h"
 #include "hw/i386/e820_memory_layout.h"
@@ -15,7 +15,7 @@
 
 #include "hw/xen/interface/memory.h"
 
-/* The public header hides what only a toolstack should call. */
+/* The public header defines these for toolstacks only. */
 enum {
     TOOLS_get_sharing_freed_pages = 18,
     TOOLS_get_sharing_shared_pages = 19,
@@ -28,7 +28,7 @@ enum {
 /* reserved_device_memory_map: all devices, not one. */
 #define TOOLS_RDM_ALL   1
 
-/* How far a batch has got is above the command, as in Xen. */
+/* The progress of a preempted batch is above the command, as in Xen. */
 #define CMD_BITS        6
 #define CMD_MASK        ((1u << CMD_BITS) - 1)
 
@@ -39,7 +39,7 @@ static int add_to_physmap(XenHypercall *hc, uint64_t gva)
     if (XEN_GET_ARG(hc, &op, gva, &xen_arg_add_to_physmap)) {
         return -EFAULT;
     }
-    /* The foreign domain's number has a place in the batch only. */
+    /* Only the batch has a field for the foreign domain. */
     if (op.space == XENMAPSPACE_gmfn_foreign) {
         return -ENOSYS;
     }
@@ -136,7 +136,7 @@ static int64_t maximum_ram_page(uint64_t gva)
     return gva ? -EINVAL : ram_end_gfn(&frames);
 }
 
-/* e820 as Xen has it: 20 bytes an entry, no padding. */
+/* An e820 entry has 20 bytes, without padding. */
 typedef struct QEMU_PACKED XenE820Entry {
     uint64_t addr;
     uint64_t size;
@@ -170,7 +170,7 @@ static int memory_map(XenHypercall *hc, uint64_t gva)
     return XEN_PUT(hc, gva, &nr);
 }
 
-/* QEMU describes no memory that devices need mapped one to one. */
+/* There is no memory that devices need identity-mapped. */
 static int reserved_device_memory_map(XenHypercall *hc, uint64_t gva)
 {
     struct {
@@ -188,7 +188,7 @@ static int reserved_device_memory_map(XenHypercall *hc, uint64_t gva)
     return XEN_PUT(hc, gva, &op);
 }
 
-/* Operations on another domain: never this one, and there is only QEMU. */
+/* Operations on another domain, which could only be QEMU's. */
 static int for_other_domain(XenHypercall *hc, uint64_t gva)
 {
     domid_t domid;
@@ -209,7 +209,7 @@ static int get_vnumainfo(XenHypercall *hc, uint64_t gva)
     if (op[1]) {
         return -EINVAL;
     }
-    /* NUMA is told by ACPI. */
+    /* ACPI describes NUMA. */
     return xen_domid_is_self(op[0]) ? -EOPNOTSUPP : -ESRCH;
 }
 

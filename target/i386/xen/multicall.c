@@ -9,8 +9,8 @@
 enum { MULTICALL_OP, MULTICALL_RESULT, MULTICALL_ARGS, MULTICALL_WORDS = 8 };
 
 /*
- * 1: preempted.  What is left of the entry stands in its arguments, as on Xen,
- * and it has no result yet.
+ * 0, or -EFAULT.  1: preempted; the arguments of the entry are then the rest of
+ * its work, as on Xen, and it has no result yet.
  */
 static int run_entry(XenHypercall *hc, uint64_t gva)
 {

@@ -14,8 +14,9 @@ QEMU_BUILD_BUG_ON(sizeof(physdev_irq_status_query_t) != 8);
 QEMU_BUILD_BUG_ON(sizeof(physdev_get_free_pirq_t) != 8);
 
 /*
- * The layouts differ only in the offset of table_base, the last field.  Xen needs
- * it for the MSI-X tables of hardware; nothing here does.  So it is not copied.
+ * The layouts differ only in the offset of table_base, the last field.  Xen
+ * needs it for the MSI-X tables of hardware; nothing here does.  So it is not
+ * copied.
  */
 #define MAP_PIRQ_SIZE   endof(physdev_map_pirq_t, entry_nr)
 QEMU_BUILD_BUG_ON(MAP_PIRQ_SIZE != 28);

@@ -3,9 +3,9 @@
  * Xen's pages in the guest's memory: XENMEM_add_to_physmap and
  * XENMEM_remove_from_physmap
  *
- * A page of Xen's covers the RAM that is there; when it goes, the RAM is as it
- * was.  (On Xen that RAM is gone, which a guest cannot rely on either.)  It is
- * in one place at most, and each place has one page at most.
+ * A page of Xen's hides the RAM at its frame; when it moves, the RAM is
+ * accessible again, unchanged.  (On Xen that RAM is lost.)  A page is at one
+ * frame at most, and a frame has one such page at most.
  */
 #include "qemu/osdep.h"
 #include "exec/address-spaces.h"
@@ -21,10 +21,10 @@
 
 #include "hw/xen/interface/memory.h"
 
-/* Grant table: the type of upstream's device, which owns the frames. */
+/* The type of the grant table device, which owns the frames. */
 #define TYPE_XEN_GNTTAB     "xen-gnttab"
 
-/* A frame that no page can be at: as an address it is XEN_GPA_NONE's page. */
+/* No frame: it contains address XEN_GPA_NONE. */
 #define GFN_NONE            (UINT64_MAX >> XEN_EMU_PAGE_SHIFT)
 
 typedef struct XenPage {
@@ -32,7 +32,7 @@ typedef struct XenPage {
     uint64_t idx;
 } XenPage;
 
-/* The page of Xen's at frame @gfn that a guest may move; false: none. */
+/* Finds the page of Xen's at frame @gfn that a guest may move; false: none. */
 static bool find_page(uint64_t gfn, XenPage *page)
 {
     MemoryRegionSection section;
@@ -63,7 +63,7 @@ static bool find_page(uint64_t gfn, XenPage *page)
     return found;
 }
 
-/* @gfn GFN_NONE: nowhere. */
+/* Moves @page to @gfn; GFN_NONE: unmaps it. */
 static int place_page(const XenPage *page, uint64_t gfn)
 {
     if (page->space == XENMAPSPACE_grant_table) {
@@ -80,7 +80,7 @@ static int map_page(const XenPage *page, uint64_t gfn)
     BQL_LOCK_GUARD();
     if (find_page(gfn, &old) &&
         (old.space != page->space || old.idx != page->idx)) {
-        /* As in Xen it loses its place, and does not come back to it. */
+        /* As in Xen, it is unmapped, and not mapped again later. */
         int ret = place_page(&old, GFN_NONE);
 
         if (ret) {
@@ -109,7 +109,7 @@ int xen_memory_map_page(uint32_t space, uint64_t idx, uint64_t gfn)
         break;
     case XENMAPSPACE_gmfn:
     case XENMAPSPACE_gmfn_range:
-        /* Moving a page of RAM: this machine's RAM stays where it is. */
+        /* Moving RAM is not supported. */
         ret = -EOPNOTSUPP;
         break;
     case XENMAPSPACE_gmfn_foreign:

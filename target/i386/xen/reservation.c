@@ -3,8 +3,8 @@
  * Ballooning: XENMEM_decrease_reservation, _populate_physmap and friends
  *
  * RAM stays part of the machine.  A page that the guest gives back is discarded
- * on the host, and reads as zeroes if the guest touches it nevertheless; taking
- * it again needs nothing.  So there is nothing to count or to migrate.
+ * on the host, and reads as zeroes if the guest still accesses it.  Getting it
+ * back needs no action.  So there is no state to count or to migrate.
  */
 #include "qemu/osdep.h"
 #include "exec/address-spaces.h"
@@ -21,12 +21,12 @@
 #include "hw/xen/interface/memory.h"
 
 #define CMD_BITS            6
-/* Unprivileged domains get no larger extents from Xen: 2 MiB. */
+/* The limit of Xen for unprivileged domains: 2 MiB. */
 #define MAX_EXTENT_ORDER    9
 
 /*
- * The guest's own RAM that holds frame @gfn, with a reference, or .mr NULL.
- * That memory comes from memory back ends; Xen's pages and ROMs do not.
+ * The guest RAM with frame @gfn, with a reference, or .mr NULL.  Guest RAM
+ * belongs to memory back ends; Xen's pages and ROMs do not.
  */
 static MemoryRegionSection find_ram(uint64_t gfn)
 {
@@ -57,7 +57,7 @@ static bool is_guest_ram(uint64_t gfn)
     return section.mr;
 }
 
-/* Where discarding is impossible the page just stays. */
+/* The page stays if it cannot be discarded. */
 bool xen_memory_give_back(uint64_t gfn)
 {
     MemoryRegionSection section = find_ram(gfn);
@@ -102,7 +102,7 @@ int64_t xen_memory_reservation(XenHypercall *hc, uint32_t cmd, uint32_t start)
         return start;
     }
     if (cmd == XENMEM_increase_reservation) {
-        return start;       /* memory of no address: not in an HVM guest */
+        return start;       /* RAM without a frame number: not for HVM guests */
     }
 
     for (uint32_t i = start; i < op.nr_extents; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * HYPERVISOR_sched_op: yield, sleep, shut down
+ * HYPERVISOR_sched_op: yield, block, poll, shutdown
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -24,18 +24,18 @@ QEMU_BUILD_BUG_ON(sizeof(sched_remote_shutdown_t) != 8);
 QEMU_BUILD_BUG_ON(sizeof(sched_watchdog_t) != 8);
 
 /*
- * The kernel answers polls by itself while it delivers events, so one that
- * comes here was inside a multicall, and nobody will tell of an event: the
- * guest looks again after this time.
+ * While event delivery is offloaded, the kernel handles polls too.  A poll that
+ * comes here was inside a multicall, and QEMU will not be notified of the
+ * event.  So it ends after this time, and the guest polls again.
  */
-#define UNTOLD_SLEEP_NS (10 * SCALE_MS)
+#define UNNOTIFIED_POLL_NS (10 * SCALE_MS)
 
 /*
- * The vCPU sleeps until one of @ports is pending, an upcall is, or Xen's system
- * time is @timeout_ns (0: never).  The guest sees the call return 0 then, or
- * sooner: it has to look for itself.
+ * Halts the vCPU until one of @ports or an upcall is pending, or until Xen's
+ * system time is @timeout_ns (0: no timeout).  The call may also return 0
+ * spuriously, so the guest has to check for itself.
  */
-static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
+static int wait_for_events(XenHypercall *hc, const uint32_t *ports,
                             unsigned nr_ports, uint64_t timeout_ns)
 {
     const XenAccelOps *accel = xen_emu_accel();
@@ -43,7 +43,7 @@ static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
     int64_t wait_ns = -1;
     int ret;
 
-    /* An interrupt, or a reset, may have ended the last sleep. */
+    /* An interrupt, or a reset, may have ended the last poll. */
     xen_evtchn_poll_end(xen_emu_evtchn(), vcpu);
     ret = xen_evtchn_poll_begin(xen_emu_evtchn(), vcpu, ports, nr_ports);
     if (ret < 0) {
@@ -57,8 +57,8 @@ static int sleep_for_events(XenHypercall *hc, const uint32_t *ports,
                       MIN(timeout_ns - now, (uint64_t)INT64_MAX) : 0;
         }
         if (nr_ports && xen_emu_delivery_is_offloaded() &&
-            (wait_ns < 0 || wait_ns > UNTOLD_SLEEP_NS)) {
-            wait_ns = UNTOLD_SLEEP_NS;
+            (wait_ns < 0 || wait_ns > UNNOTIFIED_POLL_NS)) {
+            wait_ns = UNNOTIFIED_POLL_NS;
         }
         if (accel->cpu.halt && wait_ns) {
             accel->cpu.halt(xen_vcpu_get(vcpu), wait_ns);
@@ -86,15 +86,15 @@ static int poll_ports(XenHypercall *hc, uint64_t gva)
                             op.nr_ports * sizeof(*ports))) {
         return -EFAULT;
     }
-    ret = sleep_for_events(hc, ports, op.nr_ports, op.timeout);
+    ret = wait_for_events(hc, ports, op.nr_ports, op.timeout);
     trace_xen_poll(hc->cs->cpu_index, op.nr_ports, op.timeout, ret);
     return ret;
 }
 
 /*
- * Xen stops all vCPUs at once and never returns; QEMU's main loop stops them a
- * moment later.  This one stops here, so that the guest does not see the call
- * return and take it for a failure.
+ * On Xen all vCPUs stop immediately, and the call does not return.  QEMU's main
+ * loop stops them a little later.  The current vCPU stops here, because the
+ * guest would take a return for a failure.
  */
 static int shut_down(uint32_t reason)
 {
@@ -107,9 +107,9 @@ static int shut_down(uint32_t reason)
         break;
     case SHUTDOWN_suspend:
         /*
-         * The user saves the VM, or not, and resumes it.  Migration keeps all
-         * that the guest would have to set up anew after Xen's suspend, so
-         * the guest is told that nothing happened: 1 is "cancelled".
+         * The user may save the VM, and then resumes it.  Migration keeps all
+         * that the guest would have to set up again after a suspend on Xen, so
+         * the call returns 1, which means that the suspend was cancelled.
          */
         qemu_system_vmstop_request_prepare();
         qemu_system_vmstop_request(RUN_STATE_PAUSED);
@@ -122,11 +122,11 @@ static int shut_down(uint32_t reason)
         watchdog_perform_action();
         break;
     case SHUTDOWN_soft_reset:
-        /* The guest goes on at once: it is about to start a new kernel. */
+        /* The guest continues immediately: it is about to start a new kernel. */
         xen_hvm_param_soft_reset();
         return xen_emu_soft_reset();
     default:
-        /* Xen takes any number, and its tools destroy the domain then. */
+        /* Xen accepts any reason; its toolstack destroys the domain. */
         qemu_system_shutdown_request(SHUTDOWN_CAUSE_GUEST_SHUTDOWN);
         break;
     }
@@ -148,7 +148,7 @@ static int remote_shutdown(XenHypercall *hc, uint64_t gva)
     if (XEN_GET(hc, &op, gva)) {
         return -EFAULT;
     }
-    /* A toolstack's operation, which names domains by number only. */
+    /* For toolstacks, which refer to domains by number only. */
     return op.domain_id == xen_domid || op.domain_id == DOMID_QEMU ?
            -EPERM : -ESRCH;
 }
@@ -171,7 +171,7 @@ int64_t xen_hcall_sched_op(XenHypercall *hc)
         g_thread_yield();
         return 0;
     case SCHEDOP_block:
-        return sleep_for_events(hc, NULL, 0, 0);
+        return wait_for_events(hc, NULL, 0, 0);
     case SCHEDOP_shutdown:
         return shutdown_op(hc, gva);
     case SCHEDOP_poll:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Stubs for TCG's CPU code without Xen emulation: xen_mode is never XEN_EMULATE,
- * so the last one cannot be reached
+ * Stubs for TCG's CPU code without Xen emulation: xen_mode is never
+ * XEN_EMULATE, so the last one cannot be reached
  */
 #include "qemu/osdep.h"
 #include "cpu.h"

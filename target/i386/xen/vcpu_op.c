@@ -20,7 +20,7 @@ QEMU_BUILD_BUG_ON(sizeof(vcpu_register_time_memory_area_t) != 8);
 QEMU_BUILD_BUG_ON(sizeof(vcpu_register_runstate_memory_area_t) != 8);
 QEMU_BUILD_BUG_ON(sizeof(vcpu_set_periodic_timer_t) != 8);
 
-/* The 64-bit structure has padding after its flags, which does not matter. */
+/* The structure without the padding at its end, which only 64-bit guests have. */
 #define SINGLESHOT_SIZE endof(vcpu_set_singleshot_timer_t, flags)
 QEMU_BUILD_BUG_ON(SINGLESHOT_SIZE != 12);
 
@@ -40,9 +40,10 @@ static int register_vcpu_info(XenHypercall *hc, XenVcpu *v, uint64_t gva)
 }
 
 /*
- * Xen keeps the virtual address and translates it at every update.  Like KVM
- * we translate once: guests name kernel addresses, which stay where they are.
- * An area that crosses into a page which lies elsewhere has no such address.
+ * Xen stores the virtual address and translates it at every update.  Here, as
+ * in KVM, it is translated once: guests use kernel addresses, whose mapping
+ * does not change.  -EFAULT if the area crosses into a page that is not
+ * contiguous.
  */
 static int area_gpa(XenHypercall *hc, uint64_t gva, uint64_t size,
                     uint64_t *gpa)
@@ -53,7 +54,7 @@ static int area_gpa(XenHypercall *hc, uint64_t gva, uint64_t size,
         gva = (uint32_t)gva;
     }
     if (!gva) {
-        *gpa = XEN_GPA_NONE;        /* no area any more */
+        *gpa = XEN_GPA_NONE;        /* removes the area */
         return 0;
     }
     if (xen_emu_accel()->cpu.translate(hc->cs, gva, true, gpa, &len) < 0) {
@@ -163,7 +164,7 @@ int64_t xen_hcall_vcpu_op(XenHypercall *hc)
 
     switch (cmd) {
     case VCPUOP_initialise:
-        /* A vCPU of an HVM machine is set up from its reset on. */
+        /* vCPUs of an HVM guest are initialized by reset. */
         return -EEXIST;
     case VCPUOP_up:
         return 0;
@@ -186,7 +187,7 @@ int64_t xen_hcall_vcpu_op(XenHypercall *hc)
     case VCPUOP_send_nmi:
         return send_nmi(v, gva);
     case VCPUOP_get_physid:
-        /* Only for vCPUs that the host's administrator pinned for life. */
+        /* Only for vCPUs that are pinned permanently. */
         return -EINVAL;
     case VCPUOP_register_vcpu_time_memory_area:
         return register_time_area(hc, v, gva);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * HYPERVISOR_vm_assist: an HVM guest has one, the runstate update flag
+ * HYPERVISOR_vm_assist: for HVM guests, only the runstate update flag
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/vcpu/runstate.h"
@@ -10,7 +10,7 @@ int64_t xen_hcall_vm_assist(XenHypercall *hc)
 {
     uint32_t cmd = hc->arg[0];
 
-    /* Xen looks at the type first: its error wins over a wrong command's. */
+    /* As in Xen, an invalid type takes precedence over an invalid command. */
     if ((uint32_t)hc->arg[1] != VMASST_TYPE_runstate_update_flag) {
         return -EINVAL;
     }

@@ -13,8 +13,8 @@
 /*
  * @id 0: starts an unused watchdog and returns its number, 1 or 2.  Otherwise
  * restarts watchdog @id, or stops it if @timeout_s is 0, and returns 0.
- * @timeout_s is in seconds of QEMU_CLOCK_VIRTUAL.  -EINVAL: no such watchdog, or
- * it is not running; -ENOSPC: both are in use.  Any thread; takes the BQL.
+ * @timeout_s is in seconds of QEMU_CLOCK_VIRTUAL.  -EINVAL: no such watchdog,
+ * or it is not running; -ENOSPC: both are in use.  Any thread; takes the BQL.
  */
 int xen_watchdog_set(uint32_t id, uint32_t timeout_s);
 

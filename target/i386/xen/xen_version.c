@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * HYPERVISOR_xen_version: who we say we are
+ * HYPERVISOR_xen_version: the version of Xen, and its features
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
@@ -12,17 +12,17 @@
 
 #include "hw/xen/interface/version.h"
 
-/* Xen's interface has been called 3.0 in this string ever since. */
+/* The interface version in this string has always been 3.0. */
 #define CAPABILITIES \
     "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 "
 
-/* What Xen shows an unprivileged guest instead of its command line. */
+/* For unprivileged guests, instead of Xen's command line. */
 #define DENIED  "<denied>"
 
 QEMU_BUILD_BUG_ON(sizeof(xen_feature_info_t) != 8);
 QEMU_BUILD_BUG_ON(sizeof(xen_compile_info_t) != 144);
 
-/* A string field of a fixed size, padded with zeroes. */
+/* Copies out a string field of a fixed size, padded with zeroes. */
 static int put_string(XenHypercall *hc, uint64_t gva, const char *s,
                       size_t size)
 {
@@ -36,7 +36,7 @@ static int compile_info(XenHypercall *hc, uint64_t gva)
 {
     xen_compile_info_t info = { };
 
-    /* The build's host, user and date are nobody's business in a guest. */
+    /* The host, user and date of the build are not disclosed to guests. */
     pstrcpy(info.compiler, sizeof(info.compiler), "qemu-xen-emu");
     return XEN_PUT(hc, gva, &info);
 }
@@ -79,7 +79,7 @@ int64_t xen_hcall_xen_version(XenHypercall *hc)
     case XENVER_changeset:
         return put_string(hc, gva, "unavailable", XEN_CHANGESET_INFO_LEN);
     case XENVER_platform_parameters:
-        /* Where Xen lies in the address space: not in that of an HVM guest. */
+        /* Xen's own address, which is not in the address space of an HVM guest. */
         return xen_put_long(hc, gva, 0, 0);
     case XENVER_get_features:
         return get_features(hc, gva);

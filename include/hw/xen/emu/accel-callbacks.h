@@ -3,10 +3,11 @@
  * What an accelerator may call
  *
  * accel.h has what the emulation calls in an accelerator.  This is the opposite
- * direction: an accelerator calls these functions, hypercall.h, the accessors of
- * domain.h and the engine (evtchn.h), and nothing else of the emulation.  A
+ * direction: an accelerator calls these functions, hypercall.h, the accessors
+ * of domain.h and the engine (evtchn.h), and nothing else of the emulation.  A
  * comment names the file that implements a function; that file is above the
- * accelerators, which scripts/check-layers accepts for what this header declares.
+ * accelerators, which scripts/check-layers accepts for what this header
+ * declares.
  */
 #ifndef HW_XEN_EMU_ACCEL_CALLBACKS_H
 #define HW_XEN_EMU_ACCEL_CALLBACKS_H
@@ -20,20 +21,21 @@
  */
 
 /*
- * The xen-* properties of @accel (an AccelState); never NULL.  The version is 0 if
- * xen-version was not given.  accel/xen-emu.c
+ * The xen-* properties of @accel (an AccelState); never NULL.  The version is 0
+ * if xen-version was not given.  accel/xen-emu.c
  */
 const XenEmuConfig *xen_emu_accel_config(struct Object *accel);
 /*
- * Turns the emulation on for the machine under construction: sets xen_mode
- * and xen_emu.  @accel: the AccelState that has the options.  Returns false with
- * *errp if the machine does not support it (not a PC, too many vCPUs).  BQL.  accel/xen-emu.c
+ * Turns the emulation on for the machine under construction: sets xen_mode and
+ * xen_emu.  @accel: the AccelState that has the options.  Returns false with
+ * *errp if the machine does not support it (not a PC, too many vCPUs).  BQL.
+ * accel/xen-emu.c
  */
 bool xen_emu_init(struct Object *accel, XenAccelOps *ops, Error **errp);
 
 /*
- * @cs exists in the accelerator: calls its set_vcpu_info with the default place of
- * vcpu_info, the only setting that can precede this.  For accelerators with
+ * @cs exists in the accelerator: calls its set_vcpu_info with the default place
+ * of vcpu_info, the only setting that can precede this.  For accelerators with
  * set_vcpu_info; the vCPU's thread, BQL.  device/vcpu.c
  */
 void xen_vcpu_started(CPUState *cs);
@@ -74,13 +76,13 @@ int xen_vcpu_pre_save(XenVcpu *v);
 /* XenAccelCpuOps.timer_in: the time may be over.  vcpu/timer.c; [vcpu] */
 void xen_vcpu_timer_expired(struct XenVcpuTimer *t);
 /*
- * A new timer on QEMU_CLOCK_VIRTUAL, in ns, not armed.  @expired is called in the
- * thread of vCPUs' timers, without the BQL.  vcpu/timer.c; BQL.
+ * A new timer on QEMU_CLOCK_VIRTUAL, in ns, not armed.  @expired is called in
+ * the thread of vCPUs' timers, without the BQL.  vcpu/timer.c; BQL.
  */
 QEMUTimer *xen_timer_new(QEMUTimerCB *expired, void *opaque);
 /*
- * Frees such a timer.  Its callback may be running at the same time.  When it can
- * no longer run, @release(@opaque) is called, with or without the BQL.
+ * Frees such a timer.  Its callback may be running at the same time.  When it
+ * can no longer run, @release(@opaque) is called, with or without the BQL.
  * vcpu/timer.c; any thread.
  */
 void xen_timer_free(QEMUTimer *timer, GDestroyNotify release, void *opaque);
@@ -89,8 +91,8 @@ void xen_runstate_halted(CPUState *cs, bool halted);
 /* System time in ns by QEMU_CLOCK_VIRTUAL.  vcpu/time.c; [fast] */
 uint64_t xen_emu_virtual_time(void);
 /*
- * Makes the vcpu_time_info @to like @from.  No-op if @from is being written at the
- * same time.  vcpu/time.c; any thread, one writer at a time for one @to.
+ * Makes the vcpu_time_info @to like @from.  No-op if @from is being written at
+ * the same time.  vcpu/time.c; any thread, one writer at a time for one @to.
  */
 void xen_time_copy_vcpu_time(void *to, const void *from);
 
@@ -101,15 +103,15 @@ void xen_time_copy_vcpu_time(void *to, const void *from);
 /* The vector for the whole domain; 0: upcalls come another way.  Any thread. */
 uint8_t xen_upcall_callback_vector(void);
 /*
- * The message that raises @vector in the LAPIC with ID @apic_id, as an edge.  Bits
- * 31:8 of the ID are in the upper half of the address, where KVM and QEMU's LAPIC
- * expect them.  Any thread.
+ * The message that raises @vector in the LAPIC with ID @apic_id, as an edge.
+ * Bits 31:8 of the ID are in the upper half of the address, where KVM and
+ * QEMU's LAPIC expect them.  Any thread.
  */
 MSIMessage xen_upcall_msi(uint32_t apic_id, uint8_t vector);
 /*
  * Callbacks by GSI or INTx: sets the line to the state of vCPU 0's
- * evtchn_upcall_pending.  To be called where the guest may have cleared that: at an
- * EOI, or an exit to QEMU.  BQL.
+ * evtchn_upcall_pending.  To be called where the guest may have cleared that:
+ * at an EOI, or an exit to QEMU.  BQL.
  */
 void xen_upcall_update_level(void);
 /* The line may be high: check it after each exit.  Any thread. */
@@ -128,8 +130,8 @@ typedef enum XenPirqMsi {
 
 /*
  * Sets *port and *vcpu to the destination of the message, if it has a port.
- * @stale is called under the BQL when this may have changed, and should call this
- * function again.  BQL.
+ * @stale is called under the BQL when this may have changed, and should call
+ * this function again.  BQL.
  */
 XenPirqMsi xen_pirq_route_msi(uint64_t address, uint32_t data,
                               uint32_t *port, unsigned *vcpu,

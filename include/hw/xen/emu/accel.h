@@ -2,25 +2,25 @@
 /*
  * What an accelerator does for Xen emulation
  *
- * KVM, TCG and qtest each fill in one XenAccelOps; nobody else asks which one is
- * in use.  It has three parts:
+ * KVM, TCG and qtest each fill in a XenAccelOps.  No other code depends on
+ * which one is in use.  It has three parts:
  *
  *   cpu      how a vCPU is reached: interrupts, kicks, halts, its address space.
  *            translate and raise_vector are mandatory, the rest optional.
  *   clock    Xen system time.  Mandatory.
- *   offload  what the accelerator's kernel does by itself.  NULL on TCG and qtest,
- *            which have no such kernel.  Its functions are never NULL, but those
- *            of a capability that this kernel lacks must not be called: callers
- *            ask xen_emu_offload() (domain.h) for the capability and get NULL
- *            then.  Whatever is not offloaded QEMU's own code does in guest
- *            memory, or the guest is told that it does not exist.
+ *   offload  what is offloaded to the accelerator's kernel.  NULL on TCG and
+ *            qtest, which have no such kernel.  Its functions are never NULL, but
+ *            those of a capability that this kernel lacks must not be called;
+ *            xen_emu_offload() (domain.h) returns NULL for it.  What is not
+ *            offloaded is done by QEMU in guest memory, or not offered to the
+ *            guest.
  *
  * accel-callbacks.h is the other direction: what an accelerator may call.
  *
  * Errors are negative errno.  Functions marked [fast] run in any thread without
  * the big QEMU lock (BQL) and never wait, in an RCU read section that keeps the
- * vCPU; [vcpu] ones in the thread of that vCPU, or in any thread while the VM is
- * stopped or its vCPUs are held; the rest under the BQL.
+ * vCPU; [vcpu] ones in the thread of that vCPU, or in any thread while the VM
+ * is stopped or its vCPUs are held; the rest under the BQL.
  */
 #ifndef HW_XEN_EMU_ACCEL_H
 #define HW_XEN_EMU_ACCEL_H
@@ -29,9 +29,9 @@
 #include "hw/xen/emu/page.h"
 #include "hw/xen/emu/runstate-sums.h"
 
-/* What the kernel does by itself, in the order of QAPI's XenKernelCapability. */
+/* What can be offloaded, in the order of QAPI's XenKernelCapability. */
 typedef enum XenAccelCap {
-    XEN_ACCEL_CAP_HCALL,            /* hypercalls come to us at all */
+    XEN_ACCEL_CAP_HCALL,            /* hypercalls exit to QEMU */
     XEN_ACCEL_CAP_SHARED_INFO,      /* wall clock, 2-level bits */
     XEN_ACCEL_CAP_SHARED_INFO_HVA,
     XEN_ACCEL_CAP_RUNSTATE,
@@ -40,7 +40,7 @@ typedef enum XenAccelCap {
     XEN_ACCEL_CAP_EVTCHN_SEND,      /* sends and polls */
     XEN_ACCEL_CAP_TSC_UNSTABLE,
     XEN_ACCEL_CAP_TIMER,            /* single-shot timers */
-    XEN_ACCEL_CAP_UPCALL_VECTOR,    /* a vCPU's own, by LAPIC */
+    XEN_ACCEL_CAP_UPCALL_VECTOR,    /* own vectors of vCPUs, by LAPIC */
     XEN_ACCEL_CAP__MAX,
 } XenAccelCap;
 
@@ -51,23 +51,24 @@ typedef struct XenVcpu XenVcpu;
 
 typedef struct XenAccelCpuOps {
     /*
-     * Optional: @v is being realized and its thread does not run yet; it is
-     * gone, and nobody looks at it any more.  Between the two the accelerator
-     * keeps its own data of the vCPU in v->accel_data.  BQL.
+     * Optional.  vcpu_new: @v is being realized and its thread does not run
+     * yet.  vcpu_free: @v is no longer in use.  Between the two the accelerator
+     * has its data of the vCPU in v->accel_data.  BQL.
      */
     void (*vcpu_new)(XenVcpu *v);
     void (*vcpu_free)(XenVcpu *v);
 
     /*
-     * Optional: the accelerator has no memory at physical addresses of more
-     * bits than this, whatever the guest is told.  vCPUs are realized.
+     * Optional: the number of physical address bits that the accelerator
+     * supports for RAM, which CPUID may exceed.  vCPUs are realized.
      */
     unsigned (*phys_bits)(void);
 
     /*
-     * Guest virtual to guest physical in the address space that @cs is in
-     * now.  @len: in, bytes wanted; out, bytes that are contiguous (up to the
-     * page's end).  -EFAULT: not mapped, or not writable when @write. [vcpu]
+     * Translates guest virtual to guest physical addresses in the current
+     * address space of @cs.  @len: in, bytes wanted; out, contiguous bytes (at
+     * most up to the end of the page).  -EFAULT: not mapped, or @write and not
+     * writable. [vcpu]
      */
     int (*translate)(CPUState *cs, uint64_t gva, bool write,
                      uint64_t *gpa, uint64_t *len);
@@ -75,37 +76,36 @@ typedef struct XenAccelCpuOps {
     /* Inject LAPIC @vector into @v, edge, as an MSI would. [fast] */
     void (*raise_vector)(XenVcpu *v, uint8_t vector);
     /*
-     * The domain-wide callback vector: make @v look at its vcpu_info and
-     * enter the vector, past the LAPIC, while evtchn_upcall_pending is
-     * set. [fast]  NULL: the guest cannot have one.
+     * The domain-wide callback vector: makes @v check its vcpu_info and enter
+     * the vector, bypassing the LAPIC, as long as evtchn_upcall_pending is set.
+     * [fast]  NULL: not supported, and not offered to the guest.
      */
     void (*raise_callback)(XenVcpu *v);
 
     /*
-     * Optional: no vCPU uses what its TLB holds now once @cs, whose hypercall
-     * asks for it, continues. [vcpu]
+     * Optional: flushes the TLBs of all vCPUs before @cs, which made the
+     * hypercall, resumes. [vcpu]
      */
     void (*flush_tlbs)(CPUState *cs);
 
     /*
-     * Optional: in @wait_ns (negative: never) the thread of @v calls
-     * xen_vcpu_timer_expired(), before the guest continues; the vCPU leaves the
-     * guest or its halt for that.  The last call counts.  It may be early, and
-     * come for nothing. [fast]  False: a thread of the emulation has to wait
-     * instead.
+     * Optional: after @wait_ns (negative: never) the vCPU leaves the guest or
+     * its halt, and its thread calls xen_vcpu_timer_expired() before the guest
+     * resumes.  Replaces an earlier call.  It may be early or spurious. [fast]
+     * False: not possible; the emulation has to use a thread of its own.
      */
     bool (*timer_in)(XenVcpu *v, int64_t wait_ns);
 
     /*
-     * SCHEDOP_poll and SCHEDOP_block: @v halts once its hypercall has returned
-     * 0, as if by HLT, at most @timeout_ns (negative: no limit).  It resumes by
-     * wake(), by an interrupt that it may take, or for no reason, which the
-     * guest has to expect.  Its thread stays free for other work, and the
-     * engine may keep it as a poller until its next poll.  NULL: the guest
-     * polls without a pause.
+     * SCHEDOP_poll and SCHEDOP_block: @v halts as if by HLT after its hypercall
+     * has returned 0, for at most @timeout_ns (negative: no limit).  It resumes
+     * by wake(), by an interrupt that is not blocked, or spuriously, which
+     * guests have to expect.  Its thread can do other work, and the engine may
+     * list it as a poller until its next poll.  NULL: the guest polls without
+     * halting.
      *
-     * halt: [vcpu], in its hypercall.  wake is [fast], and is not lost when it
-     * comes between the vCPU's becoming a poller and its halt.
+     * halt: [vcpu], in its hypercall.  wake: [fast]; not lost if it comes after
+     * the vCPU became a poller and before it halts.
      */
     void (*halt)(XenVcpu *v, int64_t timeout_ns);
     void (*wake)(XenVcpu *v);
@@ -122,8 +122,8 @@ typedef struct XenAccelClockOps {
      */
     bool tsc_is_virtual_clock;
     /*
-     * Optional, for a kernel that writes time but knows no Xen areas (without
-     * SHARED_INFO): it keeps the time in the vcpu_info at @gpa. [vcpu]
+     * Optional, for a kernel that writes time but does not support Xen areas
+     * (no SHARED_INFO): it updates the time in the vcpu_info at @gpa. [vcpu]
      */
     int (*set_vcpu_info)(CPUState *cs, uint64_t gpa);
 } XenAccelClockOps;
@@ -133,11 +133,12 @@ typedef struct XenAccelOffloadOps {
     int (*set_callback_vector)(uint8_t vector);     /* 0: none */
     int (*set_long_mode)(bool long_mode);
     int (*get_long_mode)(bool *long_mode);
-    /* @gpa XEN_GPA_NONE: none.  @hva: where QEMU has that overlay page. */
+    /* @gpa XEN_GPA_NONE: none.  @hva: the overlay page in QEMU's memory. */
     int (*set_shared_info)(uint64_t gpa, void *hva);
     /*
-     * [vcpu]  The accelerator keeps the time info in there up to date.  @hva:
-     * where QEMU has it, pinned until the next call; NULL: only @gpa is known.
+     * [vcpu]  The accelerator updates the time info in it.  @hva: its address
+     * in QEMU's memory, pinned until the next call, or NULL: only @gpa is
+     * known.
      */
     int (*set_vcpu_info)(CPUState *cs, uint64_t gpa, void *hva);
     int (*set_time_info)(CPUState *cs, uint64_t gpa);       /* [vcpu] */
@@ -152,15 +153,15 @@ typedef struct XenAccelOffloadOps {
     int (*set_runstate_flag)(bool on);
 
     /*
-     * TIMER.  The single-shot timer of @cs fires into @port at @expires_ns of
-     * system time (0: not armed); @port 0: the kernel leaves timers to QEMU.
-     * [vcpu]
+     * TIMER.  The single-shot timer of @cs raises @port at system time
+     * @expires_ns (0: not armed).  @port 0: timers are not offloaded.  [vcpu]
      */
     int (*set_timer)(CPUState *cs, uint32_t port, uint64_t expires_ns);
     int (*get_timer)(CPUState *cs, uint64_t *expires_ns);
     /*
-     * Between these no vCPU runs, and a thread that wants to enter the kernel
-     * waits, whatever locks it has: so wait for nobody.
+     * Between these no vCPU runs, and a thread that is about to enter the
+     * kernel blocks with the locks that it holds.  So the caller must not wait
+     * for a lock in between.
      */
     void (*hold_vcpus)(void);
     void (*release_vcpus)(void);
@@ -168,32 +169,32 @@ typedef struct XenAccelOffloadOps {
     /* EVTCHN_SEND.  2-level delivery of @port to @cs in the kernel. [fast] */
     int (*deliver)(CPUState *cs, uint32_t port);
     /*
-     * The guest's sends to @port: deliver @target_port on @cs (an IPI or
-     * loop-back), or signal @fd (a back end; @cs NULL).  unassign: all of it
-     * comes to QEMU again.
+     * Offloads the guest's sends to @port: they raise @target_port on @cs (an
+     * IPI or loopback), or signal @fd (a back end; @cs NULL).  unassign: sends
+     * exit to QEMU again.
      */
     int (*assign_port)(uint32_t port, uint8_t type, CPUState *cs,
                        uint32_t target_port, int fd);
     int (*unassign_port)(uint32_t port);
-    /* The kernel looks at the guest's sends and polls; off at first. */
+    /* The kernel handles sends and polls; initially off. */
     int (*set_evtchn_send)(bool on);
 } XenAccelOffloadOps;
 
 typedef struct XenAccelOps {
     const char *name;           /* "kvm", "tcg", "qtest" */
     uint32_t caps;              /* 1 << XEN_ACCEL_CAP_*, in use */
-    uint32_t caps_missing;      /* those that this kernel does not have */
+    uint32_t caps_missing;      /* those that this kernel lacks */
     /*
-     * A vCPU takes the BQL to be interrupted through its LAPIC and to end that:
-     * guests are not told that a vCPU can have an upcall vector of its own.
+     * An interrupt through the LAPIC and its EOI need the BQL, so guests are
+     * not offered upcall vectors of vCPUs.
      */
     bool lapic_is_slow;
     /* It calls xen_vcpu_pre_save() and xen_vcpu_post_load() by itself. */
     bool migrates_vcpus;
 
     /*
-     * Optional: the VM resumes, or has stopped; device/vm-state.h has the order.
-     * BQL, no vCPU runs.
+     * Optional: the VM resumes, or has stopped; device/vm-state.h has the
+     * order.  BQL, no vCPU runs.
      */
     void (*vm_state)(bool running);
 
@@ -203,9 +204,9 @@ typedef struct XenAccelOps {
 } XenAccelOps;
 
 /*
- * Each accelerator's entry; called by accel/xen-emu.c and xen-hooks.c only.
- * KVM's ops come by xen_emu_init(), and xen_emu_kvm_prepare() is called before
- * its own init, which asks whether it shall call kvm_xen_init().
+ * The entry points of accelerators; only for accel/xen-emu.c and xen-hooks.c.
+ * KVM passes its ops to xen_emu_init().  xen_emu_kvm_prepare() is called before
+ * KVM's own init, which calls kvm_xen_init() if a Xen version is set.
  */
 struct Object;
 void xen_emu_kvm_prepare(struct Object *accel);

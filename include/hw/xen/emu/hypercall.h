@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The hypercall layer's way in
+ * Hypercalls: the interface to accelerators
  *
- * An accelerator calls xen_hypercall() when the guest made one that nobody
- * took before.  The layer checks CPL, copies arguments in, calls one function
- * per operation, copies results out.  It runs in the vCPU's thread; under
+ * An accelerator calls xen_hypercall() for a hypercall that its kernel did not
+ * handle.  That checks the CPL, copies arguments in, calls one function per
+ * operation and copies results out.  It runs in the thread of the vCPU; under
  * qtest in the main thread.  It takes the BQL only for operations that change
- * the machine (memory map, GSIs); sends, unmasks and timers run without.
+ * the machine (memory map, GSIs); sends, unmasks and timers run without it.
  *
  * Source of the ABI: include/hw/xen/interface/.  Unknown operations are logged
- * with LOG_UNIMP and give -ENOSYS.
+ * with LOG_UNIMP and return -ENOSYS.
  */
 #ifndef HW_XEN_EMU_HYPERCALL_H
 #define HW_XEN_EMU_HYPERCALL_H
@@ -25,30 +25,37 @@ typedef struct XenHypercall {
     uint64_t arg[XEN_HYPERCALL_ARGS];
     bool long_mode;         /* the caller executes 64-bit code */
     uint8_t cpl;
-    bool can_restart;       /* in: the accelerator knows how to restart */
+    bool can_restart;       /* in: the accelerator supports restart */
     /*
      * out: the call was preempted.  Load the argument registers from arg[] and
-     * run the instruction again; the value returned means nothing.
+     * execute the instruction again; ignore the return value.
      */
     bool restart;
 } XenHypercall;
 
-/* Once, when the emulation is turned on.  BQL. */
+/* Registers reset and migration.  Once, when the emulation is enabled; BQL. */
 void xen_hypercall_init(void);
 
-/* Returns what goes to RAX/EAX. */
+/* Makes hypercall @hc.  Returns the value for RAX/EAX.  [vcpu] */
 int64_t xen_hypercall(XenHypercall *hc);
 
 /*
- * Numbers of the registers that arg[] comes from, and goes to for a restart:
- * indexes of CPUX86State.regs, by the caller's mode.
+ * The registers of arg[], as XEN_HYPERCALL_ARGS indexes of CPUX86State.regs, by
+ * the mode of the caller.  Any thread.
  */
 const uint8_t *xen_hypercall_arg_regs(bool long_mode);
 
-/* Fills the hypercall page for @gpa's frame (MSR write). 0 or -EFAULT. */
+/*
+ * WRMSR of the hypercall MSR: fills the hypercall page in the frame that
+ * @msr_value is an address in, and latches the layout.  0, or -EFAULT without
+ * RAM there. [vcpu]
+ */
 int xen_hypercall_page_write(CPUState *cs, uint64_t msr_value, bool long_mode);
 
-/* CPUID leaf of the hypervisor range, false when not one of ours. */
+/*
+ * CPUID in the hypervisor's range: sets @regs (EAX, EBX, ECX, EDX), or returns
+ * false if Xen has no such leaf.  Any thread.
+ */
 bool xen_emu_cpuid(CPUState *cs, uint32_t leaf, uint32_t subleaf,
                    uint32_t regs[4]);
 

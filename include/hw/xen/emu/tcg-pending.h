@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where TCG's execution loop looks for upcalls: before it enters a block of
- * code and whenever it was asked to leave one.  Nothing on other targets.
+ * Xen emulation: TCG's execution loop checks for pending requests to the vCPU
+ * before it enters a translation block.  No-op on other targets.
  */
 #ifndef HW_XEN_EMU_TCG_PENDING_H
 #define HW_XEN_EMU_TCG_PENDING_H
@@ -11,8 +11,8 @@
 #include "cpu.h"
 
 /*
- * Does what is due (XEN_TCG_PENDING_*).  When an upcall is injected it does not
- * return, but goes on with the guest's handler.  The vCPU's thread, no BQL.
+ * Handles pending requests (XEN_TCG_PENDING_*).  Does not return if it injects
+ * an upcall: the loop continues with the guest's handler.  [vcpu], no BQL.
  */
 void xen_tcg_handle_pending(CPUState *cs);
 

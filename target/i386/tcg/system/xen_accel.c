@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation on TCG
+ * Xen emulation on TCG: the XenAccelOps
  *
- * Everything is QEMU's own code here; what remains is to read guest virtual
- * memory and to interrupt a vCPU without the BQL: accel-tcg.h has the plan.
+ * QEMU's own code does most of the work.  TCG only has to translate guest
+ * virtual addresses, and to notify a vCPU without the BQL (see accel-tcg.h).
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "qemu/rcu.h"
-#include "accel/tcg/cpu-ops.h"
 #include "exec/cputlb.h"
 #include "exec/exec-all.h"
 #include "hw/core/cpu.h"
-#include "hw/core/sysemu-cpu-ops.h"
 #include "hw/xen/emu/accel-tcg.h"
 #include "hw/xen/emu/accel-callbacks.h"
 #include "qemu/accel.h"
-#include "system/accel-ops.h"
 #include "system/tcg.h"
 #include "cpu.h"
 #include "tcg/xen-tcg.h"
@@ -35,7 +32,7 @@ static int tcg_xen_translate(CPUState *cs, uint64_t gva, bool write,
         CPUX86State *env = cpu_env(cs);
         void *host;
 
-        /* The debug walk does not look at write protection. */
+        /* The debug page walk ignores write protection. */
         if (probe_access_flags(env, gva, 1, MMU_DATA_STORE,
                                cpu_mmu_index_kernel(env), true, &host, 0) &
             TLB_INVALID_MASK) {
@@ -47,9 +44,7 @@ static int tcg_xen_translate(CPUState *cs, uint64_t gva, bool write,
     return 0;
 }
 
-/* ------------------------------------------------------- telling a vCPU -- */
-
-/* An upcall that cannot be taken yet ends SCHEDOP_block all the same. */
+/* An upcall ends SCHEDOP_block even if interrupts are disabled. */
 static void tcg_xen_raise_vector(XenVcpu *v, uint8_t vector)
 {
     xen_tcg_make_pending(v, XEN_TCG_PENDING_VECTOR | XEN_TCG_PENDING_WAKE);
@@ -65,16 +60,14 @@ static void tcg_xen_wake(XenVcpu *v)
     xen_tcg_make_pending(v, XEN_TCG_PENDING_WAKE);
 }
 
-/* ------------------------------------------------------- life of a vCPU -- */
-
 static void tcg_xen_vcpu_new(XenVcpu *v)
 {
     xen_tcg_pending_init();
 
     /*
-     * Where a single thread runs all vCPUs, TCG makes a plain load and store of
-     * a locked instruction.  But Xen's pages are changed by our threads too: an
-     * event set between the two would be lost.
+     * If a single thread runs all vCPUs, TCG translates a locked instruction
+     * into a plain load and store.  But other threads write to Xen's pages too:
+     * an event that is set between the load and the store would be lost.
      */
     tcg_cflags_set(v->cs, CF_PARALLEL);
 

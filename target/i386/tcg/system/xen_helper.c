@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation on TCG's CPU: the trap instructions and CPUID
+ * Xen emulation on TCG: hypercall instructions, hypercall page and CPUID
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -21,9 +21,9 @@ static void set_reg(CPUX86State *env, unsigned reg, uint64_t val, bool is64)
 }
 
 /*
- * VMCALL or VMMCALL outside SVM guest mode, while Xen is emulated.  The TB ends
- * after it: EIP was synced to the instruction and is moved on here, unless it
- * is to run again, and the call may have changed memory, also code.
+ * VMCALL or VMMCALL outside SVM guest mode, while Xen is emulated.  EIP is that
+ * of the instruction, and is advanced here unless the call is restarted.  The
+ * TB ends after the instruction because the call may have modified code.
  */
 void helper_xen_hypercall(CPUX86State *env, int insn_len)
 {
@@ -86,7 +86,7 @@ bool xen_tcg_hypercall_page(CPUX86State *env, uint64_t val)
     if (!xen_tcg_emulated()) {
         return true;
     }
-    /* Xen takes the mode of the code that writes for the guest's. */
+    /* As in Xen, the layout is latched from the mode of the caller. */
     return xen_hypercall_page_write(env_cpu(env), val,
                                     env->hflags & HF_CS64_MASK) == 0;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Upcalls of a Xen guest's vCPU on TCG
+ * Xen emulation on TCG: how a vCPU handles upcalls
  *
- * The plan is in include/hw/xen/emu/accel-tcg.h.  Everything here is about the
- * vCPU whose thread runs it, except where stated; xen_due is set by others.
+ * include/hw/xen/emu/accel-tcg.h describes the protocol.  Functions run in the
+ * thread of the vCPU, except where stated; other threads set bits of
+ * xen_due.
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -19,16 +20,16 @@
 #include "tcg/helper-tcg.h"
 #include "tcg/xen-tcg.h"
 
-/* These come before any interrupt, and lead back to where the loop looks. */
-#define COMES_FIRST \
+/* These precede any interrupt; the loop checks xen_due again after them. */
+#define PRECEDING_REQUESTS \
     (CPU_INTERRUPT_DEBUG | CPU_INTERRUPT_HALT | CPU_INTERRUPT_INIT)
 
-/* It would take an external interrupt now, if there were one.  Any thread. */
+/* @cs would take an external interrupt now.  Any thread. */
 static bool is_interruptible(CPUState *cs)
 {
     int requests = qatomic_read(&cs->interrupt_request);
 
-    return !(requests & COMES_FIRST) && !cs->singlestep_enabled &&
+    return !(requests & PRECEDING_REQUESTS) && !cs->singlestep_enabled &&
            x86_cpu_pending_interrupt(cs, (requests & ~CPU_INTERRUPT_POLL) |
                                      CPU_INTERRUPT_HARD) == CPU_INTERRUPT_HARD;
 }
@@ -40,14 +41,14 @@ bool xen_tcg_upcall_can_be_taken(CPUState *cs)
 }
 
 /*
- * The callback vector is a level, as in Xen: it is injected for as long as
- * evtchn_upcall_pending is set and the guest takes interrupts.  So it stays
- * due when it is injected, and is forgotten when the flag is found clear the
- * next time; guests clear it before they look for events, so that is when they
- * enable interrupts again.
+ * The callback vector is level-triggered, as in Xen: it is injected whenever
+ * evtchn_upcall_pending is set and interrupts are enabled.  So the request
+ * stays pending after the injection, and is cleared when the flag is found
+ * clear later.  Guests clear the flag before they scan for events, so that is
+ * when they enable interrupts again.
  *
- * Forgetting comes before the look: whoever sets the flag makes it due after
- * that, so one of the two sees the other.
+ * The request must be cleared before the flag is checked: senders set the flag
+ * first and then the request.  In any other order an upcall could be lost.
  */
 static void take_callback(CPUState *cs)
 {
@@ -85,10 +86,10 @@ void xen_tcg_handle_pending(CPUState *cs)
 }
 
 /*
- * What Xen does whenever it enters the guest, and KVM too: an upcall that is
- * pending goes in.  Raising one makes it due anyway; this is for a guest that
- * set evtchn_upcall_pending by itself, and for the GSI that may fall.  The
- * block of code ends here, and the look comes then.
+ * Xen and KVM check for a pending upcall whenever they enter the guest.
+ * Raising an upcall also makes the request pending, so this is only for a guest
+ * that set evtchn_upcall_pending by itself, and for the level of the GSI.  The
+ * translation block ends here, and the loop then checks for pending requests.
  */
 void xen_tcg_check_upcall(CPUState *cs)
 {

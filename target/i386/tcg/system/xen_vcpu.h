@@ -22,8 +22,8 @@ static inline XenTcgVcpu *xen_tcg_vcpu(XenVcpu *v)
 }
 
 /*
- * For a vCPU that QEMU's own code refers to; NULL if it has no number yet, or no
- * longer.  Valid as the result of xen_vcpu_get().
+ * For a vCPU that QEMU's own code refers to; NULL if it has no number yet, or
+ * no longer.  Valid as the result of xen_vcpu_get().
  */
 static inline XenTcgVcpu *xen_tcg_vcpu_of(CPUState *cs)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation on TCG: a vCPU that is halted, and waits without the BQL
+ * Xen emulation on TCG: halted vCPUs, which wait without the BQL
  *
- * In HLT, and in SCHEDOP_poll and SCHEDOP_block.  The plan is in
- * include/hw/xen/emu/accel-tcg.h.  Everything here is about the vCPU whose thread
- * runs it, except where stated.
+ * By HLT, SCHEDOP_poll and SCHEDOP_block.  include/hw/xen/emu/accel-tcg.h
+ * describes the protocol.  Functions run in the thread of the vCPU, except
+ * where stated.
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -29,7 +29,7 @@ static void wait_until_kicked(CPUState *cs)
     qemu_event_wait(&xen_tcg_vcpu_of(cs)->kicked);
 }
 
-/* Its vCPU may have been unplugged. */
+/* In the timers' thread.  The vCPU may have been unplugged. */
 static void poll_timed_out(void *opaque)
 {
     XenTcgVcpu *tv = opaque;
@@ -42,7 +42,7 @@ static void poll_timed_out(void *opaque)
     }
 }
 
-/* Halts when the hypercall is over: see xen_tcg_poll_halt(). */
+/* The vCPU halts after its hypercall: see xen_tcg_poll_halt(). */
 void xen_tcg_halt(XenVcpu *v, int64_t timeout_ns)
 {
     QEMUTimer *timer = xen_tcg_vcpu(v)->poll_timer;
@@ -59,9 +59,9 @@ void xen_tcg_halt(XenVcpu *v, int64_t timeout_ns)
 }
 
 /*
- * Who polls for what, and until when, is not in a migration stream; a halted
- * vCPU with interrupts disabled would have nothing to end its halt.  The guest's
- * poll is over where it was saved, which is a reason as good as any.
+ * Pollers and their timeouts are not in a migration stream, so nothing could
+ * end the halt of a vCPU with interrupts disabled.  The poll of a guest that is
+ * saved ends spuriously instead, in the source VM too.
  */
 void xen_tcg_vm_state(bool running)
 {
@@ -83,22 +83,22 @@ void xen_tcg_vm_state(bool running)
 bool xen_tcg_has_work(CPUState *cs, bool (*has_work)(CPUState *cs))
 {
     CPUX86State *env = cpu_env(cs);
-    uint32_t due = qatomic_read(&env->xen_due);
+    uint32_t pending = qatomic_read(&env->xen_due);
 
-    return has_work(cs) || (due & XEN_TCG_PENDING_VECTOR) ||
+    return has_work(cs) || (pending & XEN_TCG_PENDING_VECTOR) ||
            xen_tcg_upcall_can_be_taken(cs) ||
-           (env->xen_asleep && (due & XEN_TCG_PENDING_WAKE));
+           (env->xen_asleep && (pending & XEN_TCG_PENDING_WAKE));
 }
 
-/* QEMU wants something else than an interrupt of it. */
-static bool is_wanted(CPUState *cs)
+/* There is work for @cs other than an interrupt. */
+static bool has_other_work(CPUState *cs)
 {
     return qatomic_read(&cs->exit_request) || !cs->halted;
 }
 
 /*
- * Waits until there is work, or QEMU wants it.  An upcall by LAPIC becomes work
- * on the way, or not, as the LAPIC decides.
+ * Waits until there is work.  An upcall by a vCPU's own vector is raised in the
+ * LAPIC first, which decides whether it is work.
  */
 static void wait_in_halt(CPUState *cs, void (*leave)(CPUState *cs),
                          void (*enter)(CPUState *cs))
@@ -106,7 +106,7 @@ static void wait_in_halt(CPUState *cs, void (*leave)(CPUState *cs),
     for (;;) {
         wait_begin(cs);
         xen_tcg_raise_lapic_unlocked(cs);
-        if (is_wanted(cs) || cpu_has_work(cs)) {
+        if (has_other_work(cs) || cpu_has_work(cs)) {
             return;
         }
         leave(cs);
@@ -116,9 +116,9 @@ static void wait_in_halt(CPUState *cs, void (*leave)(CPUState *cs),
 }
 
 /*
- * Nobody has to wait for a vCPU that does nothing: as far as RCU and exclusive
- * sections are concerned it is outside cpu_exec().  Work that was queued
- * meanwhile, which may be a flush of its TLB, came with a kick.
+ * A vCPU that waits must not block RCU or exclusive sections: it counts as
+ * outside cpu_exec().  Work that is queued meanwhile, such as a TLB flush,
+ * kicks it.
  */
 static void leave_exec(CPUState *cs)
 {
@@ -133,8 +133,8 @@ static void enter_exec(CPUState *cs)
 }
 
 /*
- * Inside the instruction that halted.  Returns if the vCPU has to leave its
- * loop, halted; goes on with the guest otherwise.
+ * Waits inside the halting instruction.  Returns if the vCPU has to leave its
+ * loop, still halted; otherwise the guest resumes and this does not return.
  */
 static void halt_here(CPUState *cs)
 {
@@ -145,8 +145,8 @@ static void halt_here(CPUState *cs)
     }
     wait_in_halt(cs, leave_exec, enter_exec);
 
-    /* What else ends a halt is x86_cpu_exec_halt()'s. */
-    if (!is_wanted(cs) && !(env->eflags & TF_MASK) &&
+    /* x86_cpu_exec_halt() handles all other reasons to end a halt. */
+    if (!has_other_work(cs) && !(env->eflags & TF_MASK) &&
         !(qatomic_read(&cs->interrupt_request) & CPU_INTERRUPT_POLL)) {
         cs->halted = 0;
         xen_tcg_halted(cs, false);
@@ -159,7 +159,7 @@ void xen_tcg_halted(CPUState *cs, bool halted)
     if (!xen_tcg_emulated()) {
         return;
     }
-    /* A HLT is not to be ended by what a poll had waited for. */
+    /* A HLT must not be ended by what an earlier poll waited for. */
     cpu_env(cs)->xen_asleep = false;
     xen_runstate_halted(cs, halted);
     if (halted) {
@@ -167,7 +167,7 @@ void xen_tcg_halted(CPUState *cs, bool halted)
     }
 }
 
-/* Outside the loop, without RCU: a vCPU that had to leave while it halted. */
+/* For a vCPU that left its loop while halted; outside RCU read sections. */
 bool xen_tcg_exec_halt(CPUState *cs, bool (*exec_halt)(CPUState *cs))
 {
     if (xen_tcg_vcpus_wait()) {
@@ -178,9 +178,9 @@ bool xen_tcg_exec_halt(CPUState *cs, bool (*exec_halt)(CPUState *cs))
 }
 
 /*
- * SCHEDOP_poll and SCHEDOP_block: like HLT, but also with interrupts disabled
- * until a port is pending or the time is over.  What became pending since the
- * engine looked has made a wake-up due.
+ * SCHEDOP_poll and SCHEDOP_block: like HLT, but even with interrupts disabled
+ * the halt ends when a port is pending or at the timeout.  If a port became
+ * pending after the engine's check, XEN_TCG_PENDING_WAKE is set.
  */
 void xen_tcg_poll_halt(CPUState *cs)
 {

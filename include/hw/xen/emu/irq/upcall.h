@@ -7,11 +7,11 @@
  * for all vCPUs that bypasses the LAPIC, a GSI, or a PCI INTx pin; the last two
  * are a level that follows vCPU 0's evtchn_upcall_pending.
  *
- * Raising is for any thread.  By a vector no BQL is taken, neither by who raises
- * it nor by the vCPU on its way to the guest: KVM has the LAPIC in the kernel,
- * looks at evtchn_upcall_pending by itself whenever it enters the guest, and QEMU
- * only has a vCPU enter anew (target/i386/kvm/xen-kick.c); TCG's vCPU looks at a
- * word of ours.  The BQL is still needed, and why, for
+ * Raising is for any thread.  By a vector no BQL is taken, neither by who
+ * raises it nor by the vCPU on its way to the guest: KVM has the LAPIC in the
+ * kernel, looks at evtchn_upcall_pending by itself whenever it enters the
+ * guest, and QEMU only has a vCPU enter anew (target/i386/kvm/xen-kick.c);
+ * TCG's vCPU looks at a word of ours.  The BQL is still needed, and why, for
  *
  *   GSI and INTx: they are a line of the I/O APIC and the PIC, which QEMU
  *       emulates (KVM's split irqchip too, for only QEMU can see at the EOI
@@ -87,8 +87,8 @@ void xen_upcall_raise(unsigned vcpu);
 
 /*
  * The guest sends an EOI to an interrupt controller: updates the level of the
- * callback's GSI before the controller samples its lines again.  Called by QEMU's
- * PIC and I/O APIC; BQL.
+ * callback's GSI before the controller samples its lines again.  Called by
+ * QEMU's PIC and I/O APIC; BQL.
  */
 void xen_upcall_guest_eoi(void);
 /* accel-callbacks.h has the callback vector and the update of the level. */
