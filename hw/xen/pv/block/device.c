@@ -185,6 +185,7 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
 
     qatomic_set(&dev->owner.paused, !running);
     if (running) {
+        qatomic_inc(&dev->owner.resumes);
         xen_block_kick(dev);
         return;
     }

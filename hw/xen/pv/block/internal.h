@@ -39,6 +39,7 @@ struct XenBlkQueue {
     size_t max_bytes;
     XenBlkIo *held;             /* taken from the ring, not in flight yet */
     bool barrier;               /* one is in flight, alone */
+    unsigned failed_at;         /* owner->resumes when one failed last */
     bool waiting;               /* look at the ring when a request has ended */
     bool broken;
     bool stopping;

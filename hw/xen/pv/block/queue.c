@@ -86,6 +86,7 @@ void xen_blk_queue_retry_later(XenBlkIo *io)
     XenBlkQueue *q = io->queue;
 
     QSIMPLEQ_INSERT_TAIL(&q->retry, io, next);
+    q->failed_at = qatomic_read(&q->owner->resumes);
     leave_flight(io);
 }
 
@@ -134,6 +135,10 @@ static void retry_all(XenBlkQueue *q)
 {
     XenBlkIo *io;
 
+    if (q->failed_at == qatomic_read(&q->owner->resumes)) {
+        /* The VM is about to stop. */
+        return;
+    }
     while ((io = QSIMPLEQ_FIRST(&q->retry))) {
         QSIMPLEQ_REMOVE_HEAD(&q->retry, next);
         q->in_flight++;

@@ -58,6 +58,8 @@ typedef struct XenBlkQueueOwner {
     /* Not 0, true: nothing is taken from rings.  Atomic; then kick. */
     int drained;
     bool paused;
+    /* How often the VM has continued: failed requests wait for the next. */
+    unsigned resumes;
     /*
      * The ring is broken; the queue takes nothing any more.  Called in the
      * queue's AioContext.

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PV disks: closing, unplugging and resets with requests in flight; sizes,
+ * media, errors, names
+ *
+ * Disks that are slow below hold requests in flight.  "stop" lets QEMU end all
+ * of them: what would still be written for a guest that has gone shows then.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/atomic.h"
+#include "qobject/qdict.h"
+#include "qobject/qjson.h"
+#include "qobject/qlist.h"
+#include "libxen-blk.h"
+
+#define SLOW_DISK   "-object iothread,id=io -blockdev null-co,node-name=n," \
+                    "size=67108864,read-zeroes=on,latency-ns=200000000 "
+#define NR          8           /* requests in flight */
+#define PATTERN     0x5b
+#define LOOK_AGAIN_US 200
+
+enum { OK = BLKIF_RSP_OKAY, ERR = BLKIF_RSP_ERROR };
+
+static const char *const devices[] = {
+    "-device xen-disk,id=x,drive=n",
+    "-device xen-disk,id=x,drive=n,iothread=io",
+};
+
+static void qmp_ok(XenVbd *v, const char *command)
+{
+    qtest_qmp_assert_success(v->vm->qts, "%p",
+                             qobject_from_json(command, &error_abort));
+}
+
+static uint64_t counter(XenVbd *v, const char *name)
+{
+    QDict *answer = qtest_qmp(v->vm->qts, "{'execute': 'query-blockstats'}");
+    QDict *first = qobject_to(QDict,
+                              qlist_peek(qdict_get_qlist(answer, "return")));
+    uint64_t value = qdict_get_int(qdict_get_qdict(first, "stats"), name);
+
+    qobject_unref(answer);
+    return value;
+}
+
+static XenVbd *start(const void *long_mode, const char *device,
+                     unsigned queues)
+{
+    g_autofree char *options = g_strdup_printf("-smp 4 " SLOW_DISK "%s",
+                                               device);
+    XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode), options);
+
+    xen_vbd_connect(v, queues, 0);
+    return v;
+}
+
+/* Reads, and one write that is to be indirect, on each queue. */
+static void put_requests(XenVbd *v)
+{
+    memset(xen_vbd_page(v, 0), PATTERN, XEN_VBD_DATA_PAGES * XEN_PAGE_SIZE);
+    for (unsigned q = 0; q < v->nr_queues; q++) {
+        for (unsigned i = 0; i < NR; i++) {
+            xen_vbd_put(v, q, &(XenVbdRequest) {
+                .op = i ? BLKIF_OP_READ : BLKIF_OP_WRITE, .indirect = i < 3,
+                .id = i, .sector = 8 * i, .page = q * 64 + i, .nr = 1 + i,
+                .last = 7,
+            });
+        }
+        xen_vbd_push(v, q);
+    }
+}
+
+/* All are in flight: the back end has taken them from the rings. */
+static void wait_taken(XenVbd *v)
+{
+    for (unsigned q = 0; q < v->nr_queues; q++) {
+        while (qatomic_read(XEN_VBD_INDEX(v, q, req_event)) !=
+               v->queue[q].prod + 1) {
+            g_usleep(LOOK_AGAIN_US);
+        }
+        g_assert_cmpuint(*XEN_VBD_INDEX(v, q, rsp_prod), ==, 0);
+    }
+}
+
+/* The guest uses its pages for something else, which must stay. */
+static void reuse_pages(XenVbd *v)
+{
+    for (unsigned q = 0; q < v->nr_queues; q++) {
+        memset(v->ram + v->queue[q].gpa, PATTERN, XEN_PAGE_SIZE);
+    }
+    memset(xen_vbd_page(v, 0), PATTERN, XEN_VBD_DATA_PAGES * XEN_PAGE_SIZE);
+}
+
+static void expect_pattern(const uint8_t *p, size_t len)
+{
+    g_assert_true(p[0] == PATTERN && !memcmp(p, p + 1, len - 1));
+}
+
+static void expect_untouched(XenVbd *v)
+{
+    qmp_ok(v, "{'execute': 'stop'}");
+    qmp_ok(v, "{'execute': 'cont'}");
+    for (unsigned q = 0; q < v->nr_queues; q++) {
+        expect_pattern(v->ram + v->queue[q].gpa, XEN_PAGE_SIZE);
+    }
+    expect_pattern(xen_vbd_page(v, 0), XEN_VBD_DATA_PAGES * XEN_PAGE_SIZE);
+}
+
+static void close_ports(XenVbd *v)
+{
+    for (unsigned q = 0; q < v->nr_queues; q++) {
+        xen_close(v->vm, v->queue[q].port);
+    }
+}
+
+static void come_back(XenVbd *v)
+{
+    xen_vbd_set_state(v, XenbusStateInitialising);
+    xen_vbd_wait_state(v, XenbusStateInitWait);
+    xen_vbd_connect(v, 1, 0);
+    g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 0, 0, 1), ==, OK);
+}
+
+/* "Closed" comes when all have ended, and nothing is touched after it. */
+static void test_close(const void *long_mode)
+{
+    for (size_t d = 0; d < ARRAY_SIZE(devices); d++) {
+        for (unsigned queues = 1; queues <= 3; queues += 2) {
+            XenVbd *v = start(long_mode, devices[d], queues);
+
+            put_requests(v);
+            wait_taken(v);
+            xen_vbd_close(v);
+            g_assert_cmpuint(counter(v, "rd_operations"), ==,
+                             queues * (NR - 1));
+            g_assert_cmpuint(counter(v, "wr_operations"), ==, queues);
+            reuse_pages(v);
+            expect_untouched(v);
+            close_ports(v);
+            come_back(v);
+            xen_vbd_stop(v);
+        }
+    }
+}
+
+/* QEMU's main loop does not wait for the disk. */
+static void test_close_is_patient(const void *long_mode)
+{
+    XenVbd *v = start(long_mode, devices[0], 1);
+
+    put_requests(v);
+    wait_taken(v);
+    xen_vbd_set_state(v, XenbusStateClosed);
+    /* xenstore is served, and the state is not Closed yet. */
+    g_assert_cmpuint(counter(v, "rd_operations"), ==, 0);
+    g_assert_cmpint(xen_vbd_state(v), !=, XenbusStateClosed);
+    /* A front end that comes back meanwhile gets what it wants afterwards. */
+    xen_vbd_set_state(v, XenbusStateInitialising);
+    xen_vbd_wait_state(v, XenbusStateInitWait);
+    close_ports(v);
+    xen_vbd_connect(v, 1, 0);
+    g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 0, 0, 1), ==, OK);
+    xen_vbd_stop(v);
+}
+
+/* Closed at any moment, again and again. */
+static void test_reconnect(const void *long_mode)
+{
+    for (size_t d = 0; d < ARRAY_SIZE(devices); d++) {
+        g_autofree char *options = g_strdup_printf(
+            "-smp 4 -object iothread,id=io -blockdev null-co,node-name=n,"
+            "size=67108864,read-zeroes=on,latency-ns=100000 %s", devices[d]);
+        XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode), options);
+
+        for (unsigned round = 0; round < 40; round++) {
+            xen_vbd_connect(v, 1 + round % 3, round % 2);
+            put_requests(v);
+            if (round % 4 == 3) {
+                g_usleep(50 * round);
+            }
+            xen_vbd_close(v);
+            reuse_pages(v);
+            expect_untouched(v);
+            close_ports(v);
+            xen_vbd_set_state(v, XenbusStateInitialising);
+            xen_vbd_wait_state(v, XenbusStateInitWait);
+        }
+        xen_vbd_stop(v);
+    }
+}
+
+static void do_unplug(XenVbd *v, bool polite)
+{
+    qmp_ok(v, "{'execute': 'device_del', 'arguments': {'id': 'x'}}");
+    if (polite) {
+        xen_vbd_set_state(v, XenbusStateClosing);
+    }
+    xen_vbd_set_state(v, XenbusStateClosed);
+    qtest_qmp_eventwait(v->vm->qts, "DEVICE_DELETED");
+}
+
+static void test_unplug(const void *long_mode)
+{
+    for (size_t d = 0; d < ARRAY_SIZE(devices); d++) {
+        for (int polite = 0; polite < 2; polite++) {
+            XenVbd *v = start(long_mode, devices[d], 2);
+
+            put_requests(v);
+            wait_taken(v);
+            do_unplug(v, polite);
+            reuse_pages(v);
+            expect_untouched(v);
+            xen_vbd_stop(v);
+        }
+    }
+}
+
+/* The next guest's memory is its own from its first instruction on. */
+static void test_reset(const void *long_mode)
+{
+    for (size_t d = 0; d < ARRAY_SIZE(devices); d++) {
+        XenVbd *v = start(long_mode, devices[d], 2);
+
+        put_requests(v);
+        wait_taken(v);
+        qtest_system_reset(v->vm->qts);
+        expect_pattern(xen_vbd_page(v, 0),
+                       XEN_VBD_DATA_PAGES * XEN_PAGE_SIZE);
+        g_assert_cmpuint(*XEN_VBD_INDEX(v, 0, rsp_prod), ==, 0);
+        reuse_pages(v);
+        expect_untouched(v);
+
+        xen_vm_set_up(v->vm);
+        xen_vbd_set_up(v);
+        xen_vbd_wait_state(v, XenbusStateInitWait);
+        xen_vbd_connect(v, 2, 0);
+        g_assert_cmpint(xen_vbd_do_pages(v, 1, BLKIF_OP_READ, 0, 0, 1), ==,
+                        OK);
+        xen_vbd_stop(v);
+    }
+}
+
+/* QEMU ends with requests in flight. */
+static void test_quit(const void *long_mode)
+{
+    for (size_t d = 0; d < ARRAY_SIZE(devices); d++) {
+        XenVbd *v = start(long_mode, devices[d], 2);
+
+        put_requests(v);
+        wait_taken(v);
+        xen_vbd_stop(v);
+    }
+}
+
+/* Nothing is taken from the ring while the VM is stopped. */
+static void test_paused(const void *long_mode)
+{
+    for (size_t d = 0; d < ARRAY_SIZE(devices); d++) {
+        XenVbd *v = start(long_mode, devices[d], 1);
+        XenVbdAnswer a;
+
+        put_requests(v);
+        wait_taken(v);
+        qmp_ok(v, "{'execute': 'stop'}");
+        /* All that was in flight was answered before it returned. */
+        for (unsigned i = 0; i < NR; i++) {
+            g_assert_true(xen_vbd_poll(v, 0, &a));
+        }
+        put_requests(v);
+        g_assert_cmpint(xen_send(v->vm, v->queue[0].port), ==, 0);
+        qmp_ok(v, "{'execute': 'query-status'}");
+        g_assert_cmpuint(*XEN_VBD_INDEX(v, 0, req_event), ==, NR + 1);
+        qmp_ok(v, "{'execute': 'cont'}");
+        for (unsigned i = 0; i < NR; i++) {
+            xen_vbd_get(v, 0, &a);
+            g_assert_cmpint(a.status, ==, OK);
+        }
+        xen_vbd_stop(v);
+    }
+}
+
+/* -------------------------------------------------------- size and media */
+
+static char *new_image(size_t size, uint8_t byte)
+{
+    char *path = g_strdup("/tmp/xen-blk-XXXXXX");
+    g_autofree uint8_t *data = g_malloc(size);
+    int fd = mkstemp(path);
+
+    g_assert_cmpint(fd, >=, 0);
+    memset(data, byte, size);
+    g_assert_cmpint(write(fd, data, size), ==, size);
+    close(fd);
+    return path;
+}
+
+static void remove_image(char *path)
+{
+    unlink(path);
+    g_free(path);
+}
+
+static void wait_sectors(XenVbd *v, uint64_t sectors)
+{
+    while (xen_vbd_read_uint(v, "sectors") != sectors) {
+        g_usleep(LOOK_AGAIN_US);
+    }
+}
+
+static void test_resize(const void *long_mode)
+{
+    for (size_t d = 0; d < ARRAY_SIZE(devices); d++) {
+        char *path = new_image(1 << 20, 1);
+        g_autofree char *options = g_strdup_printf(
+            "-object iothread,id=io -blockdev raw,node-name=n,"
+            "file.driver=file,file.filename=%s %s", path, devices[d]);
+        XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode), options);
+
+        xen_vbd_connect(v, 1, 0);
+        g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 2048, 0, 1), ==,
+                        ERR);
+        qmp_ok(v, "{'execute': 'block_resize',"
+                  " 'arguments': {'node-name': 'n', 'size': 4194304}}");
+        wait_sectors(v, 8192);
+        g_assert_cmpint(xen_vbd_state(v), ==, XenbusStateConnected);
+        g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_WRITE, 8184, 0, 1), ==,
+                        OK);
+        qmp_ok(v, "{'execute': 'block_resize',"
+                  " 'arguments': {'node-name': 'n', 'size': 524288}}");
+        wait_sectors(v, 1024);
+        g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 1024, 0, 1), ==,
+                        ERR);
+        xen_vbd_stop(v);
+        remove_image(path);
+    }
+}
+
+static void change_medium(XenVbd *v, const char *path)
+{
+    g_autofree char *command = g_strdup_printf(
+        "{'execute': 'blockdev-change-medium', 'arguments': "
+        "{'id': 'x', 'filename': '%s', 'format': 'raw'}}", path);
+
+    qmp_ok(v, command);
+}
+
+static void test_media(const void *long_mode)
+{
+    static const char *const drives[] = {
+        "-device xen-cdrom,id=x",
+        "-drive if=none,id=d -device xen-cdrom,id=x,drive=d",
+        "-device xen-cdrom,id=x,iothread=io",
+    };
+    char *one = new_image(1 << 20, 0x11), *two = new_image(1 << 19, 0x22);
+
+    for (size_t i = 0; i < ARRAY_SIZE(drives); i++) {
+        g_autofree char *options = g_strdup_printf("-object iothread,id=io %s",
+                                                   drives[i]);
+        XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode), options);
+
+        g_assert_cmpuint(xen_vbd_read_uint(v, "sectors"), ==, 0);
+        xen_vbd_connect(v, 1, 0);
+        g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 0, 0, 1), ==,
+                        ERR);
+        change_medium(v, one);
+        wait_sectors(v, 2048);
+        g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 2040, 0, 1), ==,
+                        OK);
+        g_assert_cmphex(xen_vbd_page(v, 0)[7], ==, 0x11);
+        change_medium(v, two);
+        wait_sectors(v, 1024);
+        g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 0, 0, 1), ==,
+                        OK);
+        g_assert_cmphex(xen_vbd_page(v, 0)[7], ==, 0x22);
+        qmp_ok(v, "{'execute': 'eject', 'arguments': {'id': 'x'}}");
+        wait_sectors(v, 0);
+        g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 0, 0, 1), ==,
+                        ERR);
+        xen_vbd_stop(v);
+    }
+    remove_image(one);
+    remove_image(two);
+}
+
+/* ---------------------------------------------------------------- errors */
+
+/* The first request of a kind for sector 800 fails. */
+#define BAD_DISK(event, number) \
+    "-object iothread,id=io -blockdev '{\"driver\":\"raw\",\"node-name\":" \
+    "\"n\",\"file\":{\"driver\":\"blkdebug\",\"inject-error\":[{\"event\":" \
+    "\"" event "\",\"errno\":" number ",\"sector\":800,\"once\":true}]," \
+    "\"image\":" \
+    "{\"driver\":\"null-co\",\"size\":1048576,\"read-zeroes\":true}}}' "
+
+static XenVbd *start_bad(const void *long_mode, const char *disk,
+                         const char *device)
+{
+    g_autofree char *options = g_strconcat(disk, "-device ", device, NULL);
+    XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode), options);
+
+    xen_vbd_connect(v, 1, 0);
+    return v;
+}
+
+/* As with QEMU's other disks: told to the guest, or the VM stops. */
+static void test_errors(const void *long_mode)
+{
+    static const struct {
+        const char *disk, *device;
+        uint8_t op;
+        bool stops;
+        int16_t status;
+    } cases[] = {
+        { BAD_DISK("read_aio", "5"), "xen-disk,drive=n", BLKIF_OP_READ, false,
+          ERR },
+        { BAD_DISK("write_aio", "5"), "xen-disk,drive=n", BLKIF_OP_WRITE,
+          false, ERR },
+        { BAD_DISK("write_aio", "28"), "xen-disk,drive=n", BLKIF_OP_WRITE,
+          true, OK },
+        { BAD_DISK("write_aio", "28"), "xen-disk,drive=n,iothread=io",
+          BLKIF_OP_WRITE, true, OK },
+        { BAD_DISK("write_aio", "28"), "xen-disk,drive=n,iothread=io",
+          BLKIF_OP_WRITE_BARRIER, true, OK },
+        { BAD_DISK("write_aio", "28"), "xen-disk,drive=n,werror=report",
+          BLKIF_OP_WRITE, false, ERR },
+        { BAD_DISK("write_aio", "5"), "xen-disk,drive=n,werror=stop",
+          BLKIF_OP_WRITE, true, OK },
+        { BAD_DISK("read_aio", "5"), "xen-disk,drive=n,rerror=stop",
+          BLKIF_OP_READ, true, OK },
+        { BAD_DISK("read_aio", "5"), "xen-disk,drive=n,rerror=stop,iothread=io",
+          BLKIF_OP_READ, true, OK },
+        { BAD_DISK("write_aio", "5"), "xen-disk,drive=n,werror=ignore",
+          BLKIF_OP_WRITE, false, OK },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        XenVbd *v = start_bad(long_mode, cases[i].disk, cases[i].device);
+        XenVbdAnswer a;
+
+        g_test_message("case %zu", i);
+        for (unsigned n = 0; n < 2; n++) {
+            xen_vbd_put(v, 0, &(XenVbdRequest) {
+                .op = cases[i].op, .id = n, .sector = 800, .nr = 1, .last = 7,
+            });
+            xen_vbd_push(v, 0);
+            if (!n && cases[i].stops) {
+                qtest_qmp_eventwait(v->vm->qts, "STOP");
+                g_assert_false(xen_vbd_poll(v, 0, &a));
+                qmp_ok(v, "{'execute': 'cont'}");
+            }
+            xen_vbd_get(v, 0, &a);
+            g_assert_cmpuint(a.id, ==, n);
+            g_assert_cmpint(a.status, ==, n ? OK : cases[i].status);
+        }
+        xen_vbd_stop(v);
+    }
+}
+
+/* A request that waits for the VM to continue, and the disk is closed. */
+static void test_close_failed(const void *long_mode)
+{
+    for (int iothread = 0; iothread < 2; iothread++) {
+        XenVbd *v = start_bad(long_mode, BAD_DISK("read_aio", "5"), iothread ?
+                              "xen-disk,drive=n,rerror=stop,iothread=io" :
+                              "xen-disk,drive=n,rerror=stop");
+
+        xen_vbd_put(v, 0, &(XenVbdRequest) {
+            .op = BLKIF_OP_READ, .sector = 800, .nr = 1, .last = 7,
+        });
+        xen_vbd_push(v, 0);
+        qtest_qmp_eventwait(v->vm->qts, "STOP");
+        xen_vbd_close(v);
+        reuse_pages(v);
+        expect_untouched(v);
+        close_ports(v);
+        come_back(v);
+        xen_vbd_stop(v);
+    }
+}
+
+/* ----------------------------------------------------------------- names */
+
+static void expect_disk(XenVbd *v, unsigned number, bool there)
+{
+    g_autofree char *mode = NULL;
+
+    xen_vbd_use(v, number);
+    mode = xen_vbd_read(v, "mode");
+    g_assert_true(!mode == !there);
+}
+
+static void test_names(const void *long_mode)
+{
+    g_autoptr(GString) options = g_string_new(
+        "-device xen-cdrom,id=a,vdev=hda -device xen-cdrom,vdev=xvdc1 "
+        "-device xen-cdrom,vdev=sde");
+    XenVbd *v;
+
+    for (int i = 0; i < 40; i++) {
+        g_string_append_printf(options, " -device xen-cdrom,id=d%d", i);
+    }
+    v = xen_vbd_start(GPOINTER_TO_INT(long_mode), options->str);
+    /* hda, xvdc1 and sde are disks 0, 2 and 4 already. */
+    expect_disk(v, 3 << 8, true);
+    expect_disk(v, 202 << 8 | 2 << 4 | 1, true);
+    expect_disk(v, 8 << 8 | 4 << 4, true);
+    for (unsigned disk = 0; disk < 48; disk++) {
+        expect_disk(v, disk < 16 ? 202 << 8 | disk << 4 :
+                                   1 << 28 | disk << 8,
+                    disk != 0 && disk != 2 && disk != 4 && disk < 43);
+    }
+
+    /* Taken; then free again. */
+    g_assert_true(qdict_haskey(qtest_qmp(v->vm->qts,
+        "{'execute': 'device_add', 'arguments': {'driver': 'xen-cdrom',"
+        " 'vdev': 'xvdb', 'id': 'again'}}"), "error"));
+    qmp_ok(v, "{'execute': 'device_del', 'arguments': {'id': 'd0'}}");
+    qtest_qmp_eventwait(v->vm->qts, "DEVICE_DELETED");
+    qmp_ok(v, "{'execute': 'device_add', 'arguments': {'driver': 'xen-cdrom',"
+              " 'vdev': 'xvdb', 'id': 'again'}}");
+    expect_disk(v, 202 << 8 | 1 << 4, true);
+    xen_vbd_stop(v);
+}
+
+static void test_bad_properties(const void *long_mode)
+{
+    static const char *const bad[] = {
+        "'vdev': 'xvd'", "'vdev': 'xvda0'", "'vdev': 'vda'",
+        "'num-queues': 33", "'max-ring-page-order': 5",
+        "'logical_block_size': 8192, 'physical_block_size': 8192",
+        "'driver': 'xen-disk'",
+    };
+    XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode),
+                              "-device xen-cdrom,vdev=xvda");
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        g_autofree char *command = g_strdup_printf(
+            "{'execute': 'device_add', 'arguments': {%s%s}}",
+            strstr(bad[i], "driver") ? "" : "'driver': 'xen-cdrom', ",
+            bad[i]);
+        QDict *answer = qtest_qmp(v->vm->qts, "%p",
+                                  qobject_from_json(command, &error_abort));
+
+        g_test_message("%s", bad[i]);
+        g_assert_true(qdict_haskey(answer, "error"));
+        qobject_unref(answer);
+    }
+    xen_vbd_stop(v);
+}
+
+int main(int argc, char **argv)
+{
+    static const XenTest tests[] = {
+        { "close", test_close },
+        { "close-is-patient", test_close_is_patient },
+        { "reconnect", test_reconnect },
+        { "unplug", test_unplug },
+        { "reset", test_reset },
+        { "quit", test_quit },
+        { "paused", test_paused },
+        { "resize", test_resize },
+        { "media", test_media },
+        { "errors", test_errors },
+        { "close-failed", test_close_failed },
+        { "names", test_names },
+        { "bad-properties", test_bad_properties },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    xen_add_tests("blk-life", tests, ARRAY_SIZE(tests));
+    return g_test_run();
+}
