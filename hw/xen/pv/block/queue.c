@@ -15,21 +15,17 @@
 
 /* --------------------------------------------------------------- answers -- */
 
-static void notify_guest(void *opaque)
-{
-    XenBlkQueue *q = opaque;
-
-    /* It can fail only when the guest has closed its port: it does not care. */
-    xen_device_notify_event_channel(q->owner->xendev, q->channel, NULL);
-}
-
 static void answer(XenBlkQueue *q, const XenBlkRequest *req, int16_t status)
 {
     trace_xen_blk_answer(req->id, req->op, status);
     xen_blk_ring_answer(&q->ring, req, status);
     if (xen_blk_ring_push(&q->ring)) {
-        /* One event for all answers of one go. */
-        defer_call(notify_guest, q);
+        /*
+         * At once: a guest that has found the answer by itself takes an event
+         * that comes later for a spurious one, and Linux then delays the next.
+         * It fails only when the guest has closed its port.
+         */
+        xen_device_notify_event_channel(q->owner->xendev, q->channel, NULL);
     }
 }
 
