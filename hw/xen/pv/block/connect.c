@@ -188,12 +188,15 @@ static bool read_queue_uint(XenBlockDevice *dev, const XenBlockOffer *offer,
 static bool read_refs(XenBlockDevice *dev, const XenBlockOffer *offer,
                       unsigned i, uint32_t *ref, Error **errp)
 {
+    /* Its ring-ref0 may be what an earlier front end has left. */
+    if (offer->nr_pages == 1 &&
+        read_queue_uint(dev, offer, i, "ring-ref", &ref[0])) {
+        return true;
+    }
     for (unsigned page = 0; page < offer->nr_pages; page++) {
         g_autofree char *key = g_strdup_printf("ring-ref%u", page);
 
-        if (!read_queue_uint(dev, offer, i, key, &ref[page]) &&
-            (offer->nr_pages > 1 ||
-             !read_queue_uint(dev, offer, i, "ring-ref", &ref[page]))) {
+        if (!read_queue_uint(dev, offer, i, key, &ref[page])) {
             error_setg(errp, "no grant of page %u of queue %u's ring", page,
                        i);
             return false;
