@@ -295,7 +295,10 @@ void xen_vbd_put(XenVbd *v, unsigned queue, const XenVbdRequest *r)
     memcpy(p + body - 16, &r->id, 8);
     memcpy(p + body - 8, &r->sector, 8);
     if (r->indirect) {
-        unsigned page = XEN_VBD_DATA_PAGES + q->prod % q->size;
+        /* No two of one ring alike, nor of small rings of several queues. */
+        unsigned page = XEN_VBD_DATA_PAGES +
+                        (queue * 128 + q->prod % q->size) %
+                        XEN_VBD_INDIRECT_PAGES;
         uint16_t nr = r->nr;
         uint32_t ref = xen_vbd_ref(page);
 
