@@ -457,28 +457,6 @@ static void test_errors(const void *long_mode)
     }
 }
 
-/* A request that waits for the VM to continue, and the disk is closed. */
-static void test_close_failed(const void *long_mode)
-{
-    for (int iothread = 0; iothread < 2; iothread++) {
-        XenVbd *v = start_bad(long_mode, BAD_DISK("read_aio", "5"), iothread ?
-                              "xen-disk,drive=n,rerror=stop,iothread=io" :
-                              "xen-disk,drive=n,rerror=stop");
-
-        xen_vbd_put(v, 0, &(XenVbdRequest) {
-            .op = BLKIF_OP_READ, .sector = 800, .nr = 1, .last = 7,
-        });
-        xen_vbd_push(v, 0);
-        qtest_qmp_eventwait(v->vm->qts, "STOP");
-        xen_vbd_close(v);
-        reuse_pages(v);
-        expect_untouched(v);
-        close_ports(v);
-        come_back(v);
-        xen_vbd_stop(v);
-    }
-}
-
 /* ----------------------------------------------------------------- names */
 
 static void expect_disk(XenVbd *v, unsigned number, bool there)
@@ -562,7 +540,6 @@ int main(int argc, char **argv)
         { "resize", test_resize },
         { "media", test_media },
         { "errors", test_errors },
-        { "close-failed", test_close_failed },
         { "names", test_names },
         { "bad-properties", test_bad_properties },
     };
