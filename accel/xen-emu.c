@@ -19,6 +19,7 @@
 #include "hw/i386/pc.h"
 #include "hw/xen/xen.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/debug/bql-check.h"
 #include "hw/xen/emu/hypercall.h"
 #include "hw/xen/emu/memory/guest-page.h"

@@ -10,14 +10,14 @@
 XenEmu *xen_emu;
 
 /* By vCPU number. */
-static XenVcpu *vcpus[XEN_EVTCHN_MAX_VCPUS];
+static XenVcpu *vcpus[XEN_EMU_MAX_VCPUS];
 
 /* One past the highest number that was ever in use; only grows. */
 static unsigned vcpus_end;
 
 XenVcpu *xen_vcpu_get(unsigned id)
 {
-    return id < XEN_EVTCHN_MAX_VCPUS ? qatomic_rcu_read(&vcpus[id]) : NULL;
+    return id < XEN_EMU_MAX_VCPUS ? qatomic_rcu_read(&vcpus[id]) : NULL;
 }
 
 XenVcpu *xen_vcpu_next(unsigned id)
@@ -36,10 +36,24 @@ XenVcpu *xen_vcpu_next(unsigned id)
 
 void xen_vcpu_set(unsigned id, XenVcpu *v)
 {
-    assert(bql_locked() && id < XEN_EVTCHN_MAX_VCPUS);
+    assert(bql_locked() && id < XEN_EMU_MAX_VCPUS);
     /* A reader that misses the new end comes before the vCPU exists. */
     qatomic_rcu_set(&vcpus[id], v);
     qatomic_set(&vcpus_end, MAX(vcpus_end, id + 1));
+}
+
+static NotifierList reset_notifiers =
+    NOTIFIER_LIST_INITIALIZER(reset_notifiers);
+
+void xen_emu_add_reset_notifier(Notifier *n)
+{
+    notifier_list_add(&reset_notifiers, n);
+}
+
+void xen_emu_notify_reset(XenResetPhase phase)
+{
+    assert(bql_locked());
+    notifier_list_notify(&reset_notifiers, &phase);
 }
 
 uint16_t kvm_xen_get_gnttab_max_frames(void)

@@ -12,7 +12,7 @@
 #include "block/block-global-state.h"
 #include "qemu/main-loop.h"
 #include "qapi/error.h"
-#include "hw/xen/emu/device/reset.h"
+#include "hw/xen/emu/domain.h"
 #include "bus-internal.h"
 #include "trace.h"
 
@@ -220,10 +220,15 @@ static void reset_notify(Notifier *n, void *phase)
 {
     struct XenDeviceLife *life = container_of(n, struct XenDeviceLife, reset);
 
-    if (*(XenResetPhase *)phase == XEN_RESET_BEGIN) {
+    switch (*(XenResetPhase *)phase) {
+    case XEN_RESET_BEGIN:
         reset_begin(life->xendev);
-    } else {
+        break;
+    case XEN_RESET_RINGS:
+        break;
+    case XEN_RESET_END:
         reset_end(life->xendev);
+        break;
     }
 }
 

@@ -18,6 +18,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
 #include "hw/xen/emu/accel-callbacks.h"
+#include "hw/xen/emu/evtchn.h"
 #include "standard-headers/asm-x86/kvm_para.h"
 #include "cpu.h"
 #include "trace/trace-target_i386_xen.h"

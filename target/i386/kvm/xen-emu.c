@@ -14,6 +14,7 @@
 #include "hw/boards.h"
 #include "hw/pci/msi.h"
 #include "hw/xen/emu/accel-callbacks.h"
+#include "hw/xen/emu/evtchn.h"
 #include "system/accel-blocker.h"
 #include "system/kvm.h"
 #include "system/kvm_int.h"

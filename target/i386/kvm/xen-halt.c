@@ -18,6 +18,7 @@
 
 #include "qemu/timer.h"
 #include "hw/xen/emu/accel-callbacks.h"
+#include "hw/xen/emu/evtchn.h"
 #include "cpu.h"
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"

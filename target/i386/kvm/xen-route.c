@@ -7,6 +7,7 @@
 
 #include "hw/pci/pci.h"
 #include "hw/xen/emu/accel-callbacks.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "system/kvm.h"
 #include "target/i386/kvm/kvm_i386.h"

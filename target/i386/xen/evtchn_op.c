@@ -7,6 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/debug/bql-check.h"
 #include "hw/xen/emu/irq/pirq.h"
 #include "hw/xen/emu/offload/delivery.h"

@@ -4,7 +4,6 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
-#include "hw/i386/kvm/xen_primary_console.h"
 #include "hw/i386/kvm/xen_xenstore.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/irq/upcall.h"
@@ -143,11 +142,11 @@ static int get_param(XenHypercall *hc, xen_hvm_param_t *p)
         return 0;
     case HVM_PARAM_CONSOLE_PFN:
         /* A machine may have no primary console: Linux checks for 0. */
-        p->value = xen_primary_console_get_pfn();
+        p->value = xen_emu_console_pfn();
         return p->value ? 0 : -EINVAL;
     case HVM_PARAM_CONSOLE_EVTCHN:
         p->value = is_kept(p->index) ? kept.value[p->index]
-                                     : xen_primary_console_get_port();
+                                     : xen_emu_console_port();
         return p->value ? 0 : -EINVAL;
     case HVM_PARAM_VM86_TSS:
         p->value = (uint32_t)kept.value[HVM_PARAM_VM86_TSS_SIZED];

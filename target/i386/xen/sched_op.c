@@ -6,6 +6,7 @@
 #include "qemu/main-loop.h"
 #include "hw/xen/emu/device/reset.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "system/cpus.h"
 #include "system/kvm_xen.h"
 #include "system/runstate.h"

@@ -9,6 +9,7 @@
 #include "qemu/osdep.h"
 #include <sys/eventfd.h>
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/xen_backend_ops.h"
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "evtchn-dev-internal.h"

@@ -74,11 +74,6 @@ struct XenEvtchnDevice {
 extern const struct VMStateDescription xen_evtchn_vmstate;
 extern const XenEvtchnOps xen_evtchn_engine_ops;
 
-/* How many vCPUs the engine was made for. */
-unsigned xen_evtchn_dev_max_vcpus(void);
-/* The engine's state was loaded: the kernel and vCPUs follow.  BQL. */
-void xen_evtchn_dev_loaded(void);
-
 /* backend.c; @cookie is what the engine knows the back end by. */
 void xen_evtchn_backend_signal(void *cookie);
 int xen_evtchn_backend_fd(void *cookie);

@@ -11,6 +11,8 @@
 #include "hw/xen/emu/device/ram-events.h"
 #include "hw/xen/emu/device/vm-state.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
+#include "hw/xen/emu/grant.h"
 #include "hw/xen/emu/irq/pirq.h"
 #include "hw/xen/emu/irq/upcall.h"
 #include "hw/xen/emu/memory/shared-info.h"
@@ -19,14 +21,6 @@
 #include "hw/xen/emu/offload/ports.h"
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "evtchn-dev-internal.h"
-
-/* How many vCPUs the engine was made for. */
-static unsigned max_vcpus;
-
-unsigned xen_evtchn_dev_max_vcpus(void)
-{
-    return max_vcpus;
-}
 
 int xen_evtchn_soft_reset(void)
 {
@@ -52,12 +46,6 @@ int xen_evtchn_bind_interdomain_op(struct evtchn_bind_interdomain *interdomain)
     return xen_evtchn_bind_interdomain(xen_emu_evtchn(), interdomain);
 }
 
-void xen_evtchn_dev_loaded(void)
-{
-    xen_delivery_update();
-    xen_pirq_update_all_routes();
-}
-
 static void xen_evtchn_class_init(ObjectClass *klass, void *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
@@ -80,8 +68,8 @@ void xen_evtchn_create(unsigned int nr_gsis, qemu_irq system_gsis[])
 {
     MachineState *ms = MACHINE(qdev_get_machine());
     unsigned nr_pirqs = xen_emu_config()->evtchn_max_pirq;
+    unsigned max_vcpus = MIN(ms->smp.max_cpus, XEN_EVTCHN_MAX_VCPUS);
 
-    max_vcpus = MIN(ms->smp.max_cpus, XEN_EVTCHN_MAX_VCPUS);
     xen_delivery_init();
     xen_offload_ports_init();
     xen_emu->evtchn = xen_evtchn_new(max_vcpus, nr_pirqs, xen_domid,
@@ -96,6 +84,7 @@ void xen_evtchn_create(unsigned int nr_gsis, qemu_irq system_gsis[])
     xen_ram_events_init();
     xen_vm_state_init();
     xen_evtchn_backend_register();
+    xen_grant_register_backend_ops();
 
     sysbus_create_simple(TYPE_XEN_EVTCHN, -1, NULL);
 }

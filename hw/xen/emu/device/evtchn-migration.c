@@ -18,6 +18,7 @@
 #include "qemu/bitmap.h"
 #include "migration/vmstate.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/offload/delivery.h"
 #include "hw/xen/emu/vcpu/runstate.h"
 #include "hw/xen/emu/irq/upcall.h"
@@ -88,7 +89,7 @@ static void save_fifo_vcpus(XenEvtchnDevice *s)
 {
     XenEvtchn *e = xen_emu_evtchn();
 
-    s->nr_fifo_vcpus = xen_evtchn_dev_max_vcpus();
+    s->nr_fifo_vcpus = xen_evtchn_max_vcpus(xen_emu_evtchn());
     s->fifo_vcpu = g_new0(XenEvtchnSavedFifoVcpu, s->nr_fifo_vcpus);
     for (unsigned i = 0; i < s->nr_fifo_vcpus; i++) {
         s->fifo_vcpu[i].control_gpa = xen_evtchn_fifo_control_gpa(e, i);
@@ -367,7 +368,8 @@ static int evtchn_post_load(void *opaque, int version_id)
         warn_report("xen_evtchn: the incoming guest relies on "
                     "XEN_RUNSTATE_UPDATE, which this host's KVM does not set");
     }
-    xen_evtchn_dev_loaded();
+    xen_delivery_update();
+    xen_pirq_update_all_routes();
     clear(s);
     return 0;
 }
@@ -433,7 +435,7 @@ static bool nr_fifo_vcpus_is_valid(void *opaque, int version_id)
     XenEvtchnDevice *s = opaque;
 
     return s->nr_fifo_vcpus > 0 &&
-           s->nr_fifo_vcpus <= xen_evtchn_dev_max_vcpus();
+           s->nr_fifo_vcpus <= xen_evtchn_max_vcpus(xen_emu_evtchn());
 }
 
 static bool nr_array_pages_is_valid(void *opaque, int version_id)

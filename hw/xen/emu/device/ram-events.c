@@ -7,6 +7,7 @@
 #include "exec/memory.h"
 #include "hw/xen/emu/device/ram-events.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/memory/guest-page.h"
 #include "hw/xen/emu/memory/ram-index.h"
 #include "hw/i386/kvm/xen_overlay.h"

@@ -7,28 +7,15 @@
 #include "hw/core/cpu.h"
 #include "hw/xen/emu/device/reset.h"
 #include "hw/xen/emu/device/vcpu.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/offload/delivery.h"
 #include "hw/xen/emu/vcpu/runstate.h"
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "hw/i386/kvm/xen_gnttab.h"
 #include "hw/i386/kvm/xen_overlay.h"
-#include "hw/i386/kvm/xen_primary_console.h"
 #include "hw/i386/kvm/xen_xenstore.h"
 #include "system/kvm_xen.h"
 #include "trace.h"
-
-static NotifierList reset_notifiers =
-    NOTIFIER_LIST_INITIALIZER(reset_notifiers);
-
-void xen_emu_add_reset_notifier(Notifier *n)
-{
-    notifier_list_add(&reset_notifiers, n);
-}
-
-static void notify(XenResetPhase phase)
-{
-    notifier_list_notify(&reset_notifiers, &phase);
-}
 
 static int reset_domain(void)
 {
@@ -53,15 +40,11 @@ static int reset_domain(void)
         return ret;
     }
 
-    /* Console and xenstore open their ports anew and grant their pages. */
     ret = xen_gnttab_reset();
     if (ret) {
         return ret;
     }
-    ret = xen_primary_console_reset();
-    if (ret) {
-        return ret;
-    }
+    xen_emu_notify_reset(XEN_RESET_RINGS);
     return xen_xenstore_reset();
 }
 
@@ -72,8 +55,8 @@ int xen_emu_soft_reset(void)
     assert(bql_locked());
     trace_xen_emu_soft_reset();
     /* Back ends end before what they use does. */
-    notify(XEN_RESET_BEGIN);
+    xen_emu_notify_reset(XEN_RESET_BEGIN);
     ret = reset_domain();
-    notify(XEN_RESET_END);
+    xen_emu_notify_reset(XEN_RESET_END);
     return ret;
 }

@@ -11,6 +11,7 @@
 #include "hw/xen/xen.h"
 #include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/memory/shared-info.h"
 #include "hw/xen/emu/vcpu/areas.h"
 #include "hw/xen/emu/vcpu/time.h"

@@ -9,6 +9,7 @@
 #include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/device/vcpu.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/irq/upcall.h"
 #include "hw/xen/emu/offload/delivery.h"
 #include "hw/xen/emu/offload/timers.h"

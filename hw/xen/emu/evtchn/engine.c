@@ -62,6 +62,11 @@ XenEvtchn *xen_evtchn_new(unsigned max_vcpus, unsigned max_pirqs,
     return e;
 }
 
+unsigned xen_evtchn_max_vcpus(const XenEvtchn *e)
+{
+    return e->max_vcpus;
+}
+
 void xen_evtchn_free(XenEvtchn *e)
 {
     evtchn_for_each_vcpu(e, v) {

@@ -35,6 +35,8 @@ struct XenGrantEntries {
     uint32_t nr_brief;
 };
 
+XenGrantEntries *xen_grant_entries;
+
 XenGrantEntries *xen_grant_entries_new(grant_entry_v1_t *table, uint32_t max)
 {
     XenGrantEntries *e = g_new0(XenGrantEntries, 1);

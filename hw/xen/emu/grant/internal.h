@@ -19,7 +19,7 @@
 #include "hw/xen/emu/grant.h"
 #include "entries.h"
 
-/* The table's; NULL until there is one. */
+/* The table's, in entries.c; NULL until there is one. */
 extern XenGrantEntries *xen_grant_entries;
 
 /* ------------------------------------------------------------------- ram.c */
@@ -50,9 +50,5 @@ void xen_grant_map_init(void);
 void xen_grant_end_domain(void);
 /* What is mapped for writing is dirty, now. */
 void xen_grant_map_set_dirty(void);
-
-/* ----------------------------------------------------------- backend-ops.c */
-
-void xen_grant_register_backend_ops(void);
 
 #endif

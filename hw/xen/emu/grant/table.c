@@ -15,7 +15,6 @@
 #include "hw/sysbus.h"
 #include "hw/i386/kvm/xen_gnttab.h"
 #include "hw/i386/kvm/xen_overlay.h"
-#include "hw/i386/kvm/xen_primary_console.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/xen.h"
 #include "migration/vmstate.h"
@@ -44,7 +43,6 @@ struct XenGrantTable {
 };
 
 static XenGrantTable *grant_table;
-XenGrantEntries *xen_grant_entries;
 
 static void set_nr_frames(XenGrantTable *t, uint32_t nr)
 {
@@ -64,7 +62,7 @@ static void grant_page_of_ours(XenGrantTable *t, uint32_t ref, uint32_t gfn)
 static void grant_pages_of_ours(XenGrantTable *t)
 {
     grant_page_of_ours(t, GNTTAB_RESERVED_XENSTORE, XEN_SPECIAL_PFN(XENSTORE));
-    if (xen_primary_console_get_pfn()) {
+    if (xen_emu_console_pfn()) {
         grant_page_of_ours(t, GNTTAB_RESERVED_CONSOLE,
                            XEN_SPECIAL_PFN(CONSOLE));
     }
@@ -263,7 +261,6 @@ static void table_realize(DeviceState *dev, Error **errp)
     grant_pages_of_ours(t);
     grant_table = t;
     memory_listener_register(&table_listener, &address_space_memory);
-    xen_grant_register_backend_ops();
 }
 
 static void table_class_init(ObjectClass *oc, void *data)

@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "pirq-internal.h"
 
 #include "hw/xen/interface/physdev.h"

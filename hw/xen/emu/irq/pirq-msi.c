@@ -12,6 +12,7 @@
 #include "hw/pci/msix.h"
 #include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "pirq-internal.h"
 #include "trace.h"

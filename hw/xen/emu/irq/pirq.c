@@ -7,6 +7,7 @@
 #include "hw/intc/ioapic_internal.h"
 #include "hw/xen/xen.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/irq/gsi.h"
 #include "hw/xen/emu/irq/upcall.h"
 #include "hw/i386/kvm/xen_evtchn.h"

@@ -10,6 +10,7 @@
 #include "hw/pci/pci.h"
 #include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/irq/gsi.h"
 #include "hw/xen/emu/irq/upcall.h"
 #include "cpu.h"

@@ -9,6 +9,7 @@
 #include "qapi/qapi-commands-misc-target.h"
 #include "qobject/qdict.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/event_channel.h"

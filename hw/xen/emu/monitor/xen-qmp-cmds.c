@@ -9,6 +9,7 @@
 #include "qapi/qapi-commands-xen-emu-target.h"
 #include "qemu/module.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/debug/bql-check.h"
 #include "hw/xen/emu/irq/upcall.h"
 #include "hw/xen/emu/offload/delivery.h"

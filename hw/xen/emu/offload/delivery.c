@@ -7,6 +7,7 @@
 #include "qemu/rcu.h"
 #include "hw/core/cpu.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/irq/upcall.h"
 #include "hw/xen/emu/offload/delivery.h"
 #include "hw/xen/emu/offload/ports.h"

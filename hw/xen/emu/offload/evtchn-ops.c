@@ -5,6 +5,7 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/irq/pirq.h"
 #include "hw/xen/emu/offload/delivery.h"
 #include "hw/xen/emu/offload/evtchn-ops.h"

@@ -6,6 +6,7 @@
 #include "qemu/lockable.h"
 #include "qemu/thread.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/offload/ports.h"
 #include "trace.h"
 

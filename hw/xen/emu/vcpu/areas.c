@@ -7,6 +7,7 @@
 #include "qemu/main-loop.h"
 #include "hw/core/cpu.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/memory/shared-info.h"
 #include "hw/xen/emu/vcpu/areas.h"
 #include "hw/xen/emu/vcpu/runstate.h"

@@ -23,6 +23,7 @@
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/vcpu.h"
 #include "hw/xen/emu/accel-callbacks.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/debug/bql-check.h"
 #include "hw/xen/emu/vcpu/runstate.h"
 #include "hw/xen/emu/vcpu/time.h"

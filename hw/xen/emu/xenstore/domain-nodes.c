@@ -13,7 +13,7 @@
 #include "qobject/qdict.h"
 #include "hw/boards.h"
 #include "hw/core/cpu.h"
-#include "hw/i386/kvm/xen_primary_console.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/i386/x86.h"
 #include "hw/qdev-core.h"
 #include "hw/xen/xen.h"
@@ -279,13 +279,13 @@ void xen_xenstore_domain_create(XenstoreConn *c)
 void xen_xenstore_domain_set_ring(uint32_t port, uint64_t gfn)
 {
     g_autofree char *home = domain_path();
-    uint16_t console = xen_primary_console_get_port();
+    uint16_t console = xen_emu_console_port();
 
     set_below(home, "store/port", "%" PRIu32, port);
     set_below(home, "store/ring-ref", "%" PRIu64, gfn);
     if (console) {
         set_below(home, "console/ring-ref", "%" PRIu64,
-                  xen_primary_console_get_pfn());
+                  xen_emu_console_pfn());
         set_below(home, "console/port", "%u", console);
         set_below(home, "console/state", "%u", XenbusStateInitialised);
     }

@@ -15,7 +15,9 @@
 #include "hw/i386/kvm/xen_primary_console.h"
 #include "hw/sysbus.h"
 #include "hw/xen/xen.h"
+#include "hw/xen/emu/domain.h"
 #include "qapi/error.h"
+#include "qemu/error-report.h"
 #include "system/kvm_xen.h"
 #include "cpu.h"
 #include "trace.h"
@@ -30,10 +32,10 @@ struct XenPrimaryConsole {
     SysBusDevice parent_obj;
 
     MemoryRegion mr;            /* one page of RAM */
-    evtchn_port_t port;         /* the guest's end */
     evtchn_port_t be_port;      /* the back end's; 0: not connected */
     XenConsole *backend;
     xengnttab_handle *grants;
+    Notifier reset;
 };
 
 /* One a machine; NULL: this one has none.  Set before the guest runs. */
@@ -48,6 +50,8 @@ static void primary_realize(DeviceState *dev, Error **errp)
                            XEN_PAGE_SIZE, errp);
 }
 
+static void reset_notify(Notifier *n, void *phase);
+
 void xen_primary_console_create(void)
 {
     DeviceState *dev = qdev_new(TYPE_XEN_PRIMARY_CONSOLE);
@@ -56,6 +60,9 @@ void xen_primary_console_create(void)
     sysbus_realize_and_unref(SYS_BUS_DEVICE(dev), &error_fatal);
     /* Page and port follow at the first reset, when memory is complete. */
     primary = XEN_PRIMARY_CONSOLE(dev);
+    xen_emu_set_console(XEN_SPECIAL_PFN(CONSOLE), 0);
+    primary->reset.notify = reset_notify;
+    xen_emu_add_reset_notifier(&primary->reset);
 }
 
 void xen_primary_console_set_backend(XenConsole *con)
@@ -65,7 +72,7 @@ void xen_primary_console_set_backend(XenConsole *con)
 
 uint64_t xen_primary_console_get_pfn(void)
 {
-    return primary ? XEN_SPECIAL_PFN(CONSOLE) : 0;
+    return xen_emu_console_pfn();
 }
 
 void *xen_primary_console_get_map(void)
@@ -75,12 +82,12 @@ void *xen_primary_console_get_map(void)
 
 uint16_t xen_primary_console_get_port(void)
 {
-    return primary ? primary->port : 0;
+    return xen_emu_console_port();
 }
 
 void xen_primary_console_set_port(uint32_t port)
 {
-    primary->port = port;
+    xen_emu_set_console(xen_emu_console_pfn(), port);
 }
 
 void xen_primary_console_set_be_port(uint16_t port)
@@ -106,10 +113,10 @@ static int open_port(XenPrimaryConsole *s)
 
     if (s->be_port) {
         ret = xen_evtchn_bind_interdomain_op(&bind);
-        s->port = bind.local_port;
+        xen_primary_console_set_port(bind.local_port);
     } else {
         ret = xen_evtchn_alloc_unbound_op(&alloc);
-        s->port = alloc.port;
+        xen_primary_console_set_port(alloc.port);
     }
     return ret;
 }
@@ -146,16 +153,29 @@ int xen_primary_console_reset(void)
                                         TARGET_PAGE_BITS);
     }
     ret = open_port(s);
-    trace_xen_pv_console_primary_reset(s->port, s->be_port);
+    trace_xen_pv_console_primary_reset(xen_emu_console_port(), s->be_port);
     if (ret) {
         return ret;
     }
     show_grant(s);
     if (connected) {
-        s->backend->port = s->port;
+        s->backend->port = xen_emu_console_port();
         xen_console_attach(s->backend);
     }
     return 0;
+}
+
+static void reset_notify(Notifier *n, void *phase)
+{
+    int ret;
+
+    if (*(XenResetPhase *)phase == XEN_RESET_RINGS) {
+        ret = xen_primary_console_reset();
+        if (ret) {
+            warn_report("xen: the primary console has no port: %s",
+                        strerror(-ret));
+        }
+    }
 }
 
 static void primary_class_init(ObjectClass *oc, void *data)

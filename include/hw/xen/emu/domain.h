@@ -21,9 +21,9 @@
 
 #include "hw/core/cpu.h"
 #include "qemu/atomic.h"
+#include "qemu/notify.h"
 #include "qemu/rcu.h"
 #include "hw/xen/emu/accel.h"
-#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/layout.h"
 #include "hw/xen/emu/page.h"
 
@@ -48,6 +48,9 @@ typedef struct XenEmuConfig {
     bool upcall_vector;         /* x-xen-upcall-vector: see cpuid.c */
 } XenEmuConfig;
 
+/* The event-channel engine, evtchn.h. */
+typedef struct XenEvtchn XenEvtchn;
+
 typedef struct XenEmu {
     XenEmuConfig config;
     XenAccelOps *accel;
@@ -55,6 +58,8 @@ typedef struct XenEmu {
     XenEvtchn *evtchn;          /* from xen_evtchn_create() on */
     bool long_mode;             /* latched layout, as migrated */
     bool delivery_offloaded;    /* see xen_emu_delivery_is_offloaded() */
+    uint64_t console_pfn;       /* of the primary console; 0: there is none */
+    uint32_t console_port;      /* the guest's end */
 } XenEmu;
 
 /* The emulation of this machine, or NULL where xen-version was not given. */
@@ -120,6 +125,26 @@ static inline bool xen_emu_delivery_is_offloaded(void)
     return qatomic_read(&xen_emu->delivery_offloaded);
 }
 
+/*
+ * Frame and port of the primary console, as the guest finds them by HVM parameters;
+ * 0: this machine has none.  BQL.
+ */
+static inline uint64_t xen_emu_console_pfn(void)
+{
+    return xen_emu->console_pfn;
+}
+
+static inline uint32_t xen_emu_console_port(void)
+{
+    return xen_emu->console_port;
+}
+
+static inline void xen_emu_set_console(uint64_t pfn, uint32_t port)
+{
+    xen_emu->console_pfn = pfn;
+    xen_emu->console_port = port;
+}
+
 /* For those who decide: the layout, and who delivers.  BQL. */
 static inline void xen_emu_set_layout(bool long_mode)
 {
@@ -130,6 +155,32 @@ static inline void xen_emu_set_delivery_offloaded(bool offloaded)
 {
     qatomic_set(&xen_emu->delivery_offloaded, offloaded);
 }
+
+/*
+ * Reset: one domain ends and another begins, at a system reset and at
+ * SHUTDOWN_soft_reset (device/reset.h).  Those who hear of it:
+ *
+ *   BEGIN   nothing of the old domain has ended: event channels, grants and
+ *           xenstore all work
+ *   RINGS   event channels and grants are the new domain's: ports and pages that
+ *           a toolstack prepares are made
+ *   END     all of the new domain exists
+ *
+ * The guest runs no instruction in between.
+ */
+typedef enum XenResetPhase {
+    XEN_RESET_BEGIN,
+    XEN_RESET_RINGS,
+    XEN_RESET_END,
+} XenResetPhase;
+
+/*
+ * @n->notify gets a XenResetPhase *.  It may poll the main loop.  BQL, as for
+ * notifier_remove(), which ends it.
+ */
+void xen_emu_add_reset_notifier(Notifier *n);
+/* For device/reset.c.  BQL. */
+void xen_emu_notify_reset(XenResetPhase phase);
 
 /*
  * What the emulation knows of a vCPU.  The addresses that the guest registered

@@ -63,7 +63,7 @@
 #include "hw/xen/emu/layout.h"
 #include "hw/xen/emu/page.h"
 
-#define XEN_EVTCHN_MAX_VCPUS    512     /* more than any PC machine has */
+#define XEN_EVTCHN_MAX_VCPUS    XEN_EMU_MAX_VCPUS
 #define XEN_EVTCHN_NR_VIRQS     24
 #define XEN_EVTCHN_MAX_POLL     128     /* ports in one SCHEDOP_poll */
 
@@ -171,6 +171,8 @@ typedef struct XenEvtchnStats {
 XenEvtchn *xen_evtchn_new(unsigned max_vcpus, unsigned max_pirqs,
                           uint16_t domid, XenPageCache *pages,
                           const XenEvtchnOps *ops, void *opaque);
+/* As it was created. */
+unsigned xen_evtchn_max_vcpus(const XenEvtchn *e);
 /* No other call may be running, or follow. */
 void xen_evtchn_free(XenEvtchn *e);
 

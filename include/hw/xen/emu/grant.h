@@ -112,4 +112,10 @@ void xen_grant_unmap(XenGrantMap *map);
 /* "GNTST_bad_page", for messages; "unknown status". */
 const char *xen_grant_strstatus(int16_t status);
 
+/*
+ * Makes this module QEMU's gnttab_backend_ops, for back ends that use
+ * hw/xen/xen_backend_ops.h.  Once, before there are back ends; BQL.
+ */
+void xen_grant_register_backend_ops(void);
+
 #endif

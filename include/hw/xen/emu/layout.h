@@ -16,6 +16,7 @@
  * follow from the i386 ABI, where a 64-bit integer is aligned to 4 bytes.
  */
 #ifndef HW_XEN_EMU_LAYOUT_H
+#define XEN_EMU_MAX_VCPUS       512     /* more than any PC machine has */
 #define HW_XEN_EMU_LAYOUT_H
 
 #include <stdint.h>

@@ -13,6 +13,7 @@
 #include "hw/i386/apic_internal.h"
 #include "hw/pci/msi.h"
 #include "hw/xen/emu/accel-callbacks.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/accel-tcg.h"
 #include "system/tcg.h"
 #include "xen_vcpu.h"

@@ -13,6 +13,7 @@
 #include "exec/exec-all.h"
 #include "hw/core/cpu.h"
 #include "hw/xen/emu/accel-callbacks.h"
+#include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/accel-tcg.h"
 #include "system/tcg.h"
 #include "tcg/helper-tcg.h"
