@@ -11,12 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 #include "hw/xen/emu/xenstore/ring.h"
+#include "fuzz.h"
 
 #define GUEST   1
 #define HOME    "/local/domain/1"
 #define STEPS   256             /* of one input */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef struct Fuzz {
     const uint8_t *p, *end;

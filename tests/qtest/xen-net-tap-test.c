@@ -229,7 +229,7 @@ static void test_tx(const void *long_mode)
         bool ipv6;
         size_t payload;
         uint16_t flags, gso_size;
-    } cases[] = {
+    } rows[] = {
         { false, 100, 0, 0 },
         { false, 100, NETTXF_csum_blank, 0 },
         { true, 101, NETTXF_csum_blank | NETTXF_data_validated, 0 },
@@ -248,23 +248,23 @@ static void test_tx(const void *long_mode)
     if (!start(&tap, long_mode, ALL_FEATURES)) {
         return;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        bool blank = cases[i].flags & NETTXF_csum_blank || cases[i].gso_size;
-        size_t size = make_tcp(frame, cases[i].ipv6, cases[i].payload, i);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        bool blank = rows[i].flags & NETTXF_csum_blank || rows[i].gso_size;
+        size_t size = make_tcp(frame, rows[i].ipv6, rows[i].payload, i);
         size_t tcp = transport(frame);
 
-        guest_sends(&tap, frame, size, cases[i].flags,
-                    cases[i].ipv6 ? XEN_NETIF_GSO_TYPE_TCPV6 :
+        guest_sends(&tap, frame, size, rows[i].flags,
+                    rows[i].ipv6 ? XEN_NETIF_GSO_TYPE_TCPV6 :
                                     XEN_NETIF_GSO_TYPE_TCPV4,
-                    cases[i].gso_size);
+                    rows[i].gso_size);
         g_assert_cmpuint(get(&tap, &header, got), ==, size);
         g_assert_cmphex(header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM, ==,
                         blank ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0);
         g_assert_cmphex(header.gso_type, ==,
-                        !cases[i].gso_size ? VIRTIO_NET_HDR_GSO_NONE :
-                        cases[i].ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 :
+                        !rows[i].gso_size ? VIRTIO_NET_HDR_GSO_NONE :
+                        rows[i].ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 :
                                         VIRTIO_NET_HDR_GSO_TCPV4);
-        g_assert_cmpuint(header.gso_size, ==, cases[i].gso_size);
+        g_assert_cmpuint(header.gso_size, ==, rows[i].gso_size);
         if (blank) {
             g_assert_cmpuint(header.csum_start, ==, tcp);
             g_assert_cmpuint(header.csum_offset, ==, 16);
@@ -378,7 +378,7 @@ static void test_rx_checksum(const void *long_mode)
     static const struct {
         const char *nodes;
         bool blank_v4, blank_v6;
-    } cases[] = {
+    } rows[] = {
         { XEN_VIF_NODES, true, false },
         { XEN_VIF_NODES " feature-ipv6-csum-offload=1", true, true },
         { XEN_VIF_NODES " feature-no-csum-offload=1", false, false },
@@ -389,12 +389,12 @@ static void test_rx_checksum(const void *long_mode)
           "feature-gso-tcpv6=1", false, false },
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        Wanted v4 = { cases[i].blank_v4 ? BLANK : 0, 0, 0 };
-        Wanted v6 = { cases[i].blank_v6 ? BLANK : 0, 0, 0 };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        Wanted v4 = { rows[i].blank_v4 ? BLANK : 0, 0, 0 };
+        Wanted v6 = { rows[i].blank_v6 ? BLANK : 0, 0, 0 };
         Tap tap;
 
-        if (!start(&tap, long_mode, cases[i].nodes)) {
+        if (!start(&tap, long_mode, rows[i].nodes)) {
             return;
         }
         xen_vif_post_rx(tap.vif, 0, 100);

@@ -91,7 +91,7 @@ static void test_conflicts(void)
         uint32_t other_type;    /* meanwhile */
         Bytes other;
         bool conflict;
-    } cases[] = {
+    } rows[] = {
         { XS_READ, STRINGS("data/a"), XS_WRITE, BYTES("data/a\0w"), true },
         { XS_READ, STRINGS("data/a"), XS_WRITE, BYTES("data/a\0v"), true },
         { XS_READ, STRINGS("data/a"), XS_RM, STRINGS("data/a"), true },
@@ -122,7 +122,7 @@ static void test_conflicts(void)
           true },
     };
 
-    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autofree XenstoreMessage *answer = g_new(XenstoreMessage, 1);
         Fixture f;
         uint32_t tx;
@@ -132,12 +132,12 @@ static void test_conflicts(void)
         client_expect(f.guest, XS_WRITE, 0, BYTES("data/a\0v"), OK);
         client_expect(f.guest, XS_WRITE, 0, BYTES("data/c\0v"), OK);
         tx = client_start(f.guest);
-        client_request(f.guest, cases[i].type, tx, cases[i].payload, answer);
-        g_assert_cmpuint(answer->hdr.type, ==, cases[i].type);
-        client_request(f.guest, cases[i].other_type, 0, cases[i].other,
+        client_request(f.guest, rows[i].type, tx, rows[i].payload, answer);
+        g_assert_cmpuint(answer->hdr.type, ==, rows[i].type);
+        client_request(f.guest, rows[i].other_type, 0, rows[i].other,
                        answer);
-        g_assert_cmpuint(answer->hdr.type, ==, cases[i].other_type);
-        end(f.guest, tx, cases[i].conflict ? "EAGAIN" : NULL);
+        g_assert_cmpuint(answer->hdr.type, ==, rows[i].other_type);
+        end(f.guest, tx, rows[i].conflict ? "EAGAIN" : NULL);
         fixture_destroy(&f);
     }
 }

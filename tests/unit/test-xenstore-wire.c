@@ -94,7 +94,7 @@ static void test_errors(void)
         uint32_t type;
         Bytes payload;
         const char *error;
-    } cases[] = {
+    } rows[] = {
         { XS_READ, STRINGS("data/none"), "ENOENT" },
         { XS_READ, STRINGS("none/none"), "ENOENT" },
         { XS_READ, STRINGS("/secret"), "EACCES" },
@@ -181,9 +181,9 @@ static void test_errors(void)
     Fixture f;
 
     fixture_init(&f);
-    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        client_expect_error(f.guest, cases[i].type, 0, cases[i].payload,
-                            cases[i].error);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        client_expect_error(f.guest, rows[i].type, 0, rows[i].payload,
+                            rows[i].error);
     }
     client_expect_error(f.admin, XS_RM, 0, STRINGS("/"), "EINVAL");
     /* Types that have a transaction need one that is. */
@@ -218,7 +218,7 @@ static void test_path_lengths(void)
         const char *start;
         size_t total;
         bool guest, valid;
-    } cases[] = {
+    } rows[] = {
         { "data/", XENSTORE_REL_PATH_MAX, true, true },
         { "data/", XENSTORE_REL_PATH_MAX + 1, true, false },
         { HOME "/data/", XENSTORE_REL_PATH_MAX + sizeof(HOME), true, true },
@@ -233,14 +233,14 @@ static void test_path_lengths(void)
     Fixture f;
 
     fixture_init(&f);
-    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        XenstoreConn *c = cases[i].guest ? f.guest : f.admin;
-        g_autofree char *path = g_strnfill(cases[i].total, 'p');
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        XenstoreConn *c = rows[i].guest ? f.guest : f.admin;
+        g_autofree char *path = g_strnfill(rows[i].total, 'p');
         int ret;
 
-        memcpy(path, cases[i].start, strlen(cases[i].start));
+        memcpy(path, rows[i].start, strlen(rows[i].start));
         ret = xenstore_create(c, 0, path);
-        g_assert_cmpint(ret, ==, cases[i].valid ? 0 : -EINVAL);
+        g_assert_cmpint(ret, ==, rows[i].valid ? 0 : -EINVAL);
     }
     fixture_destroy(&f);
 }

@@ -122,6 +122,7 @@ step_tcp() {
     echo 0 >$t/tcp_early_retrans
     echo 10000000 >$t/tcp_rto_min_us || say "error=no tcp_rto_min_us"
     IFS=,
+    # shellcheck disable=SC2086 # IFS splits it
     tcp-load $XE_TCP >/tmp/tcp 2>&1 || say "error=tcp-load failed"
     unset IFS
     while read -r line; do
@@ -155,6 +156,7 @@ step_lines() {
     seq "$out" | sed "s/^/out $XE_NONCE /" >&3
     echo "in of $XE_NONCE wanted" >&3
     while [ "$echoed" -lt "${XE_LINES#*,}" ]; do
+        # shellcheck disable=SC3045 # busybox has -t
         read -r -t 60 line <&3 || break
         echo "echo $line" >&3
         echoed=$((echoed + 1))

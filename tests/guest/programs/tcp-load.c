@@ -87,20 +87,20 @@ static unsigned long read_resent(void)
     }
     while (fgets(names, sizeof(names), f) && fgets(values, sizeof(values), f)) {
         char *name_at, *value_at;
-        char *name = strtok_r(names, " \n", &name_at);
-        char *value = strtok_r(values, " \n", &value_at);
+        char *name = strtok_r(names, "\n ", &name_at);
+        char *value = strtok_r(values, "\n ", &value_at);
 
         if (!name || strcmp(name, "Tcp:")) {
             continue;
         }
         while (name && value && strcmp(name, "RetransSegs")) {
-            name = strtok_r(NULL, " \n", &name_at);
-            value = strtok_r(NULL, " \n", &value_at);
+            name = strtok_r(NULL, "\n ", &name_at);
+            value = strtok_r(NULL, "\n ", &value_at);
         }
         if (!value) {
             die("RetransSegs");
         }
-        resent = strtoul(value, NULL, 10);
+        resent = atoll(value);
     }
     fclose(f);
     return resent;
@@ -248,8 +248,8 @@ int main(int argc, char **argv)
     server.sin_family = AF_INET;
     server.sin_port = htons(atoi(argv[2]));
     ping_pong(atoi(argv[3]));
-    send_out(strtoull(argv[4], NULL, 0));
-    take_in(strtoull(argv[4], NULL, 0));
+    send_out(atoll(argv[4]));
+    take_in(atoll(argv[4]));
     printf("tcp-resent=%lu\n", resent);
     print_dropped();
     return 0;

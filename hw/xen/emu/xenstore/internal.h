@@ -123,7 +123,7 @@ static inline XenstoreTree *xenstore_tree(XenstoreConn *c, XenstoreTx *tx)
  * begins with '@' is valid, and stays.
  */
 int xenstore_canonical(const XenstoreConn *c, const char *path, bool special,
-                       char out[static XENSTORE_PATH_BUF]);
+                       char out[XENSTORE_PATH_BUF]);
 bool xenstore_is_special(const char *path);
 /* Cuts the last component off; "/" stays. */
 void xenstore_parent(char *path);

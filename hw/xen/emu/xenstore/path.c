@@ -24,7 +24,7 @@ bool xenstore_is_special(const char *path)
 }
 
 int xenstore_canonical(const XenstoreConn *c, const char *path, bool special,
-                       char out[static XENSTORE_PATH_BUF])
+                       char out[XENSTORE_PATH_BUF])
 {
     /* As much of it as an answer needs; the guest's is no longer anyway. */
     size_t len = strnlen(path, XENSTORE_ABS_PATH_MAX + 1);

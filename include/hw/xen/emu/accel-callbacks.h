@@ -96,7 +96,8 @@ uint64_t xen_emu_virtual_time(void);
  */
 void xen_time_copy_vcpu_time(void *to, const void *from);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Upcalls: irq/upcall.c
  */
 
@@ -117,7 +118,8 @@ void xen_upcall_update_level(void);
 /* The line may be high: check it after each exit.  Any thread. */
 bool xen_upcall_level_asserted(void);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * MSIs that the accelerator delivers by itself: irq/pirq-msi.c
  */
 

@@ -36,7 +36,8 @@
 #define XEN_TCG_PENDING_CALLBACK    2u  /* inject the callback vector */
 #define XEN_TCG_PENDING_WAKE        4u  /* end SCHEDOP_poll or SCHEDOP_block */
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * xen_pending.c
  */
 
@@ -63,14 +64,16 @@ bool xen_tcg_vcpus_wait(void);
 /* @cs was kicked: ends its wait.  Any thread. */
 void xen_tcg_kicked(CPUState *cs);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * xen_upcall.c
  */
 
 /* The callback vector is pending and @cs would take it now.  Any thread. */
 bool xen_tcg_upcall_can_be_taken(CPUState *cs);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * xen_wait.c
  */
 
