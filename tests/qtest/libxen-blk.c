@@ -329,8 +329,14 @@ void xen_vbd_push(XenVbd *v, unsigned queue)
     uint32_t *shared = XEN_VBD_INDEX(v, queue, req_prod);
     uint32_t old = *shared;
 
+    /* Requests before their index: with the back end's read barrier. */
     smp_wmb();
     qatomic_set(shared, q->prod);
+    /*
+     * The new req_prod before a look at req_event: with the back end's, which
+     * sets req_event before its last look at req_prod.  One of the two sees
+     * what the other wrote.
+     */
     smp_mb();
     if (q->prod - qatomic_read(XEN_VBD_INDEX(v, queue, req_event)) <
         q->prod - old) {
@@ -348,6 +354,7 @@ bool xen_vbd_poll(XenVbd *v, unsigned queue, XenVbdAnswer *a)
     if (!ready) {
         return false;
     }
+    /* The index before the answer: with the back end's write barrier. */
     smp_rmb();
     memcpy(&a->id, p, 8);
     a->op = p[8];

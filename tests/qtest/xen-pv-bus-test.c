@@ -377,7 +377,7 @@ static void test_unplug_willing(void)
 }
 
 /* A guest that does not let go of it, with requests in flight. */
-static void unplug_unwilling(const char *device)
+static void test_unplug_unwilling(const void *device)
 {
     Disk d = start_slow(device);
 
@@ -414,16 +414,6 @@ static void unplug_unwilling(const char *device)
     connect_disk(&d);
     expect_read_works(&d);
     xen_vm_stop(d.vm);
-}
-
-static void test_unplug_unwilling(void)
-{
-    unplug_unwilling(DEVICE);
-}
-
-static void test_unplug_unwilling_iothread(void)
-{
-    unplug_unwilling(IN_IOTHREAD);
 }
 
 /* The guest that did not let go of it is gone. */
@@ -594,9 +584,10 @@ int main(int argc, char **argv)
     add_reset_tests("unplug-reset", test_unplug_reset);
     qtest_add_func("xen/pv-bus/unplug-unused", test_unplug_unused);
     qtest_add_func("xen/pv-bus/unplug-willing", test_unplug_willing);
-    qtest_add_func("xen/pv-bus/unplug-unwilling", test_unplug_unwilling);
-    qtest_add_func("xen/pv-bus/unplug-unwilling-iothread",
-                   test_unplug_unwilling_iothread);
+    qtest_add_data_func("xen/pv-bus/unplug-unwilling", DEVICE,
+                        test_unplug_unwilling);
+    qtest_add_data_func("xen/pv-bus/unplug-unwilling-iothread", IN_IOTHREAD,
+                        test_unplug_unwilling);
     qtest_add_func("xen/pv-bus/close-in-iothread", test_close_in_iothread);
     qtest_add_func("xen/pv-bus/resize-in-iothread", test_resize_in_iothread);
     qtest_add_func("xen/pv-bus/log-limit", test_log_limit);

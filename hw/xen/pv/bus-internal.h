@@ -17,7 +17,7 @@
 
 #include "qemu/thread.h"
 #include "hw/resettable.h"
-#include "hw/xen/pv/bus.h"
+#include "hw/xen/xen-bus.h"
 #include "hw/xen/xen-bus-helper.h"
 
 struct XenDeviceLife {
@@ -57,8 +57,12 @@ bool xen_pv_nodes_create(XenDevice *xendev, Error **errp);
 /* As for a new domain: created once more, with what realize() wrote. */
 void xen_pv_nodes_renew(XenDevice *xendev);
 void xen_pv_nodes_destroy(XenDevice *xendev);
-/* Watches; they call life.c. */
-bool xen_pv_nodes_watch(XenDevice *xendev, Error **errp);
+/*
+ * Watches: @frontend is called with @xendev when the front end's state is
+ * written, @backend when ours is.
+ */
+bool xen_pv_nodes_watch(XenDevice *xendev, xs_watch_fn frontend,
+                        xs_watch_fn backend, Error **errp);
 void xen_pv_nodes_unwatch(XenDevice *xendev);
 /* XenbusStateUnknown where there is none. */
 enum xenbus_state xen_pv_nodes_frontend_state(XenDevice *xendev);

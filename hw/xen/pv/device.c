@@ -94,6 +94,16 @@ static bool realize_class(XenDevice *xendev, Error **errp)
     return !*errp;
 }
 
+static void frontend_written(void *opaque, const char *path)
+{
+    xen_pv_frontend_changed(opaque);
+}
+
+static void backend_written(void *opaque, const char *path)
+{
+    xen_pv_backend_changed(opaque);
+}
+
 static void device_realize(DeviceState *dev, Error **errp)
 {
     XenDevice *xendev = XEN_DEVICE(dev);
@@ -109,7 +119,7 @@ static void device_realize(DeviceState *dev, Error **errp)
     if (!open_handles(xendev, errp) ||
         !xen_pv_nodes_set_paths(xendev, errp) ||
         !xen_pv_nodes_create(xendev, errp) ||
-        !xen_pv_nodes_watch(xendev, errp) ||
+        !xen_pv_nodes_watch(xendev, frontend_written, backend_written, errp) ||
         !realize_class(xendev, errp)) {
         device_unrealize(dev);
         return;

@@ -13,6 +13,7 @@
 #include "qemu/main-loop.h"
 #include "qapi/error.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/pv/bus.h"
 #include "bus-internal.h"
 #include "trace.h"
 

@@ -13,6 +13,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/queue.h"
 #include "qapi/error.h"
+#include "hw/xen/pv/bus.h"
 #include "bus-internal.h"
 #include "trace.h"
 
@@ -246,16 +247,6 @@ void xen_pv_nodes_destroy(XenDevice *xendev)
 
 /* ---------------------------------------------------------------- watches */
 
-static void frontend_watch(void *opaque, const char *path)
-{
-    xen_pv_frontend_changed(opaque);
-}
-
-static void backend_watch(void *opaque, const char *path)
-{
-    xen_pv_backend_changed(opaque);
-}
-
 static bool watch(XenDevice *xendev, struct qemu_xs_watch **w,
                   const char *path, const char *key, xs_watch_fn fn,
                   Error **errp)
@@ -264,14 +255,15 @@ static bool watch(XenDevice *xendev, struct qemu_xs_watch **w,
     return *w;
 }
 
-bool xen_pv_nodes_watch(XenDevice *xendev, Error **errp)
+bool xen_pv_nodes_watch(XenDevice *xendev, xs_watch_fn frontend,
+                        xs_watch_fn backend, Error **errp)
 {
     return watch(xendev, &xendev->backend_state_watch, xendev->backend_path,
-                 "state", backend_watch, errp) &&
+                 "state", backend, errp) &&
            watch(xendev, &xendev->backend_online_watch, xendev->backend_path,
-                 "online", backend_watch, errp) &&
+                 "online", backend, errp) &&
            watch(xendev, &xendev->frontend_state_watch, xendev->frontend_path,
-                 "state", frontend_watch, errp);
+                 "state", frontend, errp);
 }
 
 static void unwatch(XenDevice *xendev, struct qemu_xs_watch **w)

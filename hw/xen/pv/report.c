@@ -7,6 +7,7 @@
 #include "qemu/lockable.h"
 #include "qemu/timer.h"
 #include "qapi/error.h"
+#include "hw/xen/pv/bus.h"
 #include "bus-internal.h"
 
 void xen_pv_report_init(XenDevice *xendev)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A PV disk's link with its front end: see device.h
+ * A PV disk's link with its front end: see connect.h
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
@@ -10,7 +10,9 @@
 #include "qapi/error.h"
 #include "block/aio-wait.h"
 #include "hw/xen/interface/io/protocols.h"
+#include "connect.h"
 #include "device.h"
+#include "size.h"
 #include "trace.h"
 
 /* What happened in another thread, or while the device was busy. */

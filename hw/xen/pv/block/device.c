@@ -12,7 +12,9 @@
 #include "hw/qdev-properties-system.h"
 #include "hw/xen/interface/io/blkif.h"
 #include "system/runstate.h"
+#include "connect.h"
 #include "device.h"
+#include "size.h"
 #include "trace.h"
 
 /* ------------------------------------------------------------------ vdev -- */
@@ -118,32 +120,6 @@ static char *get_name(XenDevice *xendev, Error **errp)
 }
 
 /* ------------------------------------------------------- block back end -- */
-
-/* Whole logical blocks of the medium, in sectors. */
-static uint64_t medium_sectors(XenBlockDevice *dev)
-{
-    uint32_t block = dev->conf.logical_block_size / XEN_BLK_SECTOR_SIZE;
-    int64_t bytes = blk_is_inserted(dev->owner.blk) ?
-                    blk_getlength(dev->owner.blk) : 0;
-
-    return bytes < 0 ? 0 : bytes / XEN_BLK_SECTOR_SIZE / block * block;
-}
-
-void xen_block_publish_size(XenBlockDevice *dev)
-{
-    XenDevice *xendev = &dev->xendev;
-    uint64_t sectors = medium_sectors(dev);
-
-    trace_xen_vbd_size(xendev->name, sectors);
-    qatomic_set(&dev->owner.disk.sectors, sectors);
-    xen_device_backend_printf(xendev, "sectors", "%" PRIu64,
-                              sectors / dev->owner.disk.unit);
-    if (xen_device_backend_get_state(xendev) == XenbusStateConnected) {
-        /* What front ends look at again when it is written, even unchanged. */
-        xen_device_backend_printf(xendev, "state", "%u",
-                                  XenbusStateConnected);
-    }
-}
 
 static void change_medium(void *opaque, bool load, Error **errp)
 {

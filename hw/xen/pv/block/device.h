@@ -2,9 +2,10 @@
 /*
  * The PV disk devices: "xen-disk" and "xen-cdrom", both a "xen-block"
  *
- * What a user sets and a guest reads in xenstore is device.c; connecting to a
- * front end and leaving it is connect.c; disks that a toolstack describes in
- * xenstore are toolstack.c.
+ * Their state, which these files share: what a user sets and a guest reads in
+ * xenstore is device.c; connecting to a front end and leaving it is connect.c;
+ * the disk's size is size.c; disks that a toolstack describes in xenstore are
+ * toolstack.c.
  *
  * The link with a front end:
  *
@@ -22,7 +23,7 @@
  * to xenstore) loses the device: state Closing, the reason in the back end's
  * node "error" and in QEMU's log, until it closes and starts anew.
  *
- * All functions: main loop's thread, BQL held.
+ * Main loop's thread and BQL held, where nothing else is said.
  */
 #ifndef HW_XEN_PV_BLOCK_DEVICE_H
 #define HW_XEN_PV_BLOCK_DEVICE_H
@@ -89,25 +90,5 @@ struct XenBlockDeviceClass {
 };
 
 OBJECT_DECLARE_TYPE(XenBlockDevice, XenBlockDeviceClass, XEN_BLOCK_DEVICE)
-
-/* ------------------------------------------------------------- device.c -- */
-
-/* The size has changed, or what it is counted in: tells the front end. */
-void xen_block_publish_size(XenBlockDevice *dev);
-
-/* ------------------------------------------------------------ connect.c -- */
-
-void xen_block_connect_init(XenBlockDevice *dev);
-/* Waits for requests in flight. */
-void xen_block_connect_exit(XenBlockDevice *dev);
-/* Leaves the front end at once, without another word to it.  Waits. */
-void xen_block_disconnect_now(XenBlockDevice *dev);
-/* The front end's state has changed. */
-void xen_block_frontend_changed(XenDevice *xendev, enum xenbus_state state,
-                                Error **errp);
-/* The disk's size has changed.  Any thread. */
-void xen_block_resized(void *opaque);
-/* All queues heed a new "paused" or "drained". */
-void xen_block_kick(XenBlockDevice *dev);
 
 #endif

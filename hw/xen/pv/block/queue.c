@@ -9,9 +9,40 @@
 #include "qemu/units.h"
 #include "qapi/error.h"
 #include "block/aio-wait.h"
+#include "hw/xen/emu/grant.h"
 #include "hw/xen/interface/io/blkif.h"
-#include "internal.h"
+#include "queue.h"
+#include "request.h"
 #include "trace.h"
+
+struct XenBlkQueue {
+    XenBlkQueueBase base;
+    AioContext *ctx;
+    XenEventChannel *channel;
+    QEMUBH *bh;
+    XenBlkRing ring;
+    XenGrantMap *ring_pages;
+
+    /* Of its context's thread only */
+    unsigned in_flight;
+    size_t bytes;               /* in buffers of requests in flight */
+    size_t kept_bytes;          /* in buffers of free requests */
+    size_t max_bytes;
+    XenBlkIo *held;             /* taken from the ring, not in flight yet */
+    bool barrier;               /* one is in flight, alone */
+    unsigned failed_at;         /* owner->resumes when one failed last */
+    bool waiting;               /* look at the ring when a request has ended */
+    bool broken;
+    bool told_idle;
+    QSIMPLEQ_HEAD(, XenBlkIo) free, retry;
+
+    bool idle;                  /* of the main thread */
+};
+
+static XenBlkQueue *queue_of(const XenBlkIo *io)
+{
+    return container_of(io->queue, XenBlkQueue, base);
+}
 
 /* --------------------------------------------------------------- answers -- */
 
@@ -25,7 +56,7 @@ static void answer(XenBlkQueue *q, const XenBlkRequest *req, int16_t status)
          * that comes later for a spurious one, and Linux then delays the next.
          * It fails only when the guest has closed its port.
          */
-        xen_device_notify_event_channel(q->owner->xendev, q->channel, NULL);
+        xen_device_notify_event_channel(q->base.owner->xendev, q->channel, NULL);
     }
 }
 
@@ -45,7 +76,7 @@ static XenBlkIo *get_free(XenBlkQueue *q)
     XenBlkIo *io = QSIMPLEQ_FIRST(&q->free);
 
     if (!io) {
-        return xen_blk_io_new(q);
+        return xen_blk_io_new(&q->base);
     }
     QSIMPLEQ_REMOVE_HEAD(&q->free, next);
     q->kept_bytes -= io->buf_size;
@@ -54,19 +85,20 @@ static XenBlkIo *get_free(XenBlkQueue *q)
 
 static void leave_flight(XenBlkIo *io)
 {
-    XenBlkQueue *q = io->queue;
+    XenBlkQueue *q = queue_of(io);
 
     q->in_flight--;
-    if (q->waiting || q->stopping) {
+    if (q->waiting || q->base.stopping) {
         qemu_bh_schedule(q->bh);
     }
 }
 
-void xen_blk_queue_end(XenBlkIo *io, int16_t status)
+/* XenBlkQueueBase.end */
+static void end_request(XenBlkIo *io, int16_t status)
 {
-    XenBlkQueue *q = io->queue;
+    XenBlkQueue *q = queue_of(io);
 
-    if (!q->stopping && !q->broken) {
+    if (!q->base.stopping && !q->broken) {
         answer(q, &io->req, status);
     }
     if (io->req.op == BLKIF_OP_WRITE_BARRIER) {
@@ -77,12 +109,13 @@ void xen_blk_queue_end(XenBlkIo *io, int16_t status)
     put_back(q, io);
 }
 
-void xen_blk_queue_retry_later(XenBlkIo *io)
+/* XenBlkQueueBase.retry_later */
+static void retry_later(XenBlkIo *io)
 {
-    XenBlkQueue *q = io->queue;
+    XenBlkQueue *q = queue_of(io);
 
     QSIMPLEQ_INSERT_TAIL(&q->retry, io, next);
-    q->failed_at = qatomic_read(&q->owner->resumes);
+    q->failed_at = qatomic_read(&q->base.owner->resumes);
     leave_flight(io);
 }
 
@@ -131,7 +164,7 @@ static void retry_all(XenBlkQueue *q)
 {
     XenBlkIo *io;
 
-    if (q->failed_at == qatomic_read(&q->owner->resumes)) {
+    if (q->failed_at == qatomic_read(&q->base.owner->resumes)) {
         /* The VM is about to stop. */
         return;
     }
@@ -162,7 +195,7 @@ static bool advance(XenBlkQueue *q)
     nr = xen_blk_ring_pending(&q->ring);
     if (nr < 0) {
         q->broken = true;
-        q->owner->broken(q->owner);
+        q->base.owner->broken(q->base.owner);
         return false;
     }
     if (!nr) {
@@ -175,7 +208,7 @@ static bool advance(XenBlkQueue *q)
 /* True: something was done. */
 static bool run_queue(XenBlkQueue *q)
 {
-    XenBlkQueueOwner *owner = q->owner;
+    XenBlkQueueOwner *owner = q->base.owner;
     /*
      * A request takes two turns, and a guest that keeps adding some or plays
      * with the index gets the rest in a later round of the event loop.
@@ -184,7 +217,7 @@ static bool run_queue(XenBlkQueue *q)
     bool any = false;
 
     q->waiting = false;
-    if (q->stopping || q->broken || qatomic_read(&owner->drained) ||
+    if (q->base.stopping || q->broken || qatomic_read(&owner->drained) ||
         qatomic_read(&owner->paused)) {
         return false;
     }
@@ -211,14 +244,14 @@ static void become_idle(void *opaque)
     XenBlkQueue *q = opaque;
 
     q->idle = true;
-    q->owner->idle(q->owner);
+    q->base.owner->idle(q->base.owner);
 }
 
 static void queue_bh(void *opaque)
 {
     XenBlkQueue *q = opaque;
 
-    if (!q->stopping) {
+    if (!q->base.stopping) {
         run_queue(q);
     } else if (!q->in_flight && !q->told_idle) {
         q->told_idle = true;
@@ -249,7 +282,7 @@ static bool map_ring(XenBlkQueue *q, XenBlkAbi abi, const uint32_t *refs,
     uint8_t *page[XEN_BLK_MAX_RING_PAGES];
     int16_t status;
 
-    q->ring_pages = xen_grant_map(q->owner->xendev->frontend_id, refs,
+    q->ring_pages = xen_grant_map(q->base.owner->xendev->frontend_id, refs,
                                   nr_refs, true, &status);
     if (!q->ring_pages) {
         error_setg(errp, "the ring's grants (%u%s) are not good: %s", refs[0],
@@ -273,7 +306,11 @@ XenBlkQueue *xen_blk_queue_new(XenBlkQueueOwner *owner, AioContext *ctx,
     ERRP_GUARD();
     XenBlkQueue *q = g_new0(XenBlkQueue, 1);
 
-    q->owner = owner;
+    q->base = (XenBlkQueueBase) {
+        .owner = owner,
+        .end = end_request,
+        .retry_later = retry_later,
+    };
     q->ctx = ctx;
     q->max_bytes = XEN_BLK_MAX_BYTES / owner->nr_queues;
     QSIMPLEQ_INIT(&q->free);
@@ -301,7 +338,7 @@ fail:
 
 void xen_blk_queue_start(XenBlkQueue *q)
 {
-    xen_device_set_event_channel_context(q->owner->xendev, q->channel, q->ctx,
+    xen_device_set_event_channel_context(q->base.owner->xendev, q->channel, q->ctx,
                                          &error_abort);
     /* What came before its event could be seen. */
     qemu_bh_schedule(q->bh);
@@ -321,9 +358,9 @@ static void stop_in_context(void *opaque)
     XenBlkQueue *q = opaque;
     XenBlkIo *io;
 
-    xen_device_set_event_channel_context(q->owner->xendev, q->channel, NULL,
+    xen_device_set_event_channel_context(q->base.owner->xendev, q->channel, NULL,
                                          &error_abort);
-    q->stopping = true;
+    q->base.stopping = true;
     while ((io = QSIMPLEQ_FIRST(&q->retry))) {
         QSIMPLEQ_REMOVE_HEAD(&q->retry, next);
         q->bytes -= xen_blk_io_bytes(io);
@@ -359,7 +396,7 @@ void xen_blk_queue_free(XenBlkQueue *q)
     }
     g_assert(!q->in_flight && !q->held);
     if (q->channel) {
-        xen_device_unbind_event_channel(q->owner->xendev, q->channel, NULL);
+        xen_device_unbind_event_channel(q->base.owner->xendev, q->channel, NULL);
     }
     xen_grant_unmap(q->ring_pages);
     while ((io = QSIMPLEQ_FIRST(&q->free))) {

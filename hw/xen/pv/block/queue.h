@@ -32,9 +32,7 @@
 #define HW_XEN_PV_BLOCK_QUEUE_H
 
 #include "block/aio.h"
-#include "block/accounting.h"
-#include "hw/xen/xen-bus.h"
-#include "system/block-backend.h"
+#include "owner.h"
 #include "protocol.h"
 
 /*
@@ -43,31 +41,8 @@
  * it is its queue's only one.
  */
 #define XEN_BLK_MAX_BYTES       (16 * MiB)
-/* The most that one step of a discard covers. */
-#define XEN_BLK_DISCARD_STEP    (1 * GiB)
 
 typedef struct XenBlkQueue XenBlkQueue;
-
-/* What queues need of their device. */
-typedef struct XenBlkQueueOwner {
-    XenDevice *xendev;
-    BlockBackend *blk;
-    unsigned nr_queues;
-    /* Requests are checked against it.  "sectors" changes: atomic. */
-    XenBlkDisk disk;
-    /* Not 0, true: nothing is taken from rings.  Atomic; then kick. */
-    int drained;
-    bool paused;
-    /* How often the VM has continued: failed requests wait for the next. */
-    unsigned resumes;
-    /*
-     * The ring is broken; the queue takes nothing any more.  Called in the
-     * queue's AioContext.
-     */
-    void (*broken)(struct XenBlkQueueOwner *owner);
-    /* A queue that was stopped has become idle.  Main loop, BQL. */
-    void (*idle)(struct XenBlkQueueOwner *owner);
-} XenBlkQueueOwner;
 
 /*
  * @refs: @nr_refs grant references of the ring's pages; a power of two.

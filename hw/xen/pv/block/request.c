@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A request: its data, its steps, its errors
+ * A request: see request.h
  */
 #include "qemu/osdep.h"
 #include "qemu/memalign.h"
 #include "qemu/units.h"
 #include "hw/xen/emu/grant.h"
 #include "hw/xen/interface/io/blkif.h"
-#include "internal.h"
+#include "request.h"
 #include "trace.h"
 
 QEMU_BUILD_BUG_ON(XEN_BLK_DISCARD_STEP > BDRV_REQUEST_MAX_BYTES);
 
 static void io_step(XenBlkIo *io);
 
-XenBlkIo *xen_blk_io_new(XenBlkQueue *q)
+XenBlkIo *xen_blk_io_new(XenBlkQueueBase *queue)
 {
     XenBlkIo *io = g_new0(XenBlkIo, 1);
 
-    io->queue = q;
+    io->queue = queue;
     return io;
 }
 
@@ -140,15 +140,15 @@ static bool handle_error(XenBlkIo *io, int error)
     trace_xen_blk_error(io->req.id, io->req.op, error);
     if (io->req.action == BLKIF_OP_DISCARD && error == ENOTSUP) {
         block_acct_failed(blk_get_stats(blk), &io->acct);
-        xen_blk_queue_end(io, BLKIF_RSP_EOPNOTSUPP);
+        io->queue->end(io, BLKIF_RSP_EOPNOTSUPP);
         return false;
     }
     action = blk_get_error_action(blk, is_read, error);
     if (action == BLOCK_ERROR_ACTION_STOP) {
-        xen_blk_queue_retry_later(io);
+        io->queue->retry_later(io);
     } else if (action == BLOCK_ERROR_ACTION_REPORT) {
         block_acct_failed(blk_get_stats(blk), &io->acct);
-        xen_blk_queue_end(io, BLKIF_RSP_ERROR);
+        io->queue->end(io, BLKIF_RSP_ERROR);
     }
     blk_error_action(blk, action, is_read, error);
     return action == BLOCK_ERROR_ACTION_IGNORE;
@@ -158,24 +158,24 @@ static void end_read(XenBlkIo *io)
 {
     bool good = copy_data(io, true);
 
-    xen_blk_queue_end(io, good ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
+    io->queue->end(io, good ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
 }
 
 static void step_done(void *opaque, int ret)
 {
     XenBlkIo *io = opaque;
-    XenBlkQueue *q = io->queue;
+    BlockBackend *blk = io->queue->owner->blk;
 
-    if (q->stopping) {
+    if (io->queue->stopping) {
         /* Nobody waits for it any more. */
-        block_acct_done(blk_get_stats(q->owner->blk), &io->acct);
-        xen_blk_queue_end(io, BLKIF_RSP_ERROR);
+        block_acct_done(blk_get_stats(blk), &io->acct);
+        io->queue->end(io, BLKIF_RSP_ERROR);
         return;
     }
     if (ret < 0 && !handle_error(io, -ret)) {
         return;
     }
-    block_acct_done(blk_get_stats(q->owner->blk), &io->acct);
+    block_acct_done(blk_get_stats(blk), &io->acct);
 
     if (io->flush) {
         io->flush = false;
@@ -195,7 +195,7 @@ static void step_done(void *opaque, int ret)
             return;
         }
     }
-    xen_blk_queue_end(io, BLKIF_RSP_OKAY);
+    io->queue->end(io, BLKIF_RSP_OKAY);
 }
 
 static void io_step(XenBlkIo *io)
@@ -242,7 +242,7 @@ void xen_blk_io_start(XenBlkIo *io)
         if (io->req.action != BLKIF_OP_READ && !copy_data(io, false)) {
             block_acct_invalid(blk_get_stats(io->queue->owner->blk),
                                BLOCK_ACCT_WRITE);
-            xen_blk_queue_end(io, BLKIF_RSP_ERROR);
+            io->queue->end(io, BLKIF_RSP_ERROR);
             return;
         }
     }

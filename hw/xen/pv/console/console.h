@@ -9,9 +9,13 @@
  *
  *     guest -- ring.c -- data.c -- chardev        bytes, both ways
  *                          |
- *     xenstore -- device.c + primary.c            connect, disconnect, reset
+ *                      connect.c                  connect, disconnect
  *                          |
  *                     migration.c
+ *                          |
+ *     xenstore -- device.c + primary.c            front end, reset
+ *
+ * nodes.c writes to xenstore what a guest and its tools want to know.
  *
  * Output.  A reader who is slow paces the guest: what the chardev does not take
  * stays in the guest's ring, and the guest waits.  When the chardev can be
@@ -67,9 +71,10 @@ struct XenConsole {
     int32_t idx;                /* -1 until realize chooses */
     uint64_t limit;             /* bytes kept for a reader who is away */
 
-    /* The connection, device.c. */
+    /* The connection, connect.c. */
     bool connected;
     XenGrantMap *map;           /* of the ring; NULL for the primary console */
+    void *primary_page;         /* its page, which stays; NULL for others */
     XenEventChannel *channel;
     uint32_t port;              /* the guest's end of channel */
     uint32_t ring_ref;
@@ -120,7 +125,7 @@ bool xen_console_event(void *opaque);
  */
 void xen_console_keep(XenConsole *con, const uint8_t *buf, uint32_t len);
 
-/* ---------------------------------------------------------------- device.c */
+/* --------------------------------------------------------------- connect.c */
 
 /*
  * Maps ring @con->ring_ref and binds channel @con->port, and attaches.  False:
@@ -129,11 +134,11 @@ void xen_console_keep(XenConsole *con, const uint8_t *buf, uint32_t len);
 bool xen_console_connect(XenConsole *con, Error **errp);
 /* Detaches, unbinds and unmaps.  No-op without a connection. */
 void xen_console_disconnect(XenConsole *con);
-/*
- * The page of the rings, shared with the guest; not to be kept.  With a
- * connection only.
- */
-struct xencons_interface *xen_console_page(XenConsole *con);
+
+/* ----------------------------------------------------------------- nodes.c */
+
+/* All that the back end writes; once, in realize. */
+void xen_console_publish(XenConsole *con);
 /* The chardev has been exchanged: xenstore tells the guest's tools. */
 void xen_console_publish_tty(XenConsole *con);
 

@@ -40,6 +40,12 @@ static bool state_in_transit(const XenConsole *con)
     }
 }
 
+/* The page of the rings, shared with the guest.  Not to be kept over a reset. */
+static struct xencons_interface *ring_page(XenConsole *con)
+{
+    return con->primary_page ?: xen_grant_map_page(con->map, 0);
+}
+
 static void notify(XenConsole *con)
 {
     /* The guest may have closed its end: then nobody is to be notified. */
@@ -199,7 +205,7 @@ static bool flush_backlog(XenConsole *con, uint32_t left)
 /* The guest's output to the chardev, or (@keep) to the backlog. */
 static bool take_output(XenConsole *con, bool keep)
 {
-    struct xencons_interface *page = xen_console_page(con);
+    struct xencons_interface *page = ring_page(con);
     uint8_t buf[XEN_CONSOLE_OUT_SIZE];
     XenConsoleOutput output;
     size_t taken = 0;
@@ -260,7 +266,7 @@ static int can_receive(void *opaque)
         con->input_blocked = true;
         return 0;
     }
-    room = xen_console_input_room(xen_console_page(con));
+    room = xen_console_input_room(ring_page(con));
     if (room < 0) {
         lose(con);
         room = 0;
@@ -277,7 +283,7 @@ static void receive(void *opaque, const uint8_t *buf, int len)
     if (!has_ring(con)) {
         return;
     }
-    put = xen_console_input_put(xen_console_page(con), buf, len);
+    put = xen_console_input_put(ring_page(con), buf, len);
     trace_xen_pv_console_input(con->idx, len, put);
     if (put < 0) {
         lose(con);

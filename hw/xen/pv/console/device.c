@@ -1,97 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * xen-console: the device, and its two sides in xenstore
- *
- * Its nodes are those that libxl writes: in the back end's folder protocol, in
- * the front end's also type, output, tty and limit.  They are for the guest's
- * eyes: a guest can write to its folder, so none is read again but ring-ref and
- * port, which are the guest's to choose.
+ * xen-console: the device, and what it does at changes of the front end
  */
 #include "qemu/osdep.h"
-#include "chardev/char.h"
 #include "console.h"
 #include "hw/i386/kvm/xen_primary_console.h"
 #include "hw/qdev-properties.h"
 #include "hw/qdev-properties-system.h"
 #include "hw/xen/xen-backend.h"
 #include "hw/xen/xen-bus-helper.h"
-#include "qemu/cutils.h"
 #include "qapi/error.h"
 #include "trace.h"
 
-#define PROTOCOL    "vt100"
-
-/* ------------------------------------------------------------- connection */
-
-struct xencons_interface *xen_console_page(XenConsole *con)
-{
-    return con->idx ? xen_grant_map_page(con->map, 0)
-                    : xen_primary_console_get_map();
-}
-
-static bool map_ring(XenConsole *con, Error **errp)
-{
-    int16_t status;
-
-    if (!con->idx) {
-        /* The guest's grant of that page is for the guest to see only. */
-        return true;
-    }
-    con->map = xen_grant_map(XEN_DEVICE(con)->frontend_id, &con->ring_ref, 1,
-                             true, &status);
-    if (!con->map) {
-        error_setg(errp, "ring-ref %" PRIu32 ": %s", con->ring_ref,
-                   xen_grant_strstatus(status));
-    }
-    return con->map;
-}
-
-bool xen_console_connect(XenConsole *con, Error **errp)
-{
-    XenDevice *xendev = XEN_DEVICE(con);
-
-    if (!map_ring(con, errp)) {
-        return false;
-    }
-    con->connected = true;
-    con->broken = true;
-    con->channel = xen_device_bind_event_channel(xendev, con->port,
-                                                 xen_console_event, con, errp);
-    if (!con->channel) {
-        error_prepend(errp, "port %" PRIu32 ": ", con->port);
-        xen_console_disconnect(con);
-        return false;
-    }
-    trace_xen_pv_console_connect(con->idx, con->ring_ref, con->port);
-    if (!con->idx) {
-        xen_primary_console_set_be_port(
-            xen_event_channel_get_local_port(con->channel));
-    }
-    xen_console_attach(con);
-    return true;
-}
-
-void xen_console_disconnect(XenConsole *con)
-{
-    XenDevice *xendev = XEN_DEVICE(con);
-
-    if (!con->connected) {
-        return;
-    }
-    trace_xen_pv_console_disconnect(con->idx);
-    xen_console_detach(con);
-    if (con->channel) {
-        /* The guest may have closed its end, which is no error. */
-        xen_device_unbind_event_channel(xendev, con->channel, NULL);
-        con->channel = NULL;
-    }
-    if (!con->idx) {
-        xen_primary_console_set_be_port(0);
-    }
-    xen_grant_unmap(con->map);
-    con->map = NULL;
-    con->connected = false;
-}
+/* -------------------------------------------------------------- front end */
 
 /* What the front end offers; false: not yet, or not a number. */
 static bool read_offer(XenConsole *con, Error **errp)
@@ -159,7 +80,7 @@ static void frontend_changed(XenDevice *xendev, enum xenbus_state state,
     }
 }
 
-/* ------------------------------------------------------------------ nodes */
+/* ---------------------------------------------------------- name and index */
 
 static char *get_frontend_path(XenDevice *xendev, Error **errp)
 {
@@ -172,35 +93,6 @@ static char *get_frontend_path(XenDevice *xendev, Error **errp)
     return g_strdup_printf("/local/domain/%u/device/console/%d",
                            xendev->frontend_id, con->idx);
 }
-
-void xen_console_publish_tty(XenConsole *con)
-{
-    XenDevice *xendev = XEN_DEVICE(con);
-    const Chardev *chr = con->chr.chr;
-    const char *tty = "";
-
-    if (CHARDEV_IS_PTY(chr)) {
-        xen_device_frontend_printf(xendev, "output", "pty");
-        strstart(chr->filename, "pty:", &tty);
-    } else {
-        xen_device_frontend_printf(xendev, "output", "chardev:%s",
-                                   chr->label);
-    }
-    xen_device_frontend_printf(xendev, "tty", "%s", tty);
-}
-
-static void publish(XenConsole *con)
-{
-    XenDevice *xendev = XEN_DEVICE(con);
-
-    xen_device_backend_printf(xendev, "protocol", PROTOCOL);
-    xen_device_frontend_printf(xendev, "protocol", PROTOCOL);
-    xen_device_frontend_printf(xendev, "type", "ioemu");
-    xen_device_frontend_printf(xendev, "limit", "%" PRIu64, con->limit);
-    xen_console_publish_tty(con);
-}
-
-/* ------------------------------------------------------------------ index */
 
 /* Another console has @idx.  Its name is there once it has. */
 static bool is_taken(XenConsole *con, int idx)
@@ -279,7 +171,7 @@ static void console_realize(XenDevice *xendev, Error **errp)
     }
     trace_xen_pv_console_realize(con->idx,
                                  object_get_typename(OBJECT(con->chr.chr)));
-    publish(con);
+    xen_console_publish(con);
     xen_console_start(con);
 }
 

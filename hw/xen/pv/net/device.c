@@ -4,7 +4,6 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
-#include "qemu/error-report.h"
 #include "qemu/module.h"
 #include "qemu/units.h"
 #include "hw/qdev-properties.h"
@@ -22,90 +21,6 @@
  * Numbers that are tried for a vif without "idx="; see also xenstore's quota.
  */
 #define MAX_AUTO_INDEX  100
-
-/* ------------------------------------------------ what the data path needs */
-
-NetClientState *xen_net_client(const XenNetQueue *queue)
-{
-    return qemu_get_subqueue(queue->dev->nic,
-                             queue->index % queue->dev->nr_clients);
-}
-
-void xen_net_notify(XenNetQueue *queue, XenNetifRing *ring,
-                    XenEventChannel *channel)
-{
-    xen_netif_event_sent(ring);
-    queue->stats.events_out++;
-    xen_device_notify_event_channel(&queue->dev->xendev, channel, NULL);
-}
-
-static void shut(void *opaque)
-{
-    XenNetDev *net = opaque;
-
-    xen_net_disconnect(net);
-    xen_device_backend_set_state(&net->xendev, XenbusStateClosing);
-}
-
-void xen_net_shut(XenNetQueue *queue, const char *ring, const char *why)
-{
-    XenNetDev *net = queue->dev;
-    gint64 now = g_get_monotonic_time();
-
-    if (net->broken) {
-        return;
-    }
-    net->broken = true;
-    trace_xen_net_shut(net->dev, queue->index, ring, why);
-    if (!net->logged_at || now - net->logged_at >= XEN_NET_LOG_INTERVAL_US) {
-        net->logged_at = now;
-        error_report("vif%d: guest broke the protocol, device is shut: "
-                     "%s ring %u: %s", net->dev, ring, queue->index, why);
-    }
-    /* Somebody above us on the stack works with the queue. */
-    qemu_bh_schedule(net->shut_bh);
-}
-
-static bool is_multicast(const uint8_t *address)
-{
-    static const uint8_t broadcast[6] = { 255, 255, 255, 255, 255, 255 };
-
-    return address[0] & 1 && memcmp(address, broadcast, sizeof(broadcast));
-}
-
-static int find_mcast(const XenNetDev *net, const uint8_t *address)
-{
-    for (int i = 0; i < net->nr_mcast; i++) {
-        if (!memcmp(net->mcast[i], address, sizeof(net->mcast[i]))) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-bool xen_net_mcast_wanted(const XenNetDev *net, const uint8_t *address)
-{
-    return !net->mcast_control || !is_multicast(address) ||
-        find_mcast(net, address) >= 0;
-}
-
-bool xen_net_mcast_change(XenNetDev *net, const uint8_t *address, bool add)
-{
-    int i = find_mcast(net, address);
-
-    trace_xen_net_mcast(net->dev, add, net->nr_mcast);
-    if (add && i < 0) {
-        if (net->nr_mcast == XEN_NET_MAX_MCAST) {
-            return false;
-        }
-        memcpy(net->mcast[net->nr_mcast++], address, sizeof(net->mcast[0]));
-    } else if (!add && i >= 0) {
-        net->nr_mcast--;
-        memmove(net->mcast[i], net->mcast[net->nr_mcast],
-                sizeof(net->mcast[0]));
-    }
-    return true;
-}
 
 /* ---------------------------------------------------------- the NIC's ends */
 
@@ -146,6 +61,15 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
 }
 
 /* ----------------------------------------------------------- device's life */
+
+/* What xen_net_shut() left to be done. */
+static void shut(void *opaque)
+{
+    XenNetDev *net = opaque;
+
+    xen_net_disconnect(net);
+    xen_device_backend_set_state(&net->xendev, XenbusStateClosing);
+}
 
 static void front_end_changed(XenDevice *xendev, enum xenbus_state state,
                               Error **errp)

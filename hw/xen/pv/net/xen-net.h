@@ -4,8 +4,9 @@
  *
  * Files: netif.c knows the rings and frame.c knows frames, both without QEMU;
  * tx.c carries frames from the guest to QEMU's network layer and rx.c the
- * other way; connect.c reads what the front end wrote to xenstore and sets up
- * its queues; device.c is the device with its properties and life.
+ * other way, with queue.c and mcast.c below both; connect.c reads what the
+ * front end wrote to xenstore and sets up its queues; monitor.c shows what they
+ * did; device.c, on top, is the device with its properties and life.
  *
  * Guest memory: the two ring pages of a queue stay mapped while it is
  * connected. All else is copied, through the grant table, at the moment at
@@ -137,6 +138,25 @@ struct XenNetDev {
     uint8_t mcast[XEN_NET_MAX_MCAST][6];
 };
 
+/* --------------------------------------------------------------- queue.c */
+
+/* Which of the NIC's clients a queue sends through. */
+NetClientState *xen_net_client(const XenNetQueue *queue);
+/* The event for what @ring was pushed. */
+void xen_net_notify(XenNetQueue *queue, XenNetifRing *ring,
+                    XenEventChannel *channel);
+/*
+ * The front end broke the protocol: nothing is done for it any more, and the
+ * device is shut as soon as nothing of it is on the stack.
+ */
+void xen_net_shut(XenNetQueue *queue, const char *ring, const char *why);
+
+/* --------------------------------------------------------------- mcast.c */
+
+bool xen_net_mcast_wanted(const XenNetDev *net, const uint8_t *address);
+/* False: the list is full. */
+bool xen_net_mcast_change(XenNetDev *net, const uint8_t *address, bool add);
+
 /* ------------------------------------------------------------- connect.c */
 
 /* False: the front end's nodes are not usable; nothing is set up then. */
@@ -172,22 +192,6 @@ ssize_t xen_net_receive(NetClientState *nc, const uint8_t *buf, size_t size);
 void xen_net_rx_poll(void *net);
 /* A waiting frame can go on, or is dropped if nobody is connected. */
 void xen_net_rx_flush(XenNetDev *net);
-
-/* -------------------------------------------------------------- device.c */
-
-/* Which of the NIC's clients a queue sends through. */
-NetClientState *xen_net_client(const XenNetQueue *queue);
-/* The event for what @ring was pushed. */
-void xen_net_notify(XenNetQueue *queue, XenNetifRing *ring,
-                    XenEventChannel *channel);
-/*
- * The front end broke the protocol: nothing is done for it any more, and the
- * device is shut as soon as nothing of it is on the stack.
- */
-void xen_net_shut(XenNetQueue *queue, const char *ring, const char *why);
-bool xen_net_mcast_wanted(const XenNetDev *net, const uint8_t *address);
-/* False: the list is full. */
-bool xen_net_mcast_change(XenNetDev *net, const uint8_t *address, bool add);
 
 /* ------------------------------------------------------------- monitor.c */
 

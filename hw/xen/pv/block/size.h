@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A PV disk's size, as its front end reads it
+ */
+#ifndef HW_XEN_PV_BLOCK_SIZE_H
+#define HW_XEN_PV_BLOCK_SIZE_H
+
+#include "device.h"
+
+/*
+ * The size has changed, or what it is counted in: tells the front end.  Main
+ * loop's thread, BQL held.
+ */
+void xen_block_publish_size(XenBlockDevice *dev);
+
+#endif

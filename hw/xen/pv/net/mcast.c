@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vif: the multicast addresses that the guest asked for
+ */
+#include "qemu/osdep.h"
+#include "xen-net.h"
+#include "trace.h"
+
+static bool is_multicast(const uint8_t *address)
+{
+    static const uint8_t broadcast[6] = { 255, 255, 255, 255, 255, 255 };
+
+    return address[0] & 1 && memcmp(address, broadcast, sizeof(broadcast));
+}
+
+static int find_mcast(const XenNetDev *net, const uint8_t *address)
+{
+    for (int i = 0; i < net->nr_mcast; i++) {
+        if (!memcmp(net->mcast[i], address, sizeof(net->mcast[i]))) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool xen_net_mcast_wanted(const XenNetDev *net, const uint8_t *address)
+{
+    return !net->mcast_control || !is_multicast(address) ||
+        find_mcast(net, address) >= 0;
+}
+
+bool xen_net_mcast_change(XenNetDev *net, const uint8_t *address, bool add)
+{
+    int i = find_mcast(net, address);
+
+    trace_xen_net_mcast(net->dev, add, net->nr_mcast);
+    if (add && i < 0) {
+        if (net->nr_mcast == XEN_NET_MAX_MCAST) {
+            return false;
+        }
+        memcpy(net->mcast[net->nr_mcast++], address, sizeof(net->mcast[0]));
+    } else if (!add && i >= 0) {
+        net->nr_mcast--;
+        memmove(net->mcast[i], net->mcast[net->nr_mcast],
+                sizeof(net->mcast[0]));
+    }
+    return true;
+}
