@@ -265,9 +265,9 @@ static struct qemu_xs_watch *be_watch(struct qemu_xs_handle *h,
     struct qemu_xs_watch *w = g_new0(struct qemu_xs_watch, 1);
     int ret;
 
-    w->fn = fn;
-    w->opaque = opaque;
     w->path = g_strdup(path);
+    w->opaque = opaque;
+    w->fn = fn;
     snprintf(w->token, sizeof(w->token), "%u", ++h->last_token);
     WITH_QEMU_LOCK_GUARD(&xen_xenstore_mutex) {
         ret = xenstore_watch(h->conn, path, w->token, -1, w);
