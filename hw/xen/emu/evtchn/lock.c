@@ -89,8 +89,9 @@ void evtchn_unlock_set(XenEvtchn *e, const XenEvtchnLockSet *set)
  * that of the port's vCPU, which cannot change here: the second attempt
  * succeeds.
  */
-XenEvtchnRoute evtchn_lock_to_move(XenEvtchn *e, XenEvtchnPort *p,
-                                   unsigned vcpu, XenEvtchnLockSet *set)
+XenEvtchnRoute evtchn_lock_several_to_move(XenEvtchn *e, XenEvtchnPort *p,
+                                           unsigned vcpu,
+                                           XenEvtchnLockSet *set)
 {
     for (;;) {
         XenEvtchnRoute seen = evtchn_route(p), now;

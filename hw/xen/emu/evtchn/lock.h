@@ -106,12 +106,41 @@ static inline void evtchn_unlock_port(const XenEvtchnHeld *held)
     }
 }
 
+/* The general cases of the two inline functions below. */
+XenEvtchnRoute evtchn_lock_several_to_move(XenEvtchn *e, XenEvtchnPort *p,
+                                           unsigned vcpu,
+                                           XenEvtchnLockSet *set);
+void evtchn_unlock_set(XenEvtchn *e, const XenEvtchnLockSet *set);
+
 /*
  * Takes the locks of @p and of @vcpu and returns @p's route, which does not
  * change while they are held.  The caller holds the configuration lock.
  */
-XenEvtchnRoute evtchn_lock_to_move(XenEvtchn *e, XenEvtchnPort *p,
-                                   unsigned vcpu, XenEvtchnLockSet *set);
-void evtchn_unlock_set(XenEvtchn *e, const XenEvtchnLockSet *set);
+static inline XenEvtchnRoute evtchn_lock_to_move(XenEvtchn *e,
+                                                 XenEvtchnPort *p,
+                                                 unsigned vcpu,
+                                                 XenEvtchnLockSet *set)
+{
+    XenEvtchnRoute r = evtchn_route(p);
+
+    if (evtchn_likely(r.vcpu == vcpu && r.queue_vcpu == vcpu)) {
+        /* Nothing can link the port elsewhere: it stays on this queue. */
+        set->n = 1;
+        set->vcpu[0] = vcpu;
+        evtchn_lock_vcpu(&e->vcpus[vcpu]);
+        return evtchn_route(p);
+    }
+    return evtchn_lock_several_to_move(e, p, vcpu, set);
+}
+
+static inline void evtchn_unlock_to_move(XenEvtchn *e,
+                                         const XenEvtchnLockSet *set)
+{
+    if (evtchn_likely(set->n == 1)) {
+        evtchn_unlock_vcpu(&e->vcpus[set->vcpu[0]]);
+    } else {
+        evtchn_unlock_set(e, set);
+    }
+}
 
 #endif

@@ -208,7 +208,7 @@ void evtchn_move_port(XenEvtchn *e, XenEvtchnPort *p, uint32_t port,
     r.vcpu = vcpu;
     r.priority = priority;
     evtchn_set_route(p, r);
-    evtchn_unlock_set(e, &set);
+    evtchn_unlock_to_move(e, &set);
 }
 
 void evtchn_fill_info(const XenEvtchnPort *p, uint32_t port,
