@@ -112,5 +112,5 @@ bool xen_hypercall_preempt(XenHypercall *hc, uint64_t done)
     return qatomic_read(&cs->exit_request) ||
            qatomic_read(&cs->thread_kicked) ||
            qatomic_read(&cs->interrupt_request) ||
-           qatomic_read(&cpu_env(cs)->xen_due);
+           qatomic_read(&cpu_env(cs)->xen_pending);
 }

@@ -5,7 +5,7 @@
  *
  * How a vCPU is notified without the BQL
  * --------------------------------------
- * A sender sets a bit of CPUX86State.xen_due and kicks the vCPU.
+ * A sender sets a bit of CPUX86State.xen_pending and kicks the vCPU.
  *
  * A vCPU that runs guest code leaves its translation block.  Before it enters
  * the next one, it checks the word (xen_tcg_check_pending()).  If interrupts
@@ -31,7 +31,7 @@
 
 #include "hw/xen/emu/accel.h"
 
-/* Requests: bits of CPUX86State.xen_due; atomic. */
+/* Requests: bits of CPUX86State.xen_pending; atomic. */
 #define XEN_TCG_PENDING_VECTOR      1u  /* raise its own vector in the LAPIC */
 #define XEN_TCG_PENDING_CALLBACK    2u  /* inject the callback vector */
 #define XEN_TCG_PENDING_WAKE        4u  /* end SCHEDOP_poll or SCHEDOP_block */

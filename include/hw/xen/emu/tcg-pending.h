@@ -18,7 +18,7 @@ void xen_tcg_handle_pending(CPUState *cs);
 
 static inline void xen_tcg_check_pending(CPUState *cs)
 {
-    if (unlikely(qatomic_read(&cpu_env(cs)->xen_due))) {
+    if (unlikely(qatomic_read(&cpu_env(cs)->xen_pending))) {
         xen_tcg_handle_pending(cs);
     }
 }

@@ -59,7 +59,7 @@ void helper_xen_hypercall(CPUX86State *env, int insn_len)
         }
     }
     xen_tcg_check_upcall(cs);
-    if (env->xen_asleep) {
+    if (env->xen_poll_halted) {
         xen_tcg_poll_halt(cs);
     }
 }

@@ -53,7 +53,8 @@ int xen_tcg_upcall_vector(CPUState *cs)
 void xen_tcg_raise_lapic(CPUState *cs)
 {
     CPUX86State *env = cpu_env(cs);
-    uint32_t before = qatomic_fetch_and(&env->xen_due, ~XEN_TCG_PENDING_VECTOR);
+    uint32_t before = qatomic_fetch_and(&env->xen_pending,
+                                        ~XEN_TCG_PENDING_VECTOR);
     uint8_t vector = qatomic_read(&env->xen_vcpu_callback_vector);
 
     assert(bql_locked());
@@ -66,7 +67,7 @@ void xen_tcg_raise_lapic(CPUState *cs)
 
 void xen_tcg_raise_lapic_unlocked(CPUState *cs)
 {
-    if (qatomic_read(&cpu_env(cs)->xen_due) & XEN_TCG_PENDING_VECTOR) {
+    if (qatomic_read(&cpu_env(cs)->xen_pending) & XEN_TCG_PENDING_VECTOR) {
         BQL_LOCK_GUARD();
         xen_tcg_raise_lapic(cs);
     }
@@ -78,7 +79,7 @@ static void wake_shared_thread(void *opaque)
     CPUState *cs;
 
     CPU_FOREACH(cs) {
-        if (qatomic_read(&cpu_env(cs)->xen_due)) {
+        if (qatomic_read(&cpu_env(cs)->xen_pending)) {
             xen_tcg_raise_lapic(cs);
             qemu_cpu_kick(cs);
         }
@@ -89,7 +90,7 @@ void xen_tcg_make_pending(XenVcpu *v, uint32_t what)
 {
     CPUState *cs = v->cs;
 
-    qatomic_or(&cpu_env(cs)->xen_due, what);
+    qatomic_or(&cpu_env(cs)->xen_pending, what);
 
     if (qemu_cpu_is_self(cs)) {
         qatomic_set(&cs->neg.icount_decr.u16.high, -1);

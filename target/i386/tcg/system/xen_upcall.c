@@ -4,7 +4,7 @@
  *
  * include/hw/xen/emu/accel-tcg.h describes the protocol.  Functions run in the
  * thread of the vCPU, except where stated; other threads set bits of
- * xen_due.
+ * CPUX86State.xen_pending.
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -20,7 +20,7 @@
 #include "tcg/helper-tcg.h"
 #include "tcg/xen-tcg.h"
 
-/* These precede any interrupt; the loop checks xen_due again after them. */
+/* These precede any interrupt; the loop checks xen_pending again after them. */
 #define PRECEDING_REQUESTS \
     (CPU_INTERRUPT_DEBUG | CPU_INTERRUPT_HALT | CPU_INTERRUPT_INIT)
 
@@ -36,8 +36,10 @@ static bool is_interruptible(CPUState *cs)
 
 bool xen_tcg_upcall_can_be_taken(CPUState *cs)
 {
-    return (qatomic_read(&cpu_env(cs)->xen_due) & XEN_TCG_PENDING_CALLBACK) &&
-           is_interruptible(cs) && xen_tcg_upcall_vector(cs) >= 0;
+    uint32_t pending = qatomic_read(&cpu_env(cs)->xen_pending);
+
+    return (pending & XEN_TCG_PENDING_CALLBACK) && is_interruptible(cs) &&
+           xen_tcg_upcall_vector(cs) >= 0;
 }
 
 /*
@@ -59,13 +61,13 @@ static void take_callback(CPUState *cs)
         return;
     }
     xen_fast_begin();
-    qatomic_and(&env->xen_due, ~XEN_TCG_PENDING_CALLBACK);
+    qatomic_and(&env->xen_pending, ~XEN_TCG_PENDING_CALLBACK);
     vector = xen_tcg_upcall_vector(cs);
     xen_fast_end();
     if (vector < 0) {
         return;
     }
-    qatomic_or(&env->xen_due, XEN_TCG_PENDING_CALLBACK);
+    qatomic_or(&env->xen_pending, XEN_TCG_PENDING_CALLBACK);
 
     cpu_svm_check_intercept_param(env, SVM_EXIT_INTR, 0, 0);
     do_interrupt_x86_hardirq(env, vector, 1);
@@ -77,10 +79,10 @@ void xen_tcg_handle_pending(CPUState *cs)
     CPUX86State *env = cpu_env(cs);
 
     xen_tcg_raise_lapic_unlocked(cs);
-    if (qatomic_read(&env->xen_due) & XEN_TCG_PENDING_WAKE) {
-        qatomic_and(&env->xen_due, ~XEN_TCG_PENDING_WAKE);
+    if (qatomic_read(&env->xen_pending) & XEN_TCG_PENDING_WAKE) {
+        qatomic_and(&env->xen_pending, ~XEN_TCG_PENDING_WAKE);
     }
-    if (qatomic_read(&env->xen_due) & XEN_TCG_PENDING_CALLBACK) {
+    if (qatomic_read(&env->xen_pending) & XEN_TCG_PENDING_CALLBACK) {
         take_callback(cs);
     }
 }
@@ -95,9 +97,9 @@ void xen_tcg_check_upcall(CPUState *cs)
 {
     CPUX86State *env = cpu_env(cs);
 
-    if (!(qatomic_read(&env->xen_due) & XEN_TCG_PENDING_CALLBACK) &&
+    if (!(qatomic_read(&env->xen_pending) & XEN_TCG_PENDING_CALLBACK) &&
         xen_tcg_upcall_vector(cs) >= 0) {
-        qatomic_or(&env->xen_due, XEN_TCG_PENDING_CALLBACK);
+        qatomic_or(&env->xen_pending, XEN_TCG_PENDING_CALLBACK);
     }
     if (xen_upcall_level_asserted()) {
         BQL_LOCK_GUARD();

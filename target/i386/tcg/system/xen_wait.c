@@ -48,7 +48,7 @@ void xen_tcg_halt(XenVcpu *v, int64_t timeout_ns)
 {
     QEMUTimer *timer = xen_tcg_vcpu(v)->poll_timer;
 
-    cpu_env(v->cs)->xen_asleep = true;
+    cpu_env(v->cs)->xen_poll_halted = true;
     if (timeout_ns < 0) {
         timer_del(timer);
     } else {
@@ -72,7 +72,7 @@ void xen_tcg_vm_state(bool running)
     XEN_FOREACH_VCPU(v) {
         CPUState *cs = v->cs;
 
-        if (cpu_env(cs)->xen_asleep) {
+        if (cpu_env(cs)->xen_poll_halted) {
             timer_del(xen_tcg_vcpu(v)->poll_timer);
             xen_evtchn_poll_end(xen_emu_evtchn(), v->id);
             cs->halted = 0;
@@ -84,11 +84,11 @@ void xen_tcg_vm_state(bool running)
 bool xen_tcg_has_work(CPUState *cs, bool (*has_work)(CPUState *cs))
 {
     CPUX86State *env = cpu_env(cs);
-    uint32_t pending = qatomic_read(&env->xen_due);
+    uint32_t pending = qatomic_read(&env->xen_pending);
 
     return has_work(cs) || (pending & XEN_TCG_PENDING_VECTOR) ||
            xen_tcg_upcall_can_be_taken(cs) ||
-           (env->xen_asleep && (pending & XEN_TCG_PENDING_WAKE));
+           (env->xen_poll_halted && (pending & XEN_TCG_PENDING_WAKE));
 }
 
 /* There is work for @cs other than an interrupt. */
@@ -161,7 +161,7 @@ void xen_tcg_halted(CPUState *cs, bool halted)
         return;
     }
     /* A HLT must not be ended by what an earlier poll waited for. */
-    cpu_env(cs)->xen_asleep = false;
+    cpu_env(cs)->xen_poll_halted = false;
     xen_runstate_halted(cs, halted);
     if (halted) {
         halt_here(cs);
@@ -188,7 +188,7 @@ void xen_tcg_poll_halt(CPUState *cs)
     CPUX86State *env = cpu_env(cs);
 
     if (xen_evtchn_poll_woken(xen_emu_evtchn(), cs->cpu_index)) {
-        env->xen_asleep = false;
+        env->xen_poll_halted = false;
         return;
     }
     env->hflags &= ~HF_INHIBIT_IRQ_MASK;
