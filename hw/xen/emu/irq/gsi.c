@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Levels of the machine's GSIs, as devices drive them
+ * Current level of each of the machine's GSIs, as driven by devices
  */
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The map of PIRQ numbers: which are in use, and giving them out
+ * Allocation of PIRQ numbers
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/domain.h"
@@ -48,7 +48,7 @@ int xen_pirq_allocate(int type)
         }
     }
     for (unsigned pirq = nr; pirq-- > IOAPIC_NUM_PINS; ) {
-        /* A full word of 64 is passed at once. */
+        /* Skip 64 at a time while all are allocated. */
         if (pirq % 64 == 63 && xen_pirqs.allocated[pirq / 64] == UINT64_MAX) {
             pirq -= 63;
             continue;

@@ -2,7 +2,7 @@
 /*
  * MSIs as PIRQs
  *
- * A guest that wants a device's MSI as an event writes a message with vector 0
+ * To receive a device's MSI as an event, a guest writes a message with vector 0
  * and the PIRQ's number in place of the destination: bits 7:0 in address bits
  * 19:12, bits 31:8 in address bits 63:40.
  */
@@ -28,7 +28,7 @@ typedef struct XenPirqVector {
     bool is_msix;
 } XenPirqVector;
 
-/* The port of some PIRQ that the accelerator routes has changed.  Atomic. */
+/* The port of a PIRQ with routed == true has changed.  Atomic. */
 static bool some_route_stale;
 
 static guint vector_hash(gconstpointer key)
@@ -46,7 +46,7 @@ static gboolean vector_equal(gconstpointer a, gconstpointer b)
            v->is_msix == w->is_msix;
 }
 
-/* The PIRQ that a message names; 0: it is an ordinary one. */
+/* The PIRQ number in a message; 0: an ordinary MSI. */
 static uint32_t message_pirq(uint64_t address, uint32_t data)
 {
     if ((data & 0xff) ||
@@ -75,7 +75,7 @@ void xen_pirq_forget_vector(unsigned pirq)
     p->is_masked = false;
 }
 
-/* The vector that named @pirq now holds another message. */
+/* The device's vector that had @pirq now has another message. */
 static void unmap_vector(unsigned pirq)
 {
     xen_pirq_forget_vector(pirq);
@@ -109,7 +109,7 @@ void xen_evtchn_snoop_msi(PCIDevice *dev, bool is_msix, unsigned int vector,
 
     p = &xen_pirqs.pirq[pirq];
     if (!old) {
-        /* The last vector to name a PIRQ is the one to be unmasked. */
+        /* If several vectors have the same PIRQ, the last one is unmasked. */
         xen_pirq_forget_vector(pirq);
         p->source = XEN_PIRQ_MSI;
         p->dev = dev;
@@ -131,7 +131,7 @@ static gboolean is_of_device(gpointer key, gpointer value, gpointer dev)
     if (v->dev != dev) {
         return false;
     }
-    /* The entry is removed by our caller. */
+    /* The caller removes the hash table's entry. */
     xen_pirqs.pirq[pirq].dev = NULL;
     unmap_vector(pirq);
     return true;
@@ -211,8 +211,9 @@ static void update_routes_bh(void *opaque)
 }
 
 /*
- * No BQL, and the caller's lock must not nest around it.  Callers that can
- * update the routes themselves afterwards do; the others have the main loop.
+ * The engine's lock is held, inside which the BQL must not be taken.  Callers
+ * that can call xen_pirq_update_routes() after it do; for the others there is
+ * the bottom half.
  */
 void xen_pirq_port_changed(unsigned pirq)
 {
@@ -228,7 +229,7 @@ void xen_pirq_msi_bound(unsigned pirq)
 
     if (p->source == XEN_PIRQ_MSI && p->dev && p->is_masked) {
         if (p->is_msix) {
-            /* Runs through xen_evtchn_snoop_msi() and the notifiers. */
+            /* Calls xen_evtchn_snoop_msi() and the MSI-X notifiers. */
             msix_set_mask(p->dev, p->vector, false);
         } else {
             msi_set_mask(p->dev, p->vector, false, NULL);

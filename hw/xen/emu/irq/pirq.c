@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * GSIs as PIRQs, and the guest's PHYSDEVOP_* operations
+ * PIRQs of GSIs, and the guest's PHYSDEVOP_* operations
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -21,7 +21,7 @@
 /* Level-triggered by the interrupt source overrides in the machine's MADT. */
 #define MADT_LEVEL_GSIS         (1u << 5 | 1u << 9 | 1u << 10 | 1u << 11)
 
-/* Xen knows itself, QEMU's domain 0 and nobody else. */
+/* The only other domain is QEMU's. */
 static int check_domain(domid_t domid)
 {
     if (domid == DOMID_SELF) {
@@ -70,8 +70,8 @@ bool xen_pirq_set_gsi(int gsi, int level)
     xen_gsi_set_high(gsi, level);
 
     /*
-     * The IO-APIC may have seen the line rise before the PIRQ was bound, so it
-     * always sees it fall.
+     * The line may have been raised at the I/O APIC before the PIRQ was bound,
+     * so it is always lowered there.
      */
     pirq = xen_pirqs.gsi_pirq[gsi];
     if (!level || !pirq || !xen_evtchn_pirq_port(xen_emu_evtchn(), pirq)) {
@@ -103,7 +103,7 @@ static int map_gsi(struct physdev_map_pirq *op)
     }
 
     if (op->pirq < 0) {
-        /* A kexec'ed kernel does not know what the one before it mapped. */
+        /* A kexec'ed kernel maps again what the previous one had mapped. */
         op->pirq = xen_pirqs.gsi_pirq[gsi] ?: xen_pirq_allocate(MAP_PIRQ_TYPE_GSI);
     }
     if (op->pirq <= 0 || op->pirq >= xen_pirqs.nr) {
@@ -129,7 +129,7 @@ int xen_pirq_map(struct physdev_map_pirq *op)
 
     ret = check_domain(op->domid);
     if (!ret && !xen_upcall_is_by_vector()) {
-        /* A line's event would have to move the line that announces it. */
+        /* A GSI's event would have to be announced by another GSI. */
         ret = -EINVAL;
     }
     if (!ret) {
@@ -257,7 +257,7 @@ void xen_pirq_save(XenPirqState *s)
     memcpy(s->gsi_pirq, xen_pirqs.gsi_pirq, sizeof(s->gsi_pirq));
     memcpy(s->allocated, xen_pirqs.allocated, s->nr_words * sizeof(uint64_t));
 
-    /* Upstream never hears of the fall of a line that is not mapped. */
+    /* Upstream does not see unmapped lines fall, so they would stay high. */
     s->gsi_high = xen_gsi_levels();
     for (unsigned gsi = 0; gsi < IOAPIC_NUM_PINS; gsi++) {
         if (!s->gsi_pirq[gsi]) {
@@ -301,9 +301,9 @@ int xen_pirq_load(const XenPirqState *s)
     }
 
     /*
-     * Which PIRQs are MSIs' is not in the stream.  It follows from the
-     * devices' messages, some of which may have been loaded already: only
-     * PIRQs that were GSIs', or are now, are something new.
+     * The stream does not say which PIRQs are mapped to MSIs; the devices'
+     * messages do, and some devices may have been loaded already.  So only
+     * PIRQs that were mapped to GSIs, or now are, change here.
      */
     for (unsigned gsi = 0; gsi < IOAPIC_NUM_PINS; gsi++) {
         if (xen_pirqs.gsi_pirq[gsi]) {

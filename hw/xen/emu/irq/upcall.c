@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Upcalls: HVM_PARAM_CALLBACK_IRQ and the ways to notify a vCPU
+ * Upcalls: HVM_PARAM_CALLBACK_IRQ, and notification of a vCPU
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -21,12 +21,12 @@
 #define CALLBACK_TYPE_SHIFT     56
 
 static struct {
-    uint64_t param;         /* as the guest gave it; migrated */
+    uint64_t param;         /* as set by the guest; migrated */
     uint8_t vector;         /* domain-wide; 0: none.  Atomic */
-    uint32_t gsi;           /* 0: no level type in force.  Atomic */
-    bool asserted;          /* by us, as of the last update.  Atomic */
-    bool moving;            /* the line moves because of us, not a device */
-    int device_level;       /* what devices want of that line */
+    uint32_t gsi;           /* 0: callback is neither GSI nor INTx.  Atomic */
+    bool asserted;          /* by the upcall, as last updated.  Atomic */
+    bool moving;            /* in move_line(): not a device's change */
+    int device_level;       /* of that GSI, as driven by devices */
     unsigned nr_gsis;
     qemu_irq *gsis;
     QEMUBH *level_bh;
@@ -75,9 +75,9 @@ static CPUX86State *vcpu0_env(void)
 }
 
 /*
- * Only the guest's write to vcpu_info ends our claim on the line.  Nobody
- * traps that write, so it is noticed at the guest's EOI (TCG) or when vCPU 0
- * next leaves the kernel: upstream's KVM code tests this flag in env there.
+ * The line must be lowered when the guest clears evtchn_upcall_pending.  That
+ * write does not trap, so it is noticed at the guest's EOI (TCG), or at vCPU
+ * 0's next exit from KVM_RUN, where upstream's KVM code tests this flag in env.
  */
 static void note_asserted(bool asserted)
 {
@@ -98,7 +98,7 @@ void xen_upcall_update_level(void)
     if (!upcall.gsi || !env) {
         return;
     }
-    /* A vector of its own is how vCPU 0 wants to be told, if it has one. */
+    /* vCPU 0's own vector takes precedence. */
     pending = !env->xen_vcpu_callback_vector &&
               xen_evtchn_upcall_pending(xen_emu_evtchn(), 0);
     if (pending != upcall.asserted) {
@@ -154,12 +154,12 @@ void xen_upcall_raise(unsigned vcpu)
         xen_emu_accel()->cpu.raise_callback(v);
         return;
     }
-    /* Xen ties the GSI and INTx types to vCPU 0. */
+    /* As in Xen, GSI and INTx only notify vCPU 0. */
     if (vcpu == 0 && qatomic_read(&upcall.gsi)) {
         trace_xen_upcall_raise(vcpu, "gsi", qatomic_read(&upcall.gsi));
         /*
-         * With the BQL the line moves now, so that a guest which caused the
-         * event sees the interrupt; without it the main loop moves it.
+         * Immediately if possible, so that a guest which caused the event sees
+         * the interrupt in order.
          */
         if (bql_locked()) {
             xen_upcall_update_level();
@@ -176,7 +176,7 @@ int xen_upcall_parse(uint64_t param, XenUpcallParam *p)
     switch (callback_type(param)) {
     case HVM_PARAM_CALLBACK_TYPE_VECTOR:
         p->vector = param;
-        /* XENFEAT_hvm_callback_vector told the guest. */
+        /* Without it the guest does not see XENFEAT_hvm_callback_vector. */
         return p->vector && !xen_emu_accel()->cpu.raise_callback ? -EINVAL : 0;
     case HVM_PARAM_CALLBACK_TYPE_PCI_INTX:
         p->gsi = intx_gsi(param);
@@ -194,7 +194,7 @@ void xen_upcall_apply(const XenUpcallParam *p)
     assert(bql_locked());
     trace_xen_upcall_param(p->param, p->vector, p->gsi);
     if (p->gsi != upcall.gsi) {
-        /* Leave the old line as its devices want it. */
+        /* Restore the old line to the level driven by its devices. */
         move_line(upcall.device_level);
         note_asserted(false);
         upcall.device_level = xen_gsi_is_high(p->gsi);

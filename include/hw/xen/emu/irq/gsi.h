@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Levels of the machine's GSIs, as devices drive them
+ * Current level of each of the machine's GSIs, as driven by devices
  *
- * Upcalls by a line and PIRQs both need to know how high a GSI is: the one to
- * hand the line back as its devices want it, the other to deliver a level that
- * was there before the PIRQ was bound.
+ * The upcall code needs it to restore a line when the callback moves to another
+ * GSI; PIRQs need it to deliver a level that was asserted before the PIRQ was
+ * bound.
  *
  * All functions: BQL.
  */
@@ -14,12 +14,12 @@
 #include <stdint.h>
 #include <stdbool.h>
 
-/* The level that GSI @gsi last went to; false where there is no such GSI. */
+/* The last level of GSI @gsi; false if there is no such GSI. */
 bool xen_gsi_is_high(unsigned gsi);
-/* GSI @gsi, below IOAPIC_NUM_PINS, goes to @level. */
+/* Records @level for GSI @gsi < IOAPIC_NUM_PINS. */
 void xen_gsi_set_high(unsigned gsi, bool level);
 
-/* All of them, a bit for each, for the migration stream. */
+/* The levels of all GSIs as a bitmap, for migration. */
 uint32_t xen_gsi_levels(void);
 void xen_gsi_load_levels(uint32_t levels);
 

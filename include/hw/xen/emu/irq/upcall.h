@@ -1,101 +1,102 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Upcalls: how the guest is told that a vCPU has events
+ * Upcalls: notification of a vCPU that it has pending events
  *
- * Four ways, by what the guest set: a LAPIC vector per vCPU
- * (HVMOP_set_evtchn_upcall_vector), else by HVM_PARAM_CALLBACK_IRQ one vector
- * for all vCPUs that bypasses the LAPIC, a GSI, or a PCI INTx pin; the last two
- * are a level that follows vCPU 0's evtchn_upcall_pending.
+ * There are four kinds.  A LAPIC vector set per vCPU by
+ * HVMOP_set_evtchn_upcall_vector takes precedence; otherwise
+ * HVM_PARAM_CALLBACK_IRQ selects one vector for all vCPUs that bypasses the
+ * LAPIC, a GSI, or a PCI INTx pin.  GSI and INTx are a level that follows vCPU
+ * 0's evtchn_upcall_pending.
  *
- * Raising is for any thread.  By a vector no BQL is taken, neither by who
- * raises it nor by the vCPU on its way to the guest: KVM has the LAPIC in the
- * kernel, looks at evtchn_upcall_pending by itself whenever it enters the
- * guest, and QEMU only has a vCPU enter anew (target/i386/kvm/xen-kick.c);
- * TCG's vCPU looks at a word of ours.  The BQL is still needed, and why, for
+ * An upcall may be raised in any thread.  A vector needs no BQL, neither where
+ * it is raised nor where the vCPU injects it: KVM has the LAPIC in the kernel
+ * and checks evtchn_upcall_pending on each guest entry, so QEMU only has to
+ * make the vCPU enter again (target/i386/kvm/xen-kick.c); TCG checks
+ * env->xen_pending.  The BQL is still needed for
  *
- *   GSI and INTx: they are a line of the I/O APIC and the PIC, which QEMU
- *       emulates (KVM's split irqchip too, for only QEMU can see at the EOI
- *       whether the line has to fall), and whose state the BQL guards.  A
- *       thread that has it not leaves the line to the main loop;
- *   a vCPU's own vector on TCG: its LAPIC is emulated, and guarded likewise.
- *       Guests are not offered it there;
- *   TCG with one thread for all vCPUs (thread=single, icount): that thread
- *       holds the BQL between any two turns of a vCPU, whatever it does there;
- *   KVM where a look cannot be had, for want of signals (RLIMIT_SIGPENDING):
- *       the vCPU is kicked, and QEMU's loop for vCPUs takes the BQL.
+ *   GSI and INTx: the line belongs to the I/O APIC and the PIC, which QEMU
+ *       emulates and the BQL protects (also with KVM, as a split irqchip: only
+ *       QEMU can lower the line at EOI).  A thread without the BQL schedules a
+ *       bottom half;
+ *   a vCPU's own vector on TCG, whose LAPIC is emulated.  Guests are not
+ *       offered it there;
+ *   TCG with one thread for all vCPUs (thread=single, icount), which holds the
+ *       BQL whenever it switches vCPUs;
+ *   KVM if a kick cannot be queued as a signal (RLIMIT_SIGPENDING): the vCPU is
+ *       kicked by QEMU's own means, and its loop takes the BQL.
  *
- * When a vCPU must be told
- * ------------------------
- * Only when there is news: its evtchn_upcall_pending went from 0 to 1, or
- * nobody knows whether it was told.  That is so when
+ * When a vCPU is notified
+ * -----------------------
+ * A vCPU is notified when its evtchn_upcall_pending goes from 0 to 1, or when
+ * it is unknown whether it has been notified.  This is the case when
  *
- *   an event became deliverable: a port that is open, not masked and not yet
- *       pending was raised, by a send, a timer, a device;
- *   the guest unmasked a port that was pending;
- *   the guest said something new about where or how to be told while an event
- *       was pending: it registered vcpu_info or a control block elsewhere, set
- *       another callback or vector; or a page that was missing came back;
- *   state was loaded with an upcall pending.
+ *   an event becomes deliverable: a port that is open, unmasked and not yet
+ *       pending is raised, by a send, a timer or a device;
+ *   the guest unmasks a port that is pending;
+ *   the place or kind of notification changes while an event is pending: the
+ *       guest registers vcpu_info or a control block elsewhere, sets another
+ *       callback or vector, or a missing page comes back;
+ *   state is loaded with an upcall pending.
  *
- * and not when the port was masked, pending already, closed or a back end's;
- * when the vCPU has been told and has not come to look (FIFO: the queue was
- * ready already); when what was unmasked was not pending; when a setting was
- * repeated.  XenEvtchnStats counts both, upcalls and upcalls_saved, and
- * tests/qtest/xen-notify-test.c has each case and its opposite.
+ * It is not notified when the port is masked, already pending, closed or a back
+ * end's; when it has been notified and has not yet handled it (FIFO: the queue
+ * was ready already); when an unmasked port is not pending; when a setting is
+ * repeated.  XenEvtchnStats counts both, as upcalls and upcalls_saved, and
+ * tests/qtest/xen-notify-test.c tests each case and its opposite.
  */
 #ifndef HW_XEN_EMU_IRQ_UPCALL_H
 #define HW_XEN_EMU_IRQ_UPCALL_H
 
 #include "hw/irq.h"
 
-/* A guest may choose any vector that is not an exception's. */
+/* Lower vectors are exceptions'; a guest may use any other. */
 #define XEN_UPCALL_LOWEST_VECTOR    0x10
 
-/* Lines to the machine's GSIs, one each; before the guest runs. */
+/* @gsis: the machine's GSI lines.  Before the guest runs. */
 void xen_upcall_init(unsigned nr_gsis, qemu_irq *gsis);
 
-/* HVM_PARAM_CALLBACK_IRQ, and what it means: one of vector and gsi, or none. */
+/* HVM_PARAM_CALLBACK_IRQ, decoded: at most one of vector and gsi is set. */
 typedef struct XenUpcallParam {
-    uint64_t param;         /* as the guest gave it */
+    uint64_t param;         /* as set by the guest */
     uint8_t vector;         /* domain-wide; 0: none */
     uint32_t gsi;           /* also that of an INTx pin; 0: none */
 } XenUpcallParam;
 
 /*
- * -EINVAL: an INTx pin that does not exist, or a vector where the accelerator
- * cannot enter one.  Unknown types are valid and mean "none", as in Xen.  BQL.
+ * Decodes @param.  -EINVAL: an INTx pin that does not exist, or a vector if the
+ * accelerator cannot inject one.  Unknown types are valid and mean "none", as
+ * in Xen.  BQL.
  */
 int xen_upcall_parse(uint64_t param, XenUpcallParam *p);
 /*
- * From now on upcalls go by @p.  The caller renotifies vCPUs whose upcall is
- * pending (offload/delivery.c).  BQL.
+ * Puts @p into effect.  The caller renotifies vCPUs whose upcall is pending
+ * (offload/delivery.c).  BQL.
  */
 void xen_upcall_apply(const XenUpcallParam *p);
-/* The parameter as the guest last gave it.  BQL. */
+/* The parameter as last set by the guest.  BQL. */
 uint64_t xen_upcall_param(void);
 /*
- * Upcalls come by a vector, the domain's or vCPU 0's own: the only ways that
- * KVM knows, and those for which Xen allows PIRQs.  Any thread.
+ * Upcalls are by a vector, the domain's or vCPU 0's own.  KVM supports no other
+ * kind, and Xen allows PIRQs with no other.  Any thread.
  */
 bool xen_upcall_is_by_vector(void);
 
 /*
- * vCPU @vcpu has evtchn_upcall_pending newly set. [fast]  In an RCU read
- * section, or with the BQL.
+ * Notifies vCPU @vcpu, whose evtchn_upcall_pending was just set. [fast]  In an
+ * RCU read-side critical section, or with the BQL.
  */
 void xen_upcall_raise(unsigned vcpu);
 
 /*
- * The guest sends an EOI to an interrupt controller: updates the level of the
- * callback's GSI before the controller samples its lines again.  Called by
- * QEMU's PIC and I/O APIC; BQL.
+ * Called by QEMU's PIC and I/O APIC when the guest sends an EOI: updates the
+ * level of the callback's GSI before the controller samples its lines.  BQL.
  */
 void xen_upcall_guest_eoi(void);
 /* accel-callbacks.h has the callback vector and the update of the level. */
 
 /*
- * A device moves GSI @gsi, which may be the callback's: returns the level that
- * the line must have.  BQL.
+ * A device sets GSI @gsi to @level: returns that level ORed with the upcall's,
+ * if the GSI is the callback's.  BQL.
  */
 int xen_upcall_merge_gsi(int gsi, int level);
 
