@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Areas that the guest registered for a vCPU, made known to the engine and the
- * accelerator
+ * Guest memory areas of a vCPU: vcpu_info, secondary time info, runstate
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -62,14 +61,14 @@ int xen_vcpu_run(XenVcpu *v, XenVcpuFunc *func, uint64_t arg)
 
 /* ------------------------------------------------------------ vcpu_info -- */
 
-/* The accelerator writes to vcpu_info, or at least the time that is in it. */
+/* The accelerator writes vcpu_info, or at least the time info in it. */
 static bool accel_has_info(void)
 {
     return xen_emu_offload(SHARED_INFO) ||
            xen_emu_accel()->clock.set_vcpu_info;
 }
 
-/* [vcpu]  @hva: where QEMU has it; NULL: unknown. */
+/* [vcpu]  @hva: the same in QEMU's address space; NULL: unknown. */
 static int set_accel_info(XenVcpu *v, uint64_t gpa, void *hva)
 {
     const XenAccelOffloadOps *offload = xen_emu_offload(SHARED_INFO);
@@ -100,8 +99,9 @@ static void write_time_info(XenVcpu *v)
 static int move_info(XenVcpu *v, uint64_t gpa);
 
 /*
- * The kernel writes to vcpu_info by its address in QEMU where it can.  When the
- * memory there goes away, it stays pinned until the kernel knows another.
+ * KVM writes to vcpu_info by its address in QEMU if it supports that.  The page
+ * then stays pinned, also if it is no longer the guest's RAM, until KVM has
+ * been given another address.
  */
 static bool kernel_info_is_stale(void *opaque)
 {
@@ -111,7 +111,7 @@ static bool kernel_info_is_stale(void *opaque)
     return true;
 }
 
-/* Nobody but the thread of the vCPU uses the page. */
+/* Only the thread of the vCPU uses the page. */
 static void no_lock(void *opaque)
 {
 }
@@ -122,7 +122,7 @@ static const XenGuestPageUser kernel_info_user = {
     .stale = kernel_info_is_stale,
 };
 
-/* A page for a moment: whatever happens, it keeps its memory pinned. */
+/* For pages of local scope: the pin is kept even if the page goes stale. */
 static bool keep_pin(void *opaque)
 {
     return true;
@@ -135,15 +135,15 @@ static const XenGuestPageUser momentary_user = {
 };
 
 /*
- * The kernel writes to @page from now on, or to none (NULL).  It was told before,
- * so what it wrote to until then may be unpinned.
+ * KVM has been given @page, or none (NULL): keep it pinned, and unpin the one
+ * before.
  */
 static void keep_for_kernel(XenVcpu *v, const XenGuestPage *page)
 {
     if (page && xen_emu_offload(SHARED_INFO_HVA)) {
         xen_guest_page_share(xen_emu_pages(), &v->kernel_info, page);
         if (xen_guest_page_is_stale(&v->kernel_info)) {
-            /* Since it was looked up, when the hook was not there yet. */
+            /* It went stale after the lookup, before the hook was set. */
             queue(v, move_info, page->gpa);
         }
     } else {
@@ -152,9 +152,9 @@ static void keep_for_kernel(XenVcpu *v, const XenGuestPage *page)
 }
 
 /*
- * The accelerator learns first, for an upcall must not be raised before it knows
- * the place; then the engine moves, and raises again what is pending.  One pin
- * serves both.  [vcpu] where the accelerator has vcpu_info.
+ * The accelerator comes first: an upcall must not be raised while it still has
+ * the old place.  Then the engine moves and renotifies.  One pin serves both.
+ * [vcpu] if accel_has_info().
  */
 static int place_info(XenVcpu *v, const XenGuestPage *page)
 {
@@ -172,9 +172,9 @@ static int place_info(XenVcpu *v, const XenGuestPage *page)
 }
 
 /*
- * [vcpu]  Other memory is where vcpu_info was; or another vCPU registered it, and
- * moved the engine already.  What the accelerator delivered before it knew the
- * place is noted in the old one only.
+ * [vcpu]  The memory under vcpu_info has changed; or another vCPU registered it
+ * and has already moved the engine.  Events delivered by the accelerator up to
+ * now are pending in the old place only, so the engine renotifies again.
  */
 static int move_info(XenVcpu *v, uint64_t gpa)
 {
@@ -183,12 +183,12 @@ static int move_info(XenVcpu *v, uint64_t gpa)
 
     assert(bql_locked());
     if (vcpu_env(v)->xen_vcpu_info_gpa != gpa) {
-        return 0;       /* it was registered elsewhere, or reset, meanwhile */
+        return 0;       /* registered elsewhere, or reset, in the meantime */
     }
     xen_guest_page_init(&page, &momentary_user, NULL);
     ret = xen_guest_page_set(xen_emu_pages(), &page, gpa, XEN_VCPU_INFO_SIZE);
     if (ret) {
-        /* No RAM.  The kernel looks the address up itself when it comes back. */
+        /* No RAM.  KVM looks up the address itself when RAM is back. */
         set_accel_info(v, gpa, NULL);
         keep_for_kernel(v, NULL);
         return ret;
@@ -222,7 +222,7 @@ int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
     if (!accel_has_info() || qemu_cpu_is_self(v->cs)) {
         ret = place_info(v, &page);
     } else {
-        /* The guest sees the place at once; the accelerator hears in its thread. */
+        /* Takes effect now in the engine, later for the accelerator. */
         xen_evtchn_share_vcpu_info(xen_emu_evtchn(), v->id, &page, false);
         queue(v, move_info, gpa);
     }
@@ -245,14 +245,14 @@ int xen_vcpu_load_info(XenVcpu *v)
     return ret;
 }
 
-/* [vcpu]  The place in shared info, or none at all. */
+/* [vcpu]  @gpa: in shared info, or XEN_GPA_NONE. */
 static int set_accel_default_info(XenVcpu *v, uint64_t gpa)
 {
     void *hva = NULL;
     int ret;
 
     if (vcpu_env(v)->xen_vcpu_info_gpa != XEN_GPA_NONE) {
-        return 0;       /* another has been registered meanwhile */
+        return 0;       /* another has been registered in the meantime */
     }
     if (gpa != XEN_GPA_NONE && xen_emu_offload(SHARED_INFO_HVA)) {
         hva = xen_shared_info_vcpu(v->id);
@@ -274,7 +274,7 @@ int xen_vcpu_set_default_info(XenVcpu *v, uint64_t gpa, void *hva)
     if (accel_has_info()) {
         ret = xen_vcpu_run(v, set_accel_default_info, gpa);
     }
-    /* What came before could be noted nowhere. */
+    /* Events before the first place could not set evtchn_upcall_pending. */
     xen_evtchn_set_vcpu_info_fixed(xen_emu_evtchn(), v->id, hva, first);
     write_time_info(v);
     return gpa == XEN_GPA_NONE ? 0 : ret;
@@ -300,7 +300,7 @@ static int set_accel_time_info(XenVcpu *v, uint64_t gpa)
     return ret;
 }
 
-/* Its contents never change, so it is written once and not remembered. */
+/* The contents are constant, so the area is written once and not kept. */
 static int write_time_area(uint64_t gpa)
 {
     XenGuestPage page;
@@ -325,7 +325,7 @@ int xen_vcpu_set_time_area(XenVcpu *v, uint64_t gpa)
     if (xen_emu_offload(SHARED_INFO)) {
         ret = xen_vcpu_run(v, set_accel_time_info, gpa);
     } else if (gpa != XEN_GPA_NONE) {
-        /* Another accelerator knows one place; guests make do without this. */
+        /* Other accelerators support one place; this area is optional. */
         ret = xen_emu_accel()->clock.tsc_is_virtual_clock ?
               write_time_area(gpa) : -ENOSYS;
     }

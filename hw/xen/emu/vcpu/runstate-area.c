@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A vCPU's runstate: the sums, and their form in guest memory
+ * A vCPU's runstate: accounting, and its format in guest memory
  */
 #include <stdint.h>
 #include <string.h>
@@ -56,7 +56,7 @@ size_t xen_runstate_encode(const XenRunstateSums *s,
 {
     uint8_t *p = buf;
 
-    /* The state is 32 bits; what is left up to the next field is padding. */
+    /* The state is 32 bits, followed by padding. */
     memset(p, 0, layout->runstate_entry);
     p[0] = s->state;
     put64(p + layout->runstate_entry, s->entered & ~XEN_RUNSTATE_UPDATE);
@@ -120,7 +120,7 @@ void xen_runstate_publish(const XenRunstateSums *s,
         uint8_t busy = __atomic_load_n(update, __ATOMIC_RELAXED);
 
         __atomic_store_n(update, busy | UPDATE_BIT_IN_BYTE, __ATOMIC_RELAXED);
-        /* Seen with the flag before anything else changes... */
+        /* The flag is visible before anything else changes... */
         __atomic_thread_fence(__ATOMIC_RELEASE);
         buf[UPDATE_BYTE(layout)] = done | UPDATE_BIT_IN_BYTE;
     }
@@ -129,7 +129,7 @@ void xen_runstate_publish(const XenRunstateSums *s,
     copy_to_guest_part(area->part[1], buf + area->len[0], area->len[1]);
 
     if (update_flag) {
-        /* ...and without it only after everything has. */
+        /* ...and is cleared only after everything has. */
         __atomic_store_n(update, done, __ATOMIC_RELEASE);
     }
 }

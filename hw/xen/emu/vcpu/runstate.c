@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Runstate of vCPUs: when it changes, what the host stole, where it is shown
+ * Runstate of vCPUs: state changes, steal time, and the area in guest memory
  *
- * The contract is in include/hw/xen/emu/vcpu/runstate.h; sums and their form in guest
- * memory are in runstate-area.c.
+ * Accounting and the format in guest memory are in runstate-area.c.
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
@@ -25,7 +24,7 @@ struct XenRunstate {
     unsigned vcpu;
     QemuMutex place_lock;       /* held while pages are set; outermost */
 
-    QemuMutex lock;             /* of all that follows */
+    QemuMutex lock;             /* protects all that follows */
     XenRunstateSums sums;
     int schedstat;              /* file descriptor or SCHEDSTAT_* */
     uint64_t delay;             /* of the vCPU's thread, when last charged */
@@ -69,7 +68,7 @@ bool xen_runstate_update_flag(void)
     return qatomic_read(&use_update_flag);
 }
 
-/* The thread runs other vCPUs too: its delays tell nothing of one of them. */
+/* If the thread runs other vCPUs too, its delays are not those of one vCPU. */
 static bool thread_is_shared(CPUState *cs)
 {
     CPUState *other;
@@ -90,7 +89,7 @@ static void open_schedstat(XenRunstate *r)
     CPUState *cs = qemu_get_cpu(r->vcpu);
 
     if (!cs || !cs->thread_id) {
-        return;     /* no thread yet: later */
+        return;     /* no thread yet; retried at the next change */
     }
 
     r->schedstat = SCHEDSTAT_NONE;
@@ -105,8 +104,8 @@ static void open_schedstat(XenRunstate *r)
 }
 
 /*
- * For how many ns of its life the vCPU's thread was ready and did not run, as
- * far as the host tells.  Lock held.
+ * Total time that the vCPU's thread was ready but did not run, in ns; the last
+ * known value if the host does not report it.  Lock held.
  */
 static uint64_t host_run_delay(XenRunstate *r)
 {
@@ -131,7 +130,9 @@ static uint64_t host_run_delay(XenRunstate *r)
     return MAX(delay, r->delay);
 }
 
-/* A vCPU starts by itself where the accelerator does not say so.  Lock held. */
+/*
+ * Not every accelerator reports that an offline vCPU starts to run.  Lock held.
+ */
 static int current_state(XenRunstate *r)
 {
     CPUState *cs;
@@ -145,7 +146,7 @@ static int current_state(XenRunstate *r)
     return r->sums.state;
 }
 
-/* Lock held.  A system reset starts vCPU 0 wherever it was. */
+/* Lock held.  A system reset starts vCPU 0 whatever its state. */
 static int state_after_reset(XenRunstate *r)
 {
     CPUState *cs = qemu_get_cpu(r->vcpu);
@@ -164,8 +165,8 @@ static void charge(XenRunstate *r, int state)
 }
 
 /*
- * Lock held.  False: the area is set, but its memory has to be looked up first,
- * which takes locks that come before ours.
+ * Lock held.  False: a page of the area has to be looked up first, which takes
+ * locks that nest outside this one.
  */
 static bool write_area(XenRunstate *r)
 {
@@ -193,7 +194,7 @@ static bool write_area(XenRunstate *r)
 }
 
 /*
- * No lock.  Memory that was away may be back, so this looks each time.
+ * No lock.  Called on each write while a page is missing: RAM may be back.
  */
 static void find_area(XenRunstate *r)
 {
@@ -218,7 +219,7 @@ static void find_area(XenRunstate *r)
     }
 }
 
-/* No lock: the area shows what the sums are. */
+/* No lock.  Looks up the area's pages and writes it. */
 static void show(XenRunstate *r)
 {
     find_area(r);
@@ -234,7 +235,7 @@ static void unset_area(XenRunstate *r)
     }
 }
 
-/* The area is set: its state and sums are those that count. */
+/* Loads state and sums from the area. */
 static void take_sums(XenRunstate *r)
 {
     XenRunstateArea area = {
@@ -242,7 +243,7 @@ static void take_sums(XenRunstate *r)
         .len = { r->part[0].len, r->part[1].len },
     };
 
-    /* It may have gone since it was set. */
+    /* The RAM may have been removed since the area was set. */
     if (area.part[0] && (!area.len[1] || area.part[1])) {
         r->delay = host_run_delay(r);
         xen_runstate_fetch(&r->sums, xen_emu_layout(), &area,
@@ -334,7 +335,7 @@ void xen_runstate_sample(XenRunstate *r)
     }
 }
 
-/* What the accelerator keeps; it can be asked in the vCPU's own thread. */
+/* The accelerator's account, available only in the vCPU's own thread. */
 static bool get_from_accel(XenRunstate *r, XenRunstateSums *sums)
 {
     const XenAccelOffloadOps *offload = xen_emu_offload(RUNSTATE);

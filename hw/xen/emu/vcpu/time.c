@@ -13,13 +13,13 @@
 #include "hw/xen/emu/vcpu/time.h"
 
 /*
- * ns = ((tsc << TSC_SHIFT) * TSC_MUL) >> 32 with a tick of 1 ns.  The factor is
- * a fraction below 1, so that "times 1" is a shift by one and a half.
+ * ns = ((tsc << TSC_SHIFT) * TSC_MUL) >> 32, where a tick is 1 ns.  TSC_MUL is
+ * less than 2^32, so a factor of 1 is expressed as 2 * 1/2.
  */
 #define TSC_SHIFT   1
 #define TSC_MUL     (UINT32_C(1) << 31)
 
-/* In the 1 GHz clock of XEN_EMU_TSC_KHZ both start at 0 and stay equal. */
+/* At 1 GHz (XEN_EMU_TSC_KHZ) both start at 0 and stay equal. */
 #define TSC_AT_START    0
 #define NS_AT_START     0
 
@@ -32,21 +32,21 @@ uint64_t xen_emu_virtual_time(void)
 }
 
 /*
- * A version is odd while what it guards is written, and a different even number
- * afterwards.  The old one is the guest's memory: it may be anything.
+ * The version is odd while the data is being written, and a different even
+ * number afterwards.  The old value is in guest memory, so it may be anything.
  */
 static uint32_t begin_write(uint8_t *version)
 {
     uint32_t odd = ldl_le_p(version) | 1;
 
     stl_le_p(version, odd);
-    smp_wmb();      /* odd is seen before anything changes */
+    smp_wmb();      /* the odd version is visible before the data changes */
     return odd;
 }
 
 static void end_write(uint8_t *version, uint32_t odd)
 {
-    smp_wmb();      /* even is seen after everything has changed */
+    smp_wmb();      /* the data is visible before the even version */
     stl_le_p(version, odd + 1);
 }
 
@@ -77,7 +77,7 @@ void xen_time_copy_vcpu_time(void *to, const void *from)
     before = ldl_le_p(from);
     smp_rmb();      /* the contents are read after the version */
     memcpy(copy, from, sizeof(copy));
-    smp_rmb();      /* and before it is looked at again */
+    smp_rmb();      /* and before the version is read again */
     after = ldl_le_p(from);
     if ((before & 1) || before != after ||
         !memcmp((uint8_t *)to + begin, copy + begin, sizeof(copy) - begin)) {

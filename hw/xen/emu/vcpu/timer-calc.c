@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The arithmetic of Xen's timers, apart from any clock or event loop
+ * Arithmetic of Xen's timers, independent of any clock or event loop
  */
 #include "hw/xen/emu/vcpu/timer-calc.h"
 
@@ -16,7 +16,7 @@ bool xen_timer_is_due(uint64_t deadline_ns, uint64_t now_ns)
 
 uint64_t xen_timer_op_deadline(uint64_t timeout_ns, uint64_t now_ns)
 {
-    /* As an unsigned number, a negative one is the farthest of all. */
+    /* Negative timeouts are the largest ones as unsigned numbers. */
     bool overflow = timeout_ns > now_ns &&
                     (timeout_ns - now_ns) >> OVERFLOW_SHIFT != 0;
 

@@ -2,13 +2,11 @@
 /*
  * Per-vCPU Xen timers in QEMU: single-shot and periodic
  *
- * The contract is in include/hw/xen/emu/vcpu/timer.h, the arithmetic in
- * timer-calc.c; here are the clock, the thread and the lock.
- *
- * What is armed for the guest (singleshot_ns, period_ns, next_tick_ns) and what
- * the QEMUTimers wait for are two things: a QEMUTimer may run out early, and
- * then the guest's deadline decides.  That makes it cheap to move a deadline
- * back (the thread is not woken for it) and safe that the two clocks differ.
+ * The guest's deadlines (singleshot_ns, period_ns, next_tick_ns) are separate
+ * from those of the QEMUTimers: a QEMUTimer may expire early, and is then
+ * continued until the guest's deadline.  So a deadline can be postponed without
+ * waking the thread, and the two clocks may differ.  The arithmetic is in
+ * timer-calc.c.
  */
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
@@ -34,14 +32,14 @@ struct XenVcpuTimer {
     XenVcpu *v;
     QEMUTimer *singleshot, *periodic;
 
-    QemuMutex lock;             /* of all that follows */
+    QemuMutex lock;             /* protects all that follows */
     QemuCond delivered;         /* delivering has become 0 */
-    unsigned delivering;        /* threads that raise an event of ours now */
+    unsigned delivering;        /* number of threads in deliver() */
     bool vm_running;            /* else: nothing fires, QEMUTimers are idle */
     uint64_t singleshot_ns;     /* deadline; 0: not armed */
     uint64_t period_ns;         /* 0: not armed */
-    uint64_t next_tick_ns;      /* 0: a period from when the VM resumes */
-    uint64_t last_tick_ns;      /* of whatever period; 0: never ticked */
+    uint64_t next_tick_ns;      /* 0: one period after the VM resumes */
+    uint64_t last_tick_ns;      /* also of an earlier period; 0: never ticked */
     XenVcpuTimerStats stats;
 };
 
@@ -58,7 +56,7 @@ static void choose_expiry_context(void)
         return;
     }
 
-    /* With these the clock only moves when the main loop moves it. */
+    /* With these the main loop advances the clock. */
     expiry_in_main_loop = qtest_enabled() || icount_enabled();
     if (expiry_in_main_loop) {
         expiry_context = qemu_get_aio_context();
@@ -67,7 +65,7 @@ static void choose_expiry_context(void)
 
     thread = iothread_create("xen-timer", &error_fatal);
     expiry_context = iothread_get_aio_context(thread);
-    /* There is nothing to poll, only timers to wait for. */
+    /* Disable polling: this context only has timers. */
     aio_context_set_poll_params(expiry_context, 0, 0, 0, &error_abort);
 }
 
@@ -97,7 +95,7 @@ static void wait_until(XenVcpuTimer *t, QEMUTimer *timer, uint64_t deadline_ns,
     }
 }
 
-/* The vCPU's own thread waits, where it can: nobody has to wake it then. */
+/* In the vCPU's own thread, if possible, it need not be kicked at expiry. */
 static bool wait_in_vcpu(XenVcpuTimer *t, int64_t wait_ns)
 {
     return xen_emu_accel()->cpu.timer_in &&
@@ -125,7 +123,7 @@ static void deliver(XenVcpuTimer *t)
     qemu_mutex_unlock(&t->lock);
 
     xen_fast_begin();
-    /* The guest's tick handler accounts for what was stolen from it. */
+    /* The guest's tick handler accounts for steal time. */
     xen_runstate_sample(t->v->runstate);
     slow = xen_evtchn_raise_virq_fast(xen_emu_evtchn(), vcpu,
                                       VIRQ_TIMER) == -EWOULDBLOCK;
@@ -305,7 +303,7 @@ void xen_vcpu_timer_get_state(XenVcpuTimer *t, uint64_t *singleshot_ns,
     *period_ns = t->period_ns;
 }
 
-/* Lock held, VM running: have the QEMUTimers wait for what is armed. */
+/* Lock held, VM running.  Starts the QEMUTimers of what is armed. */
 static void wait_for_armed(XenVcpuTimer *t)
 {
     uint64_t now = xen_emu_system_time();
@@ -345,15 +343,15 @@ void xen_vcpu_timer_stats(XenVcpuTimer *t, XenVcpuTimerStats *stats)
 }
 
 /*
- * Nothing may fire before the VM runs: while state is being loaded, the port
- * that the event is for may not be back yet, and it would be lost.
+ * Nothing may fire before the VM runs: while state is being loaded the port may
+ * not be bound yet, and the event would be lost.
  */
 void xen_vcpu_timer_set_running(XenVcpuTimer *t, bool running)
 {
     QEMU_LOCK_GUARD(&t->lock);
     t->vm_running = running;
     if (running) {
-        /* Either clock may have been set: the old waits mean nothing. */
+        /* Either clock may have been set, so the old waits are invalid. */
         timer_del(t->singleshot);
         timer_del(t->periodic);
         wait_for_armed(t);
@@ -373,7 +371,7 @@ typedef struct TimerRelease {
     void *opaque;
 } TimerRelease;
 
-/* In the expiry context, where no callback can be running. */
+/* In the expiry context, so no callback is running. */
 static void release_timer(void *opaque)
 {
     TimerRelease *r = opaque;
@@ -418,7 +416,7 @@ static void free_timer(void *opaque)
 void xen_vcpu_timer_free(XenVcpuTimer *t)
 {
     lock_after_delivery(t);
-    /* The vCPU's thread is gone, and one of the same number may be there. */
+    /* The vCPU's thread is gone: do not cancel its wait. */
     t->singleshot_ns = 0;
     disarm_singleshot(t);
     disarm_periodic(t);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Times that a vCPU spent in each runstate: what an accelerator that keeps this
- * account and QEMU's own (vcpu/runstate.c) exchange
+ * Time a vCPU spent in each runstate: the format shared by vcpu/runstate.c and
+ * accelerators that do this accounting themselves
  *
  * Source of the ABI: include/hw/xen/interface/vcpu.h.
  */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Areas that the guest registered for a vCPU
+ * Guest memory areas of a vCPU: vcpu_info, secondary time info, runstate
  *
- * vcpu_info, the secondary time info and the runstate area.  Their addresses
- * live in CPUX86State (env.xen_*), where migration finds them in upstream's
- * format; this module acts on them: it informs the accelerator and the engine, in
- * this order, and writes what QEMU itself keeps there.
+ * The registered addresses are in CPUX86State (env.xen_*), from where they are
+ * migrated in upstream's format.  This module puts a registration into effect:
+ * in the accelerator first, then in the engine; and it writes the areas that
+ * QEMU maintains itself.
  *
- * Threads: the BQL is held.  The accelerator's part runs in the thread of the
- * vCPU, because KVM's vCPU ioctls wait for as long as that vCPU runs.
+ * Threads: the BQL is held.  The accelerator is called in the thread of the
+ * vCPU, because KVM's vCPU ioctls block for as long as that vCPU runs.
  */
 #ifndef HW_XEN_EMU_VCPU_AREAS_H
 #define HW_XEN_EMU_VCPU_AREAS_H
@@ -19,43 +19,44 @@
 typedef int XenVcpuFunc(XenVcpu *v, uint64_t arg);
 
 /*
- * Runs @func in the thread of @v: immediately and with its result in that thread,
- * else queued, and 0.  While the VM is stopped it runs before the vCPU does, which
- * is as good.  A vCPU that is just being added has no thread yet, and
- * xen_vcpu_started() does its work.
+ * Runs @func in the thread of @v.  If that is the current thread, returns its
+ * result; otherwise queues it and returns 0.  While the VM is stopped it is run
+ * before the vCPU resumes.  No-op if the vCPU has no thread yet: then
+ * xen_vcpu_started() does the work.
  */
 int xen_vcpu_run(XenVcpu *v, XenVcpuFunc *func, uint64_t arg);
 
 /*
- * VCPUOP_register_vcpu_info.  -EINVAL: no RAM there, a page's end in between, or
- * one is registered already; -ENXIO: not aligned.  Where the accelerator refuses,
- * its error; it is asked in the thread of @v, and another thread gets no answer.
- * After an error nothing has changed.
+ * VCPUOP_register_vcpu_info.  -EINVAL: not RAM, crosses a page boundary, or one
+ * is registered already; -ENXIO: not aligned; or the accelerator's error, but
+ * only if called in the thread of @v.  After an error nothing has changed.
  */
 int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa);
-/* The same for what was loaded into env, which stays as it is after an error. */
+/* Puts the address loaded into env into effect; env keeps it even on error. */
 int xen_vcpu_load_info(XenVcpu *v);
 /*
- * The place in shared_info that counts until the guest names another: at @gpa for
- * the guest and @hva for QEMU.
+ * The vcpu_info in shared_info, at @gpa and @hva, which is used until the guest
+ * registers another.
  */
 int xen_vcpu_set_default_info(XenVcpu *v, uint64_t gpa, void *hva);
-/* Neither the one nor the other: the domain is reset. */
+/* Unsets the registered and the default vcpu_info, when the domain is reset. */
 void xen_vcpu_unset_info(XenVcpu *v);
 
 /*
- * VCPUOP_register_vcpu_time_memory_area and _register_runstate_memory_area; @gpa
- * XEN_GPA_NONE: none.  Errors as above; -ENOSYS: the accelerator has no such area.
+ * VCPUOP_register_vcpu_time_memory_area and _register_runstate_memory_area;
+ * @gpa XEN_GPA_NONE: none.  Errors as above; -ENOSYS: not supported by the
+ * accelerator.
  */
 int xen_vcpu_set_time_area(XenVcpu *v, uint64_t gpa);
 int xen_vcpu_set_runstate_area(XenVcpu *v, uint64_t gpa);
 
-/*
- * @v is made; starts in its thread, where the accelerator forgets what it knew of
- * an earlier vCPU of that number; goes, and no page of it stays pinned.
- */
 void xen_vcpu_init_areas(XenVcpu *v);
+/*
+ * Clears what the accelerator still has of an unplugged vCPU with the same
+ * number.  When the thread of @v starts, in that thread.
+ */
 void xen_vcpu_start_areas(XenVcpu *v);
+/* Unpins the pages of @v, before it is freed. */
 void xen_vcpu_release_areas(XenVcpu *v);
 
 #endif

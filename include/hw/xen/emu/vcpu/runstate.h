@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Runstate of vCPUs: when it changes, what the host stole, where it is shown
+ * Runstate of vCPUs: state changes, steal time, and the area in guest memory
  *
- * Where the accelerator has no set_runstate: TCG, KVM without that capability.
- * Four sums of time a vCPU; each instant of system time is in exactly one:
+ * Used if the accelerator has no set_runstate: TCG, and KVM without that
+ * capability.  Each instant of system time counts as exactly one of:
  *   running   the vCPU executes
- *   blocked   it halted, or waits in SCHEDOP_poll; the accelerator says so by
- *             xen_runstate_enter() when it halts and when it goes on (KVM cannot
- *             see that: time in HLT is "running" there)
- *   runnable  of both, the part in which the vCPU's thread was ready to run and
- *             the host ran something else: what Linux calls steal time.  The
- *             host's scheduler counts it for each thread
- *             (/proc/self/task/TID/schedstat, its second number); where it does
- *             not, where vCPUs share a thread, or under qtest, nothing is stolen
+ *   blocked   it is halted or waits in SCHEDOP_poll.  The accelerator calls
+ *             xen_runstate_enter() on both edges (KVM cannot: there time in HLT
+ *             is "running")
+ *   runnable  while running or blocked, the vCPU's thread was ready but the
+ *             host ran something else: Linux's steal time.  Read from
+ *             /proc/self/task/TID/schedstat, second number; 0 if the host has
+ *             no such file, if vCPUs share a thread, and under qtest
  *   offline   a vCPU other than the first, until it first runs
- * The count is read when the state changes, and for a vCPU that just runs, at
- * its Xen timer's expiry (at most once a millisecond): guests look at steal time
- * in their tick.  Between these the area does not change.
+ * The area is updated when the state changes and, for a running vCPU, when its
+ * Xen timer expires (at most once a millisecond), since guests account for
+ * steal time in their tick.
  *
- * The area in guest memory may cross a page boundary (not more: it is smaller
- * than a page).  It is a copy; the sums themselves are QEMU's.  After migration
- * they go on from the guest's copy, as its steal clock must not run backwards.
+ * The area may cross one page boundary.  It is a copy; QEMU has the sums.
+ * After migration they continue from the guest's copy, because its steal clock
+ * must not run backwards.
  *
  * Each vCPU's runstate has one lock, which is the user's lock of its pages
  * (page.h).
@@ -41,46 +40,45 @@ XenRunstate *xen_runstate_new(unsigned vcpu);
 void xen_runstate_free(XenRunstate *r);
 
 /*
- * VCPUOP_register_runstate_memory_area: the area is at @gpa, any alignment, and
- * is written at once; XEN_GPA_NONE: nowhere.  -EINVAL where there is no RAM for
- * all of it, nothing changed.  Any thread.
+ * VCPUOP_register_runstate_memory_area: sets the area to @gpa, any alignment,
+ * and writes it; XEN_GPA_NONE: no area.  -EINVAL if not all of it is RAM;
+ * nothing has changed then.  Any thread.
  */
 int xen_runstate_set_area(XenRunstate *r, uint64_t gpa);
 /*
- * The same after state was loaded: state and sums are taken from the area
- * first.  VM stopped, or the vCPU not yet running.
+ * The same after state was loaded: first reads state and sums from the area.
+ * The VM is stopped or the vCPU not yet running.
  */
 int xen_runstate_load_area(XenRunstate *r, uint64_t gpa);
-/* Domain reset: no area, sums 0.  Any thread. */
+/* Domain reset: no area, sums are 0.  Any thread. */
 void xen_runstate_reset(XenRunstate *r);
 
 /*
- * The vCPU is in @state (RUNSTATE_*) from now on; the time since the last change
- * is charged to the old one.  Any thread, usually its own.
+ * Enters @state (RUNSTATE_*), after charging the time since the last change to
+ * the current one.  Any thread, usually the vCPU's.
  */
 void xen_runstate_enter(XenRunstate *r, int state);
 /*
- * Brings the area of a running vCPU up to date, unless it is fresh. [fast] but
- * for a page that must be found again.  Any thread.
+ * Updates the area of a running vCPU, if it is older than a millisecond.
+ * [fast], except if a page has to be looked up again.  Any thread.
  */
 void xen_runstate_sample(XenRunstate *r);
 /*
- * VCPUOP_get_runstate_info in the guest's layout: bytes written to @buf, at most
- * XEN_RUNSTATE_MAX_SIZE.  Up to date, without touching the area.  Any thread;
- * where the kernel keeps the sums, another thread than the vCPU's own gets what
- * QEMU would have counted.
+ * VCPUOP_get_runstate_info: writes the current runstate to @buf in the guest's
+ * layout and returns its size, at most XEN_RUNSTATE_MAX_SIZE.  The area is not
+ * updated.  Any thread; if KVM keeps the sums, only the vCPU's own thread gets
+ * them, others get QEMU's own account.
  */
 #define XEN_RUNSTATE_MAX_SIZE   48
 size_t xen_runstate_get(XenRunstate *r, void *buf);
 
 /*
  * VMASST_TYPE_runstate_update_flag, for all vCPUs: XEN_RUNSTATE_UPDATE is set
- * in the area while it is being written.  -EINVAL: the kernel writes the areas
- * and cannot do that, so the guest gets Xen's answer to an unknown assist.  Any
- * thread.
+ * in the area while it is being written.  -EINVAL, as for an unknown assist, if
+ * KVM writes the areas and does not support the flag.  Any thread.
  */
 int xen_runstate_set_update_flag(bool on);
-/* As it was last set.  Any thread. */
+/* The flag as last set.  Any thread. */
 bool xen_runstate_update_flag(void);
 
 #endif

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Time areas that QEMU keeps where the kernel does not
+ * Time areas in guest memory: vcpu_time_info and the wall clock
  *
- * vcpu_time_info (in vcpu_info, and the secondary copy that
- * VCPUOP_register_vcpu_time_memory_area names) where the accelerator says
- * tsc_is_virtual_clock (TCG, qtest).  The guest's TSC runs at exactly
- * XEN_EMU_TSC_KHZ there (target/i386 derives it from QEMU_CLOCK_VIRTUAL), so
- * one pair of factors is right for all vCPUs for ever, they agree to the
- * nanosecond, and the areas are written once, not at every tick.  Elsewhere the
- * accelerator writes them.
+ * vcpu_time_info (in vcpu_info, and the secondary copy registered by
+ * VCPUOP_register_vcpu_time_memory_area) is written here if the accelerator
+ * sets tsc_is_virtual_clock (TCG, qtest), otherwise by the accelerator.  With
+ * tsc_is_virtual_clock the guest's TSC runs at exactly XEN_EMU_TSC_KHZ
+ * (target/i386 derives it from QEMU_CLOCK_VIRTUAL), so all vCPUs use the same
+ * constant factors, agree to the nanosecond, and the areas are written only
+ * once.
  *
- * The wall clock in shared_info, where the accelerator has no SHARED_INFO.
+ * The wall clock in shared_info is written here if the accelerator has no
+ * SHARED_INFO.
  *
  * Source of the ABI: include/hw/xen/interface/xen.h, vcpu.h.
  */
@@ -23,9 +24,9 @@
 #define XEN_EMU_TSC_KHZ     1000000u    /* 1 GHz: a tick is a nanosecond */
 
 /*
- * Writes the wall clock into @shared_info in the current layout, under its
- * version protocol: UTC at system time 0, by QEMU_CLOCK_HOST.  After the page
- * was mapped, the layout changed, or the host's clock was set.  BQL.
+ * Writes the wall clock (UTC at system time 0, by QEMU_CLOCK_HOST) to
+ * @shared_info in the current layout, under its version protocol.  Called when
+ * the page was mapped or the layout changed.  BQL.
  */
 void xen_time_write_wallclock(void *shared_info);
 

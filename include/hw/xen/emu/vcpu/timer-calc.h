@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The arithmetic of Xen's timers, apart from any clock or event loop
+ * Arithmetic of Xen's timers, independent of any clock or event loop
  *
  * Pure functions; compiles without QEMU, so that tests/unit/test-timer-calc.c
- * can reach every edge.  All times are ns; "now" and deadlines are Xen system
- * time, which starts near 0 and stays below 2^63.
+ * can test every corner case.  All times are ns; "now" and deadlines are Xen
+ * system time, which starts near 0 and stays below 2^63.
  *
  * Source of the ABI: include/hw/xen/interface/vcpu.h and Xen's behaviour
  * (set_timer_op's overflow rule is not in a public header).
@@ -19,37 +19,36 @@
 #define XEN_TIMER_PERIOD_MAX_NS     (UINT64_MAX >> 2)   /* STIME_DELTA_MAX */
 
 /*
- * @deadline_ns is due at @now_ns.  The guest's number is signed to Xen:
- * values from 2^63 on are before any now, so they are due at once.
+ * @deadline_ns is due at @now_ns.  Xen takes the guest's value as signed, so
+ * values of 2^63 and above are in the past.
  */
 bool xen_timer_is_due(uint64_t deadline_ns, uint64_t now_ns);
 
 /*
- * The deadline that set_timer_op(@timeout_ns), not 0, really arms.  A negative
- * timeout, or one 2^50 ns (13 days) or more ahead, is taken for an overflow
- * in the guest's own arithmetic: it becomes 100 ms from now, soon enough for a
- * guest that has work to do and not a storm for one that meant "never".
+ * The deadline that set_timer_op(@timeout_ns), @timeout_ns != 0, arms.  As in
+ * Xen, a negative timeout, or one 2^50 ns (13 days) or more ahead, is assumed
+ * to be an overflow in the guest, and becomes 100 ms from now: soon enough for
+ * a guest that has work to do, and not a storm for one that meant "never".
  */
 uint64_t xen_timer_op_deadline(uint64_t timeout_ns, uint64_t now_ns);
 
-/* VCPUOP_set_periodic_timer takes @period_ns. */
+/* @period_ns is valid for VCPUOP_set_periodic_timer. */
 bool xen_timer_period_valid(uint64_t period_ns);
 
 /*
- * The tick after @now_ns of a timer that ticked, or was due to tick, at
- * @last_ns (<= now) and every @period_ns from there.  Always a whole number of
- * periods after @last_ns, so that late service does not add up; ticks that
- * were missed on the way are skipped.
+ * The first tick after @now_ns of a timer that ticks every @period_ns from
+ * @last_ns (<= now) on.  Missed ticks are skipped, but the result is always a
+ * whole number of periods after @last_ns, so that delays do not accumulate.
  */
 uint64_t xen_timer_next_tick(uint64_t last_ns, uint64_t period_ns,
                              uint64_t now_ns);
 
 /*
- * How long to wait for @deadline_ns before looking at the clock again.
- * @same_clock: the wait is measured on the clock that deadlines are on; then it
- * is the whole way.  Otherwise the two may drift apart (by 1/2000 at most, where
- * NTP disciplines one of them): a long way is cut short by 1/1024, to be
- * finished by a second, short wait that is exact enough.
+ * How long to wait for @deadline_ns before reading the clock again.
+ * @same_clock: the wait is measured by the clock of the deadline, and is not
+ * shortened.  Otherwise the two clocks may drift apart (by at most 1/2000, if
+ * NTP disciplines one of them), so a long wait is shortened by 1/1024 and
+ * followed by a second, short one.
  */
 int64_t xen_timer_wait_ns(uint64_t deadline_ns, uint64_t now_ns,
                           bool same_clock);
