@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest pages: pinning, and dirty reporting of what is pinned
+ * XenGuestPageOps for guest RAM: pinning, and dirty tracking of pinned pages
  */
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
@@ -18,7 +18,7 @@ typedef struct GuestPin {
     QLIST_ENTRY(GuestPin) next;
 } GuestPin;
 
-static QemuMutex pins_lock;     /* guards pins; never held while sleeping */
+static QemuMutex pins_lock;     /* protects pins; innermost */
 static QLIST_HEAD(, GuestPin) pins = QLIST_HEAD_INITIALIZER(pins);
 
 static void __attribute__((constructor)) pins_init(void)
@@ -26,7 +26,7 @@ static void __attribute__((constructor)) pins_init(void)
     qemu_mutex_init(&pins_lock);
 }
 
-/* RAM that the guest may write, all of it in one slot. */
+/* The range must be RAM that the guest can write, within one slot. */
 static bool find_ram(uint64_t gpa, uint32_t len, GuestPin *p)
 {
     const XenSlot *slot;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Overlay pages: placing memory of Xen's in guest physical memory
+ * Overlay pages: mapping Xen's own pages into guest physical memory
  */
 #include "qemu/osdep.h"
 #include "exec/address-spaces.h"
@@ -10,8 +10,8 @@
 #include "cpu.h"
 
 /*
- * Pages that QEMU writes by their address in QEMU.  All are known when the
- * machine has been reset for the first time.
+ * Pages written without dirty tracking.  All have been added by the end of the
+ * machine's first reset.
  */
 static GPtrArray *written_pages;
 
@@ -21,8 +21,8 @@ void xen_overlay_note_page(MemoryRegion *page)
         written_pages = g_ptr_array_new();
     }
     /*
-     * Aliases are the grant table's, of which QEMU writes no more than flags,
-     * for devices that do not migrate.
+     * Aliases are the grant table's, where QEMU only writes flags, and only for
+     * devices that do not migrate.
      */
     if (!page->alias && !g_ptr_array_find(written_pages, page, NULL)) {
         g_ptr_array_add(written_pages, page);
@@ -55,8 +55,8 @@ bool xen_overlay_place_is_valid(uint64_t gpa)
 }
 
 /*
- * A page is mapped in one place at most: a second place would have to be
- * remembered and migrated, and no guest asks for it.
+ * A page is mapped in at most one place: a second one would have to be migrated
+ * too, and no guest needs it.
  */
 void xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa)
 {
@@ -64,8 +64,8 @@ void xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa)
 
     xen_overlay_note_page(page);
     /*
-     * A caller that counts in frames says "none" by the last frame there is;
-     * and the grant table's frames are where an incoming state says.
+     * INVALID_GFN << XEN_EMU_PAGE_SHIFT is not XEN_GPA_NONE; and the address
+     * may be from an incoming migration stream.
      */
     if (!xen_overlay_place_is_valid(gpa)) {
         if (mapped) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The RAM of this machine, ordered by frame: kept up to date and published
+ * The index of the machine's RAM by frame, for lock-free readers
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -10,11 +10,11 @@
 #include "hw/xen/emu/layout.h"
 #include "hw/xen/emu/memory/ram-index.h"
 
-/* One published state of the index, and what goes when it goes. */
+/* A published version of the index, and the references freed with it. */
 typedef struct RamIndex {
     struct rcu_head rcu;
     XenSlots *slots;
-    GPtrArray *dropped;     /* MemoryRegions that its successor has not */
+    GPtrArray *dropped;     /* MemoryRegions not in the next version */
 } RamIndex;
 
 typedef struct LostRange {
@@ -54,7 +54,7 @@ static void reclaim_ram_index(RamIndex *index)
     g_free(index);
 }
 
-/* The first change of a transaction makes the copy that the rest go to. */
+/* The first change of a transaction makes the copy. */
 static XenSlots *slots_to_change(void)
 {
     if (!next_index) {
@@ -63,7 +63,7 @@ static XenSlots *slots_to_change(void)
     return next_index->slots;
 }
 
-/* Whole frames only: nothing that Xen shares is smaller. */
+/* Whole frames only: Xen shares nothing smaller. */
 static bool slot_of(const MemoryRegionSection *section, XenSlot *slot)
 {
     uint64_t start = section->offset_within_address_space;
@@ -144,7 +144,7 @@ static void ram_commit(MemoryListener *listener)
 
 static MemoryListener ram_listener = {
     .name = "xen-ram",
-    /* The accelerator knows of a change before we act on it. */
+    /* The accelerator's listener must run before @lost and @changed do. */
     .priority = MEMORY_LISTENER_PRIORITY_DEV_BACKEND,
     .region_add = ram_region_add,
     .region_del = ram_region_del,

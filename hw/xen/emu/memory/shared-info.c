@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The shared-info page: its memory
+ * The memory of the shared-info page
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/layout.h"
@@ -26,7 +26,7 @@ bool xen_shared_info_init(Object *owner, Error **errp)
         return false;
     }
     s->hva = memory_region_get_ram_ptr(&s->mem);
-    /* Events are noted in it before the guest says where it shall be. */
+    /* It has pending events even before the guest maps it. */
     xen_overlay_note_page(&s->mem);
     return true;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Slots of guest RAM, ordered by frame: the index itself
+ * An index of guest RAM by frame
  *
- * First frames are kept once more in an array of their own: a search touches
- * nothing else, and for thousands of slots that array fits the cache.
+ * Each slot's first frame is also in an array of its own, the only memory that
+ * a search touches: for thousands of slots it fits the cache.
  */
 #include <glib.h>
 #include "hw/xen/emu/memory/slot-index.h"
@@ -59,8 +59,8 @@ size_t xen_slots_count(const XenSlots *slots)
 }
 
 /*
- * How many slots start at or before @gfn.  Steps of half the rest each, without
- * a branch that depends on the data: it would be mispredicted every other time.
+ * The number of slots that start at or before @gfn.  A binary search without a
+ * branch on the data, which would be mispredicted every other time.
  */
 static size_t count_starting_up_to(const XenSlots *slots, uint64_t gfn)
 {

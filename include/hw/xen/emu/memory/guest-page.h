@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * QEMU's provider of guest pages: see page.h
+ * XenGuestPageOps (page.h) for guest RAM
  *
- * Pinning finds RAM in the system address space and keeps its MemoryRegion
- * alive.  Pinned pages count as dirty at any time: events are written there at
- * any moment, by QEMU and by the kernel, without passing dirty tracking.
+ * Pinning looks up RAM in the system address space and holds a reference on its
+ * MemoryRegion.  Pinned pages are always considered dirty, because QEMU and KVM
+ * write events there without dirty tracking.
  */
 #ifndef HW_XEN_EMU_MEMORY_GUEST_PAGE_H
 #define HW_XEN_EMU_MEMORY_GUEST_PAGE_H
@@ -13,7 +13,7 @@
 
 extern const XenGuestPageOps xen_guest_page_ops;
 
-/* A migration shall send all pinned pages again.  Any thread. */
+/* Marks all pinned pages dirty, so that migration sends them.  Any thread. */
 void xen_guest_pages_set_dirty(void);
 
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The RAM of this machine, ordered by frame
+ * The index of the machine's RAM by frame, for lock-free readers
  *
- * Publishes a slot index (slot-index.h) of the system address space: a change to
- * the memory map copies the index, changes the copy and puts it in the place of
- * the old one.  What readers see never changes under them; they are never waited
- * for.
+ * Publishes a slot index (slot-index.h) of the system address space by RCU: a
+ * change to the memory map copies the index, updates the copy and replaces the
+ * old one.
  */
 #ifndef HW_XEN_EMU_MEMORY_RAM_INDEX_H
 #define HW_XEN_EMU_MEMORY_RAM_INDEX_H
@@ -13,21 +12,21 @@
 #include "hw/xen/emu/memory/slot-index.h"
 
 /*
- * Follow the system address space from now on; once, BQL.  After each change,
- * with the new index in place: @lost(gpa, len) for each range where RAM is no
- * longer what it was, then @changed().  Both under the BQL.
+ * Starts listening to the system address space; once, BQL.  After each change,
+ * when the new index has been published, calls @lost(gpa, len) for each range
+ * whose RAM was removed or replaced, then @changed().  Both under the BQL.
  *
- * Because the index is in place first, whoever looks up a page after @lost was
- * called for it finds the new memory.  Whoever found the old memory before and
- * is about to remember it must do both under a lock that @lost takes too.
+ * A lookup after @lost finds the new memory.  A caller that keeps the result of
+ * a lookup must do both under a lock that @lost takes, or it may keep the old
+ * memory.
  */
 void xen_ram_listen(void (*lost)(uint64_t gpa, uint64_t len),
                     void (*changed)(void));
 
 /*
- * The index of now; never NULL after xen_ram_listen().  Any thread, within an
- * RCU read-side critical section.  Slots in it, and their mr, are valid until
- * the section ends; take a reference on the mr to keep it for longer.
+ * The current index; never NULL after xen_ram_listen().  Any thread, within an
+ * RCU read-side critical section.  Its slots and their mr are valid until the
+ * section ends; take a reference on the mr to keep it for longer.
  */
 const XenSlots *xen_ram_slots(void);
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The shared-info page: its memory
+ * The memory of the shared-info page
  *
- * A page of QEMU's.  Where the guest sees it is the domain's business
- * (device/shared-info-ops.c); here is what others read: its host address, which
- * never changes once the machine exists, and its place.
+ * The page belongs to QEMU.  Its host address never changes once the machine
+ * exists; device/shared-info-ops.c maps it into guest physical memory.
  *
  * Source of the ABI: include/hw/xen/interface/xen.h (struct shared_info).
  */
@@ -17,12 +16,12 @@
 typedef struct XenSharedInfo {
     MemoryRegion mem;
     void *hva;                  /* NULL: Xen is not emulated */
-    uint64_t gpa;               /* XEN_GPA_NONE: mapped nowhere.  BQL */
+    uint64_t gpa;               /* XEN_GPA_NONE: not mapped.  BQL */
 } XenSharedInfo;
 
 extern XenSharedInfo xen_shared_info_page;
 
-/* Host address of the page; NULL where there is no Xen.  Any thread. */
+/* Host address of the page; NULL if Xen is not emulated.  Any thread. */
 static inline void *xen_shared_info(void)
 {
     return xen_shared_info_page.hva;

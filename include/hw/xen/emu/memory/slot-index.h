@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest's RAM, ordered by frame
+ * An index of guest RAM by frame
  *
- * Answers two questions in O(log n): which slot of RAM holds this frame, and
- * which slots overlap this range of frames.
+ * Finds in O(log n) the slot of RAM that contains a frame, and the slots that
+ * overlap a range of frames.
  *
  *     rcu_read_lock();
  *     XEN_FOREACH_SLOT_OVERLAPPING(slot, xen_ram_slots(), gfn, nr_frames) {
@@ -13,11 +13,11 @@
  *
  * Invariant of XenSlots: slots are sorted by gfn; none is empty; no two
  * overlap, so of two slots the one that starts first also ends first.  Hence at
- * most one slot holds a frame, it is the last one that starts at or before the
- * frame, and the slots that overlap a range stand next to each other.
+ * most one slot contains a frame, it is the last one that starts at or before
+ * the frame, and the slots that overlap a range are adjacent.
  *
- * A library without QEMU (C11, GLib), for one writer that nobody reads;
- * ram-index.h publishes it to readers.
+ * Compiles without QEMU (C11, GLib).  Not thread-safe; ram-index.h publishes
+ * immutable versions to concurrent readers.
  */
 #ifndef HW_XEN_EMU_MEMORY_SLOT_INDEX_H
 #define HW_XEN_EMU_MEMORY_SLOT_INDEX_H
@@ -31,7 +31,7 @@ struct MemoryRegion;
 typedef struct XenSlot {
     uint64_t gfn;               /* first frame */
     uint64_t nr_frames;         /* at least 1; gfn + nr_frames <= 2^52 */
-    struct MemoryRegion *mr;    /* what backs it */
+    struct MemoryRegion *mr;    /* the RAM */
     uint64_t mr_offset;         /* bytes from the start of mr to frame gfn */
     bool writable;              /* by the guest */
 } XenSlot;
@@ -39,21 +39,21 @@ typedef struct XenSlot {
 typedef struct XenSlots XenSlots;
 
 XenSlots *xen_slots_new(void);
-/* Room for @nr_more additions without moving anything. */
+/* Reserves space for @nr_more additions. */
 XenSlots *xen_slots_copy(const XenSlots *slots, size_t nr_more);
 void xen_slots_free(XenSlots *slots);
 
-/* O(n).  False, nothing changed: it is empty, overlaps or is out of range. */
+/* O(n).  False if it is empty, overlaps or is out of range. */
 bool xen_slots_add(XenSlots *slots, const XenSlot *slot);
-/* O(n).  Takes out exactly [gfn, gfn + nr_frames); false: there is no such. */
+/* O(n).  Removes exactly [gfn, gfn + nr_frames); false if there is no such. */
 bool xen_slots_remove(XenSlots *slots, uint64_t gfn, uint64_t nr_frames,
                       XenSlot *removed);
 
 size_t xen_slots_count(const XenSlots *slots);
-/* The slot that holds frame @gfn, or NULL.  O(log n). */
+/* The slot that contains frame @gfn, or NULL.  O(log n). */
 const XenSlot *xen_slots_find(const XenSlots *slots, uint64_t gfn);
 
-/* The parts of the iterator below: O(log n) and O(1). */
+/* Used by the iterator below: O(log n) and O(1). */
 const XenSlot *xen_slots_first_overlapping(const XenSlots *slots, uint64_t gfn,
                                            uint64_t nr_frames);
 const XenSlot *xen_slots_next_overlapping(const XenSlots *slots,
