@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who delivers events, the accelerator's kernel or QEMU, and by which vector
+ * Event delivery: in-kernel or by QEMU, and the vector of upcalls
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -18,9 +18,9 @@
 
 static struct {
     GRWLock lock;               /* see delivery.h */
-    bool kernel_send;           /* the kernel looks at sends and polls */
-    bool switching;             /* from 2-level to FIFO, at this moment */
-    uint8_t callback_vector;    /* domain-wide, as the accelerator knows it */
+    bool kernel_send;           /* KVM handles sends and polls */
+    bool switching;             /* the switch to FIFO is in progress */
+    uint8_t callback_vector;    /* domain-wide, as set in the accelerator */
 } delivery;
 
 static CPUX86State *vcpu_env(XenVcpu *v)
@@ -43,7 +43,7 @@ int xen_delivery_deliver(uint32_t port, unsigned vcpu)
     }
     g_rw_lock_reader_unlock(&delivery.lock);
     if (!offloaded) {
-        /* The caller decided on the kernel just before that was over. */
+        /* It was when the caller checked. */
         ret = -EWOULDBLOCK;
     }
     if (ret) {
@@ -60,12 +60,12 @@ bool xen_delivery_fifo_is_allowed(void)
     case XEN_EMU_ABI_FIFO:
         return true;
     default:
-        /* What the kernel delivers is faster than what a guest gains. */
+        /* In-kernel delivery gains more than FIFO does. */
         return !XEN_ACCEL_HAS(xen_emu_accel(), EVTCHN_SEND);
     }
 }
 
-/* The kernel knows the way by which the guest wants its upcalls. */
+/* KVM supports the kind of upcall that the guest has set. */
 static bool kernel_can_notify(void)
 {
     XenVcpu *v = xen_vcpu_get(0);
@@ -77,8 +77,8 @@ static bool kernel_can_notify(void)
 }
 
 /*
- * Has the kernel look at sends and polls, or leave them to QEMU.  It must not
- * look at polls while QEMU delivers events: it would not hear of them.
+ * Sets whether KVM handles sends and polls.  It must not handle polls while
+ * QEMU delivers events, which do not wake its pollers.  Returns success.
  */
 static bool set_kernel_send(bool on)
 {
@@ -95,7 +95,7 @@ static bool set_kernel_send(bool on)
     }
     delivery.kernel_send = on;
     if (!on) {
-        /* A vCPU may be in a poll in the kernel: it comes out, to poll again. */
+        /* A vCPU in an in-kernel poll leaves it, and polls again in QEMU. */
         XEN_FOREACH_VCPU(v) {
             qemu_cpu_kick(v->cs);
         }
@@ -106,7 +106,7 @@ static bool set_kernel_send(bool on)
 static void set_offloaded(bool on)
 {
     trace_xen_evtchn_in_kernel(on);
-    /* The engine hands us events only while we know what to do. */
+    /* The engine must not use xen_delivery_deliver() while this changes. */
     if (!on) {
         xen_evtchn_set_kernel_delivery(xen_emu_evtchn(), false);
     }
@@ -131,7 +131,7 @@ void xen_delivery_update(void)
     if (on != xen_emu_delivery_is_offloaded()) {
         set_offloaded(on);
     }
-    /* Also for the layout, which limits what the kernel can take. */
+    /* Also if only the layout changed, which limits the ports. */
     xen_offload_ports_update(on);
     if (!on) {
         set_kernel_send(false);
@@ -142,7 +142,7 @@ int xen_delivery_switch_begin(void)
 {
     delivery.switching = true;
     xen_delivery_update();
-    /* A kernel that goes on looking at polls would never end one. */
+    /* If KVM still handled polls, they would never end. */
     return delivery.kernel_send ? -ENOSYS : 0;
 }
 
@@ -165,11 +165,10 @@ static bool all_have_own_vectors(void)
 }
 
 /*
- * A kernel interrupts all vCPUs by the callback vector while their upcall is
- * pending, those too that have a vector of their own, and does not stop before
- * the guest has cleared that flag.  A guest that has a handler for the one only
- * never comes to that.  So the kernel has the callback vector only as long as a
- * vCPU needs it.
+ * KVM injects the callback vector into every vCPU until evtchn_upcall_pending
+ * is clear, even if the vCPU has its own vector.  A guest that only has a
+ * handler for the latter would never clear it.  So KVM has the callback vector
+ * only while a vCPU needs it.
  */
 static int set_kernel_callback_vector(uint8_t vector)
 {
@@ -198,7 +197,7 @@ void xen_delivery_vcpus_changed(void)
     set_kernel_callback_vector(xen_upcall_callback_vector());
 }
 
-/* An upcall that is pending comes by the way that is now in force. */
+/* Raises a pending upcall again after the kind of upcall has changed. */
 static void renotify(XenVcpu *v)
 {
     if (xen_evtchn_upcall_pending(xen_emu_evtchn(), v->cs->cpu_index)) {
@@ -226,14 +225,14 @@ int xen_delivery_set_callback(uint64_t param)
 
 /* ---------------------------------------------- a vCPU's own vector -- */
 
-/* What the accelerator delivered before it knew the vector raised no interrupt. */
+/* Renotifies: earlier in-kernel deliveries did not raise the new vector. */
 static int set_accel_vector(XenVcpu *v, uint64_t vector)
 {
     int ret;
 
     assert(bql_locked());
     if (!vector) {
-        /* First the other way, so that there is one at any time. */
+        /* Enable the callback first, so that there is no gap. */
         v->accel_vector = 0;
         xen_delivery_vcpus_changed();
     }
@@ -261,7 +260,7 @@ void xen_delivery_set_vcpu_vector(XenVcpu *v, uint8_t vector)
     if (xen_emu_offload(UPCALL_VECTOR)) {
         xen_vcpu_run(v, set_accel_vector, vector);
     }
-    /* Whether the kernel can deliver depends on vCPU 0's. */
+    /* kernel_can_notify() depends on vCPU 0. */
     if (v->cs->cpu_index == 0) {
         xen_delivery_update();
     }

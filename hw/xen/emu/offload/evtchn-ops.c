@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * EVTCHNOP_* that end something which the kernel does for the guest
+ * EVTCHNOP_* that affect offloaded ports, timers and MSI routes
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -54,8 +54,8 @@ int xen_evtchn_op_close(uint32_t port)
 
     if (xen_emu_delivery_is_offloaded()) {
         /*
-         * The lock is held until the port is closed: its vCPU may be about to
-         * offload its timer, which would then fire into the port's successor.
+         * The BQL is held until the port is closed.  Otherwise the vCPU could
+         * offload its timer again in between, and raise a port that is reused.
          */
         BQL_LOCK_GUARD();
         xen_timer_offload_reclaim_port(port);

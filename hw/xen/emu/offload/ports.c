@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Ports in the kernel: handing them over and taking them back
+ * Offloaded ports: the guest's sends to them do not exit to QEMU
  */
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
@@ -13,14 +13,14 @@
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/event_channel.h"
 
-/* The kernel's own limit, for 64-bit guests. */
+/* KVM's own limit, for 64-bit guests. */
 #define MAX_KERNEL_PORTS    EVTCHN_2L_NR_CHANNELS
 
 typedef struct KernelPort {
     uint8_t type;           /* EVTCHNSTAT_* */
-    bool assigned;          /* the kernel has it, as these fields say */
-    uint16_t vcpu;          /* that is notified by events on this port */
-    uint32_t remote;        /* loop-back: the other end; else 0 */
+    bool assigned;          /* KVM has it, with these fields */
+    uint16_t vcpu;          /* notified of events on this port */
+    uint32_t remote;        /* loopback: the other end; else 0 */
     int fd;                 /* back end's eventfd or -1 */
 } KernelPort;
 
@@ -30,7 +30,7 @@ static struct {
     bool deliver;
 } kernel;
 
-/* Where the guest's sends to @port arrive, and on which vCPU. */
+/* The port raised by the guest's sends to @port; 0: none. */
 static uint32_t target_of(uint32_t port)
 {
     KernelPort *p = &kernel.port[port];
@@ -65,13 +65,13 @@ static void assign(uint32_t port)
         XenVcpu *v = xen_vcpu_get(kernel.port[target].vcpu);
 
         if (!v) {
-            return;     /* unplugged since wanted() looked */
+            return;     /* unplugged after wanted() checked */
         }
         cs = v->cs;
     }
     ret = xen_emu_offload(EVTCHN_SEND)->assign_port(port, p->type, cs, target, p->fd);
     trace_xen_evtchn_assign(port, p->type, cs ? cs->cpu_index : -1, p->fd, ret);
-    /* Without the kernel the guest's sends come to QEMU: slower, not wrong. */
+    /* If this failed, the guest's sends exit to QEMU, which is only slower. */
     p->assigned = !ret;
 }
 
@@ -88,8 +88,8 @@ static void unassign(uint32_t port)
 }
 
 /*
- * Sends reach QEMU between the two calls.  The kernel could change an entry's
- * vCPU in place, but nothing else, and a vCPU changes too rarely to tell apart.
+ * Sends exit to QEMU between the two calls.  KVM could only update the vCPU in
+ * place, which changes too rarely to be worth a special case.
  */
 static void renew(uint32_t port)
 {
@@ -131,12 +131,12 @@ void xen_offload_port_changed(const XenEvtchnPortInfo *info, int fd)
     *p = now;
 
     if (old_remote && old_remote != now.remote) {
-        /* Sends of the other end must not arrive here any more. */
+        /* The other end's sends must no longer raise this port. */
         unassign(old_remote);
         kernel.port[old_remote].remote = 0;
     }
     if (now.remote) {
-        /* The pair is reported one end after the other. */
+        /* The other end may not have been reported yet. */
         kernel.port[now.remote].type = EVTCHNSTAT_interdomain;
         kernel.port[now.remote].remote = info->port;
         kernel.port[now.remote].fd = -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Single-shot timers in the kernel: handing them over and taking them back
+ * Offloaded single-shot timers
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -16,11 +16,11 @@
 
 #include "hw/xen/interface/xen.h"
 
-/* As device/vm-state.c says.  BQL. */
+/* Set by device/vm-state.c.  BQL. */
 static bool vm_running;
 
 /*
- * The port that the kernel's timer of @v shall raise; 0: QEMU keeps that timer.
+ * The port that KVM's timer of @v should raise; 0: do not offload the timer.
  * No lock of the engine.
  */
 static uint32_t port_for_kernel(XenVcpu *v)
@@ -30,7 +30,7 @@ static uint32_t port_for_kernel(XenVcpu *v)
                                 VIRQ_TIMER) : 0;
 }
 
-/* The event is pending, by the bit that the kernel sets when a timer fires. */
+/* The event is pending in shared_info, where KVM sets it when a timer fires. */
 static bool has_fired(uint32_t port)
 {
     uint32_t *word = xen_shared_info() +
@@ -40,9 +40,9 @@ static bool has_fired(uint32_t port)
 }
 
 /*
- * @v is out of the guest.  Nobody may be waited for: who has a lock may wait for
- * the kernel, which is on hold.  The timer goes on until it is stopped, so it
- * may fire when its deadline has been read.
+ * vCPUs are held, so this must not wait for a lock: its holder may be waiting
+ * to enter KVM.  The timer keeps running until it is stopped, so it may fire
+ * after its deadline was read.
  */
 static void reclaim(XenVcpu *v)
 {
@@ -52,7 +52,7 @@ static void reclaim(XenVcpu *v)
 
     assert(bql_locked());
     if (xen_emu_offload(TIMER)->get_timer(v->cs, &deadline)) {
-        /* Early is better than never: the guest looks at its clock. */
+        /* Fire immediately: guests expect spurious timer events. */
         deadline = 1;
     }
     xen_emu_offload(TIMER)->set_timer(v->cs, 0, 0);
@@ -103,8 +103,8 @@ void xen_timer_offload_reclaim_port(uint32_t port)
 }
 
 /*
- * The kernel gets the timer of @v with @deadline_ns, or 0 for none.  False: it
- * refuses.  @v's thread, BQL.
+ * Offloads the timer of @v with @deadline_ns; 0: not armed.  False: KVM
+ * refused. @v's thread, BQL.
  */
 static bool offload(XenVcpu *v, uint32_t port, uint64_t deadline_ns)
 {
@@ -147,7 +147,7 @@ static void update(CPUState *cs, run_on_cpu_data data)
 void xen_timer_offload_update(XenVcpu *v)
 {
     if (xen_emu_offload(TIMER) && v->cs->created) {
-        /* Never immediately, even if it is ourselves: the engine may be locked. */
+        /* Queued even in its own thread: the engine may be locked. */
         async_run_on_cpu(v->cs, update, RUN_ON_CPU_NULL);
     }
 }
@@ -160,8 +160,8 @@ void xen_timer_offload_update_all(void)
 }
 
 /*
- * The guest arms or stops a timer that QEMU has kept since the VM was stopped:
- * from now on the kernel may have it.  True: it has, with this deadline.
+ * The guest arms or stops the timer: if QEMU kept it since the VM was stopped,
+ * it can be offloaded again.  True: it is, with this deadline.
  */
 static bool offload_kept_timer(XenVcpu *v, uint64_t deadline_ns)
 {
@@ -176,14 +176,14 @@ static bool offload_kept_timer(XenVcpu *v, uint64_t deadline_ns)
     if (!port) {
         return false;
     }
-    /* What was armed before must not fire as well. */
+    /* The old deadline must not fire as well. */
     xen_vcpu_timer_take_singleshot(v->timer);
     return offload(v, port, deadline_ns);
 }
 
 void xen_timer_set_singleshot(XenVcpu *v, uint64_t deadline_ns)
 {
-    /* To the kernel 0 means no timer; to the guest, long ago. */
+    /* For KVM 0 means "not armed", for the guest a time in the past. */
     deadline_ns = MAX(deadline_ns, 1);
     if (!offload_kept_timer(v, deadline_ns)) {
         xen_vcpu_timer_set_singleshot(v->timer, deadline_ns);

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who delivers events, the accelerator's kernel or QEMU, and by which vector
+ * Event delivery: in-kernel or by QEMU, and the vector of upcalls
  *
- * The kernel can deliver 2-level events while it knows the way by which the
- * guest wants its upcalls: the domain-wide callback vector, or each vCPU's own.
- * So whatever changes that way goes through here, in one order: set the new
- * way, update who delivers, renotify the vCPUs whose upcall is pending.
+ * KVM can deliver 2-level events in-kernel if upcalls are by the domain-wide
+ * callback vector or by vCPUs' own vectors.  So all settings of upcalls are
+ * made here, in this order: set the vector or GSI, update whether delivery is
+ * offloaded, renotify the vCPUs whose upcall is pending.
  *
- * When the kernel takes over it gets IPI and loop-back ports (ports.h) and the
- * single-shot timers (timers.h); when it no longer delivers they are reclaimed
- * before anything else happens.  Where the accelerator offloads nothing, QEMU
- * delivers always and most of this does nothing.
+ * While delivery is offloaded, so are IPI and loopback ports (ports.h) and
+ * single-shot timers (timers.h).  When it ends, they are reclaimed first.  If
+ * the accelerator offloads nothing, most of this is a no-op.
  *
- * Lock: one reader/writer lock, held for reading while the kernel is asked to
- * deliver an event, so that after a change no event goes the old way.  All
- * functions but the first two: BQL.
+ * Lock: one reader/writer lock, held for reading while KVM is called to deliver
+ * an event: after a change no event is delivered in the old way.  All functions
+ * but the first two: BQL.
  */
 #ifndef HW_XEN_EMU_OFFLOAD_DELIVERY_H
 #define HW_XEN_EMU_OFFLOAD_DELIVERY_H
@@ -23,9 +22,9 @@
 #include "hw/xen/emu/domain.h"
 
 /*
- * The kernel shall deliver an event on @port, 2-level, to vCPU number @vcpu.
- * 0, or negative: -EWOULDBLOCK, the kernel no longer delivers, or its error;
- * the caller then delivers in memory. [fast]
+ * Delivers a 2-level event on @port to vCPU number @vcpu in-kernel.  On error
+ * the caller has to deliver it in memory.  -EWOULDBLOCK: delivery is no longer
+ * offloaded; or KVM's error. [fast]
  */
 int xen_delivery_deliver(uint32_t port, unsigned vcpu);
 
@@ -35,28 +34,34 @@ int xen_delivery_deliver(uint32_t port, unsigned vcpu);
 void xen_delivery_init(void);
 
 /*
- * HVM_PARAM_CALLBACK_IRQ = @param, with the errors of xen_upcall_parse() or the
- * accelerator's; nothing changed then.
+ * Sets HVM_PARAM_CALLBACK_IRQ to @param.  On an error of xen_upcall_parse() or
+ * of the accelerator nothing has changed.
  */
 int xen_delivery_set_callback(uint64_t param);
 
 /*
- * HVMOP_set_evtchn_upcall_vector: upcalls of @v come by LAPIC @vector; 0: by the
- * domain's way.  The accelerator learns of it in the thread of @v.
+ * HVMOP_set_evtchn_upcall_vector: @v is notified by LAPIC @vector; 0: by the
+ * domain-wide callback.  The accelerator is called in the thread of @v.
  */
 void xen_delivery_set_vcpu_vector(XenVcpu *v, uint8_t vector);
-/* vCPU @v came or goes: whether all have vectors of their own may change. */
+/*
+ * A vCPU was added, or the vectors of vCPUs have changed: updates whether KVM
+ * needs the domain-wide callback vector.
+ */
 void xen_delivery_vcpus_changed(void);
-/* @v starts in its thread: what the kernel remembers of its number is void. */
+/*
+ * The thread of @v starts: clears the vector that KVM may still have from an
+ * unplugged vCPU with the same number.
+ */
 void xen_delivery_vcpu_started(XenVcpu *v);
 
-/* The ABI or the layout may have changed: decide anew who delivers. */
+/* Updates whether delivery is offloaded, if the ABI or layout has changed. */
 void xen_delivery_update(void);
 
 /*
- * Around the switch to FIFO: between the two QEMU delivers, so that the engine
- * finds all that is pending.  begin returns -ENOSYS where the kernel cannot stop
- * looking at polls; end must follow all the same.
+ * Around the switch to FIFO: delivery is not offloaded in between, so that the
+ * engine sees all pending events.  begin returns -ENOSYS if KVM cannot stop
+ * handling polls; end must be called in any case.
  */
 int xen_delivery_switch_begin(void);
 void xen_delivery_switch_end(void);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * EVTCHNOP_* that end something which the kernel does for the guest
+ * EVTCHNOP_* that affect offloaded ports, timers and MSI routes
  *
- * The hypercall layer calls the engine for binding, sending, unmasking and so
- * on.  These four can take a port, or the whole ABI, away from the kernel: they
- * reclaim first, let the engine do the operation, and then update MSI routes.
- * After they return no MSI goes where it went before.
+ * For most operations the hypercall layer calls the engine directly.  These
+ * four close or change offloaded ports or the ABI: they reclaim timers first,
+ * call the engine, and then update MSI routes.  After they return no MSI uses
+ * an old route.
  *
- * They take the BQL themselves where they need it; errors are Xen's, as the
- * engine returns them.  The vCPU's thread, or any with the BQL.
+ * They take the BQL themselves if they need it; errors are those of the engine.
+ * The vCPU's thread, or any with the BQL.
  */
 #ifndef HW_XEN_EMU_OFFLOAD_EVTCHN_OPS_H
 #define HW_XEN_EMU_OFFLOAD_EVTCHN_OPS_H

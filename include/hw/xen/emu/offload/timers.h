@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Single-shot timers in the kernel: handing them over and taking them back
+ * Offloaded single-shot timers
  *
- * A vCPU's timer is with QEMU (timer.h) or with the kernel, which then answers
- * the guest's operations on it by itself and fires into the port of the vCPU's
- * VIRQ_TIMER, as a 2-level event.  The deadline goes with it.  The accelerator's
- * set_timer and get_timer do it; without them all of this does nothing.
+ * A vCPU's single-shot timer is either QEMU's (vcpu/timer.h) or offloaded to
+ * KVM, which then handles the guest's operations on it in-kernel and raises the
+ * port of the vCPU's VIRQ_TIMER as a 2-level event.  Without the accelerator's
+ * set_timer and get_timer all of this is a no-op.
  *
- * The kernel gets a timer when it delivers events and the port is bound, from
- * the vCPU's own thread, in its own time.  Taking back does not wait for that
- * thread: it is done on return, for all vCPUs, while none of them runs.  So it
- * comes before whatever ends the kernel's part: the port's closing, after which
- * its number may be another event's, a reset, the switch to FIFO.  A deadline
- * is then with QEMU, or its event is pending; never both, never neither.
+ * A timer is offloaded asynchronously, in the vCPU's thread, when delivery is
+ * offloaded (delivery.h) and VIRQ_TIMER is bound.  Reclaiming is synchronous,
+ * for all vCPUs, with none of them running.  It must precede all that KVM's
+ * timer does not survive: a close of the port, whose number may be reused, a
+ * reset, the switch to FIFO.  Afterwards either QEMU has the deadline or its
+ * event is pending, never both and never neither.
  *
- * Stopping the VM is such an end too: system time stands still, but the
- * kernel's timers go by the host's.  After it QEMU keeps each vCPU's timer until
- * the guest next arms it.  For the kernel reckons by what the vCPU was last told
- * of its clock, and that is out of date until the vCPU has run.
+ * Timers are also reclaimed when the VM stops: system time stands still, but
+ * KVM's timers use the host's clock.  QEMU then keeps each vCPU's timer until
+ * the guest next arms it, because KVM computes deadlines from the vCPU's
+ * kvmclock parameters, which are out of date until the vCPU has run.
  */
 #ifndef HW_XEN_EMU_OFFLOAD_TIMERS_H
 #define HW_XEN_EMU_OFFLOAD_TIMERS_H
@@ -25,57 +25,53 @@
 #include "hw/xen/emu/domain.h"
 
 /*
- * The accelerator knows @v from now on: whatever it remembers of an earlier
- * vCPU of that number is over.  The vCPU's thread, BQL.
+ * The thread of @v starts: clears the timer that KVM may still have from an
+ * unplugged vCPU with the same number.  The vCPU's thread, BQL.
  */
 void xen_timer_offload_started(XenVcpu *v);
 
 /*
- * The port of @v or who delivers its event has changed, and the kernel may now
- * have the timer.  Any thread and any locks; takes effect when the thread of
- * @v comes to it.
+ * VIRQ_TIMER's port or the delivery of @v's events has changed: queues work for
+ * the thread of @v that offloads or reclaims the timer.  Any thread, any locks.
  */
 void xen_timer_offload_update(XenVcpu *v);
 /* The same for all vCPUs.  BQL. */
 void xen_timer_offload_update_all(void);
 
 /*
- * QEMU has the timer of @v, or of all vCPUs, until the next update.  BQL, but
+ * Reclaims the timer of @v, or of all vCPUs, until the next update.  BQL, but
  * no lock of the engine or of a timer.
  */
 void xen_timer_offload_reclaim(XenVcpu *v);
 void xen_timer_offload_reclaim_all(void);
 
-/* The same for the vCPU whose timer fires into @port, if there is one. */
+/* The same for the vCPU whose timer raises @port, if any. */
 void xen_timer_offload_reclaim_port(uint32_t port);
 
 /*
- * The guest's operations on the single-shot timer of @v; they choose whether
- * kernel or QEMU has the timer before they arm it.
+ * The guest's operations on the single-shot timer of @v.  They first decide
+ * whether the timer is KVM's or QEMU's, and then arm it.
  *
  * set_singleshot  VCPUOP_set_singleshot_timer: one event at @deadline_ns of
- *                 system time, in place of what was armed; in the past:
- *                 immediately.  VCPU_SSHOTTMR_future makes no difference: since
- *                 4.17 Xen ignores it, as its only user mishandled -ETIME
+ *                 system time, immediately if that is in the past.  Replaces an
+ *                 earlier deadline.  VCPU_SSHOTTMR_future is ignored, as in Xen
+ *                 since 4.17, because its only user mishandled -ETIME
  * stop_singleshot VCPUOP_stop_singleshot_timer
- * set_timer_op    the hypercall: 0 stops.  Xen's overflow rule: a negative time,
- *                 or one 2^50 ns or more ahead, fires 100 ms from now
+ * set_timer_op    the hypercall: 0 stops.  Xen's overflow rule: a negative
+ *                 time, or one 2^50 ns or more ahead, fires 100 ms from now
  *
- * They wait for a delivery of the timer's event that is under way in another
- * thread.  The vCPU's thread, no lock of the engine; the BQL is taken once after
- * a stop of the VM.
+ * They wait for a delivery of the timer's event in progress in another thread.
+ * The vCPU's thread, no lock of the engine.  The first call after the VM was
+ * stopped takes the BQL.
  */
 void xen_timer_set_singleshot(XenVcpu *v, uint64_t deadline_ns);
 void xen_timer_stop_singleshot(XenVcpu *v);
 void xen_timer_set_timer_op(XenVcpu *v, uint64_t timeout_ns);
 
-/*
- * @v was loaded, with a timer's port or without.  The vCPU's thread, or
- * stopped.
- */
+/* The state of @v was loaded.  The vCPU's thread, or the VM is stopped. */
 void xen_timer_offload_loaded(XenVcpu *v);
 
-/* The deadline, in ns of system time, if the kernel has one; else 0. [vcpu] */
+/* The deadline in ns of system time if the timer is KVM's, else 0. [vcpu] */
 int xen_timer_offload_deadline(XenVcpu *v, uint64_t *deadline_ns);
 
 /* The VM has stopped, or resumes; device/vm-state.h.  BQL. */
