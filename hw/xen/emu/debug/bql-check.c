@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Paths that must not take the big QEMU lock: the check that they do not
+ * Check that fast paths do not take the BQL
  *
- * QEMU takes the BQL through a pointer, for the sake of its lock profiler.
+ * Hooks the function pointer by which QEMU takes the BQL, which is there for
+ * its lock profiler.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
@@ -12,7 +13,7 @@
 
 static __thread unsigned depth;
 
-static QemuMutexLockFunc lock_bql;      /* what the pointer was; or NULL */
+static QemuMutexLockFunc lock_bql;      /* the old pointer; NULL: no check */
 static Stat64 checked;
 
 void xen_fast_begin(void)
@@ -30,8 +31,8 @@ void xen_fast_end(void)
 static void lock_bql_if_slow(QemuMutex *bql, const char *file, int line)
 {
     if (depth) {
-        error_report("%s:%d takes the big lock on a path of Xen emulation "
-                     "that must not", file, line);
+        error_report("%s:%d takes the BQL on a fast path of Xen emulation",
+                     file, line);
         abort();
     }
     lock_bql(bql, file, line);

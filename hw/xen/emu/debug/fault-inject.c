@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Faults on purpose: counting to the one that is wanted */
+/*
+ * Fault injection, for tests of error paths
+ */
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Paths that must not take the big QEMU lock (BQL), and the check that they
- * do not
+ * Check that fast paths do not take the BQL
  *
- * Sending, unmasking, the expiry of a timer and the telling of a vCPU stand in
+ * Sends, unmasks, timer expiry and notification of a vCPU are enclosed in
  *
  *     xen_fast_begin();
  *     ...
  *     xen_fast_end();
  *
- * With the accelerator's property x-xen-bql-check=on a thread that takes the
- * BQL between the two ends QEMU with the place where it did; tests run so.  A
- * caller who holds it already (a monitor command, the main loop) may call these
- * paths: they then need it no more than without.
+ * With the accelerator's property x-xen-bql-check=on, QEMU aborts if a thread
+ * takes the BQL in between, and prints where; tests use that.  Callers may hold
+ * the BQL already (monitor commands, the main loop).
  *
- * The pairs nest and belong to one thread.  Any thread, at any time; two
- * increments where the check is off.
+ * The pairs nest and are per thread.  Any thread, at any time; the cost is two
+ * increments if the check is off.
  */
 #ifndef HW_XEN_EMU_DEBUG_BQL_CHECK_H
 #define HW_XEN_EMU_DEBUG_BQL_CHECK_H
@@ -25,9 +23,9 @@
 void xen_fast_begin(void);
 void xen_fast_end(void);
 
-/* Turns the check on, for good.  Once, before there are vCPUs. */
+/* Enables the check.  Once, before there are vCPUs. */
 void xen_fast_check(void);
-/* Outermost pairs that were left since then, in all threads; 0 without it. */
+/* The number of outermost pairs completed since then, in all threads. */
 uint64_t xen_fast_checked(void);
 
 #endif
