@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Event channels in the monitor: xen-event-list, xen-event-inject
+ * Monitor commands for event channels: xen-event-list, xen-event-inject
  */
 #include "qemu/osdep.h"
 #include "monitor/hmp.h"
@@ -14,7 +14,7 @@
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/event_channel.h"
 
-/* QAPI's enumeration is in the ABI's order. */
+/* EvtchnPortType has the values of EVTCHNSTAT_*. */
 QEMU_BUILD_BUG_ON(EVTCHN_PORT_TYPE_CLOSED != EVTCHNSTAT_closed);
 QEMU_BUILD_BUG_ON(EVTCHN_PORT_TYPE_UNBOUND != EVTCHNSTAT_unbound);
 QEMU_BUILD_BUG_ON(EVTCHN_PORT_TYPE_INTERDOMAIN != EVTCHNSTAT_interdomain);
@@ -96,7 +96,7 @@ void qmp_xen_event_inject(uint32_t port, Error **errp)
     if (ret == -EINVAL) {
         error_setg(errp, "Port %u is not open", port);
     } else if (ret) {
-        error_setg_errno(errp, -ret, "Failed to set port %u", port);
+        error_setg_errno(errp, -ret, "Failed to raise port %u", port);
     }
 }
 
@@ -138,7 +138,7 @@ void hmp_xen_event_list(Monitor *mon, const QDict *qdict)
 
 void hmp_xen_event_inject(Monitor *mon, const QDict *qdict)
 {
-    /* The monitor takes numbers of 32 bits only. */
+    /* The monitor has checked that it fits 32 bits. */
     uint32_t port = qdict_get_int(qdict, "port");
     Error *err = NULL;
 

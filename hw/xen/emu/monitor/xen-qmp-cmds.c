@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The emulation as a whole in the monitor: query-xen, info xen
+ * Monitor commands for the state of Xen emulation: query-xen, info xen
  */
 #include "qemu/osdep.h"
 #include "monitor/hmp.h"
@@ -15,7 +15,7 @@
 #include "hw/xen/emu/offload/delivery.h"
 #include "hw/xen/emu/vcpu/timer.h"
 
-/* QAPI's names of the capabilities are in XenAccelCap's order. */
+/* XenKernelCapability has the values of XenAccelCap. */
 #define SAME_CAP(qapi, accel) \
     QEMU_BUILD_BUG_ON((int)XEN_KERNEL_CAPABILITY_##qapi != \
                       (int)XEN_ACCEL_CAP_##accel)
@@ -31,7 +31,7 @@ SAME_CAP(TIMER, TIMER);
 SAME_CAP(UPCALL_VECTOR, UPCALL_VECTOR);
 SAME_CAP(_MAX, _MAX);
 
-/* And those of the kinds of events in the engine's. */
+/* XenEventKind has the values of the engine's XenEvtchnKind. */
 #define SAME_KIND(qapi, engine) \
     QEMU_BUILD_BUG_ON((int)XEN_EVENT_KIND_##qapi != (int)XEN_EVTCHN_##engine)
 SAME_KIND(TIMER, TIMER);

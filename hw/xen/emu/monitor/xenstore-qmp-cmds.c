@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xenstore in the monitor: xenstore-list, -read, -write, -watch, -unwatch
+ * Monitor commands for xenstore: xenstore-list, -read, -write, -watch, -unwatch
  *
- * For the host's tools, which are domain 0.  What they write is not the
- * template's: a request to shut down must not meet the next guest.
+ * They act as domain 0.  Nodes that they write are not part of the template
+ * from which a reset restores the store: a shutdown request, for example, is
+ * only for the current guest.
  *
- * A guest decides how often a node changes.  So events are sent at most every
- * EVENT_INTERVAL_NS, and then not more than XENSTORE_MAX_MERGED_EVENTS for each
- * of at most MAX_WATCHES watches (the library merges what is more).
+ * The guest can make a watched node change at any rate.  So events are sent at
+ * most every EVENT_INTERVAL_NS, and at most XENSTORE_MAX_MERGED_EVENTS for each
+ * of at most MAX_WATCHES watches (the store merges further ones).
  */
 #include "qemu/osdep.h"
 #include "qemu/base64.h"
@@ -26,10 +27,10 @@
 #define EVENT_INTERVAL_NS   (100 * SCALE_MS)
 
 static struct {
-    XenstoreConn *conn;         /* NULL until a command comes */
+    XenstoreConn *conn;         /* NULL before the first command */
     QEMUTimer *timer;
-    QEMUBH *bh;                 /* any thread schedules it */
-    int64_t last;               /* events were sent; host's time */
+    QEMUBH *bh;                 /* scheduled in any thread */
+    int64_t last;               /* time of the last events, host clock */
     GHashTable *watches;        /* id -> path */
 } tools;
 
@@ -84,10 +85,7 @@ static bool connect_tools(Error **errp)
     return true;
 }
 
-/*
- * As the guest's tools do it, a path without a slash in front is below the
- * guest's home.
- */
+/* As in the guest's tools, a relative path is below the guest's home. */
 static char *full_path(const char *path)
 {
     if (*path == '/' || *path == '@' || !*path) {
@@ -203,9 +201,9 @@ void qmp_xenstore_write(const char *path, const char *value, bool has_format,
         }
         value = (const char *)bytes;
     }
-    /* The guest could not read it. */
+    /* The guest could not read a longer one. */
     if (len > XENSTORE_PAYLOAD_MAX) {
-        error_setg(errp, "a xenstore value has at most %d bytes",
+        error_setg(errp, "xenstore values are limited to %d bytes",
                    XENSTORE_PAYLOAD_MAX);
         return;
     }
@@ -225,16 +223,17 @@ void qmp_xenstore_watch(const char *id, const char *path, Error **errp)
         return;
     }
     if (g_hash_table_contains(tools.watches, id)) {
-        error_setg(errp, "a xenstore watch '%s' exists", id);
+        error_setg(errp, "xenstore watch '%s' already exists", id);
         return;
     }
     if (g_hash_table_size(tools.watches) >= MAX_WATCHES) {
-        error_setg(errp, "there are %d xenstore watches already", MAX_WATCHES);
+        error_setg(errp, "the number of xenstore watches is limited to %d",
+                   MAX_WATCHES);
         return;
     }
-    /* With a path as long as can be, an event has a message's room. */
+    /* With the longest possible path an event must fit a message. */
     if (strlen(id) > XENSTORE_PAYLOAD_MAX - XENSTORE_ABS_PATH_MAX - 2) {
-        error_setg(errp, "the name of a xenstore watch has at most %d bytes",
+        error_setg(errp, "IDs of xenstore watches are limited to %d bytes",
                    XENSTORE_PAYLOAD_MAX - XENSTORE_ABS_PATH_MAX - 2);
         return;
     }
@@ -291,7 +290,7 @@ static void hmp_xenstore_read(Monitor *mon, const QDict *qdict)
     if (hmp_handle_error(mon, err)) {
         return;
     }
-    /* The guest may have written what a terminal obeys. */
+    /* The value is the guest's and may have terminal control characters. */
     if (node->format == XENSTORE_FORMAT_UTF8) {
         g_autofree char *text = g_strescape(node->value, NULL);
 

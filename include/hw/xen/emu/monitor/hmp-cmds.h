@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Entries of ours in the monitor's table of commands
+ * Xen emulation's entries in the table of HMP commands
  *
- * hmp-commands.hx includes it in the middle of that table, so it may be included
- * once only.  Where Xen emulation is built, hw/xen/emu/monitor/ registers them.
+ * Included by hmp-commands.hx inside that table, so there is no include guard.
+ * hw/xen/emu/monitor/xenstore-qmp-cmds.c registers the functions.
  */
 #ifdef CONFIG_XEN_EMU
     {

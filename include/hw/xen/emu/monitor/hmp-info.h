@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The entry of "info xen" in the monitor's table of "info" commands
+ * The entry of "info xen" in the table of HMP "info" commands
  *
- * hmp-commands-info.hx includes it in the middle of that table, so it may be
- * included once only.  Where Xen emulation is built, hw/xen/emu/monitor/xen-qmp-cmds.c
- * registers the command.
+ * Included by hmp-commands-info.hx inside that table, so there is no include
+ * guard.  hw/xen/emu/monitor/xen-qmp-cmds.c registers the function.
  */
 #ifdef CONFIG_XEN_EMU
     {
