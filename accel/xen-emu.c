@@ -4,9 +4,9 @@
  *
  * KVM, TCG and qtest have the same properties.  Their values belong to one
  * accelerator object, not to the process: with "-accel kvm,xen-version=4.17
- * -accel tcg", if KVM has no Xen support, the TCG machine that is created instead
- * must not be affected.  So xen_mode changes only in xen_emu_init(), when the
- * accelerator has been chosen.
+ * -accel tcg", if KVM has no Xen support, the TCG machine that is created
+ * instead must not be affected.  So xen_mode changes only in xen_emu_init(),
+ * when the accelerator has been chosen.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -380,7 +380,7 @@ bool xen_emu_init(Object *accel, XenAccelOps *ops, Error **errp)
     e820_add_entry(XEN_SPECIAL_AREA_ADDR, XEN_SPECIAL_AREA_SIZE,
                    E820_RESERVED);
     xen_hypercall_init();
-    xen_emu_lead_pv_devices();
+    xen_emu_hook_pv_devices();
     if (config->bql_check) {
         xen_fast_check();
     }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Commands of the qtest protocol that stand for a back end's use of grants
+ * qtest protocol commands that use grants as a back end does
  *
  *  > xen_grant_copy VCPU DOMID REF OFFSET LEN TO_GUEST
  *  < OK RESULT
  *
- * Copies LEN bytes: to the guest bytes of 0xa5; from it, and then bits 63 to 32
- * of RESULT are the first four of them.  Bits 15 to 0: GNTST_*.
+ * Copies LEN bytes to the guest (all 0xa5) or from it.  RESULT: GNTST_* in bits
+ * 15 to 0; the first four bytes copied from the guest in bits 63 to 32.
  *
  *  > xen_grant_map VCPU DOMID REF WRITE
  *  < OK RESULT
  *
- * RESULT is the number of a mapping, or GNTST_* with 64 bits.
+ * RESULT is the number of a mapping, or GNTST_* as a 64-bit number.
  *
  *  > xen_grant_peek VCPU MAPPING OFFSET
  *  < OK VALUE
@@ -20,7 +20,7 @@
  *  > xen_grant_unmap VCPU MAPPING
  *  < OK 0
  *
- * Reads and writes four bytes of a mapping, and ends it.  VCPU does not matter.
+ * Read and write four bytes of a mapping, and unmap it.  VCPU is ignored.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"

@@ -9,7 +9,7 @@
 
 #include "hw/core/cpu.h"
 
-/* A command: @arg[0] is a vCPU, which exists.  False: *result is nothing. */
+/* A command; vCPU @arg[0] exists.  False: invalid arguments. */
 typedef bool XenQtestCommand(CPUState *cs, const uint64_t *arg,
                              uint64_t *result);
 

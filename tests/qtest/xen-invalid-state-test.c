@@ -211,11 +211,11 @@ static void test_damaged_tree(const void *opaque)
 typedef struct Wrong {
     const char *section, *field;
     uint64_t value;
-    const char *message;        /* part of what QEMU says */
+    const char *message;        /* part of QEMU's error message */
 } Wrong;
 
-#define NOT_VALID       "of the incoming state is not a valid one"
-#define CONTRADICT      "contradict each other"
+#define NOT_VALID       "in the incoming state is invalid"
+#define CONTRADICT      "in the incoming state are inconsistent"
 #define INVALID_INPUT   "Input validation failed"
 
 static const Wrong wrong_always[] = {
@@ -226,11 +226,11 @@ static const Wrong wrong_always[] = {
     { "cpu", "cpu/xen_vcpu.env.xen_vcpu_info_gpa", 0x1fe0, "vcpu_info" },
     { "cpu", "cpu/xen_vcpu.env.xen_vcpu_info_gpa", 1ull << 52, "vcpu_info" },
     { "cpu", "cpu/xen_vcpu.env.xen_vcpu_time_info_gpa", 1ull << 52,
-      "past all memory" },
+      "runstate area at an invalid address" },
     { "cpu", "cpu/xen_vcpu.env.xen_vcpu_runstate_gpa", 1ull << 52,
-      "past all memory" },
+      "runstate area at an invalid address" },
     { "cpu", "cpu/xen_vcpu.env.xen_vcpu_callback_vector", 15,
-      "upcall vector 15" },
+      "invalid upcall vector 15" },
     { "xen_evtchn", "pirq.gsi_pirq[9]", 8, "xen-evtchn-max-pirq" },
     { "xen_evtchn", "pirq.gsi_pirq[9]", 256, "xen-evtchn-max-pirq" },
     { "xen_evtchn", "pirq.gsi_pirq[10]", 9, "xen-evtchn-max-pirq" },

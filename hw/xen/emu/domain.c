@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The Xen domain that this machine is: its data
+ * Data of the Xen domain that this machine emulates
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -37,7 +37,7 @@ XenVcpu *xen_vcpu_next(unsigned id)
 void xen_vcpu_set(unsigned id, XenVcpu *v)
 {
     assert(bql_locked() && id < XEN_EMU_MAX_VCPUS);
-    /* A reader that misses the new end comes before the vCPU exists. */
+    /* A reader that misses the new end misses the new vCPU, too. */
     qatomic_rcu_set(&vcpus[id], v);
     qatomic_set(&vcpus_end, MAX(vcpus_end, id + 1));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where Xen emulation is not built: what QAPI wants all the same
+ * QMP commands of Xen emulation if it is not built
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"

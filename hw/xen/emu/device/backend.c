@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * QEMU's side of inter-domain channels, as PV devices use it
+ * The evtchn_backend_ops of PV devices: QEMU's end of interdomain channels
  *
  * A handle is an eventfd and a back end of the engine.  The guest's sends
- * write the eventfd: from the engine, or in the kernel, which has it whenever
- * it can take it.
+ * signal the eventfd: in-kernel if KVM supports that, otherwise from the
+ * engine.
  */
 #include "qemu/osdep.h"
 #include <sys/eventfd.h>
@@ -24,7 +24,7 @@ void xen_evtchn_backend_signal(void *cookie)
 {
     struct xenevtchn_handle *xc = cookie;
 
-    /* Full (EAGAIN) is as good: the reader is going to see it. */
+    /* EAGAIN (the counter is full) is fine: it is still signalled. */
     eventfd_write(xc->fd, 1);
 }
 
@@ -79,7 +79,7 @@ int xen_be_evtchn_fd(struct xenevtchn_handle *xc)
     return xc->fd;
 }
 
-/* One channel to a handle, so the port says nothing new. */
+/* A handle has one channel, so @port is redundant. */
 int xen_be_evtchn_notify(struct xenevtchn_handle *xc, evtchn_port_t port)
 {
     return xen_evtchn_backend_notify(xc->be);
@@ -95,7 +95,7 @@ int xen_be_evtchn_pending(struct xenevtchn_handle *xc)
     return xen_evtchn_backend_port(xc->be);
 }
 
-/* Reading the eventfd was all that there is to do. */
+/* Reading the eventfd has already rearmed it. */
 int xen_be_evtchn_unmask(struct xenevtchn_handle *xc, evtchn_port_t port)
 {
     return port == xen_evtchn_backend_port(xc->be) ? 0 : -EINVAL;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the event-channel engine asks of the world
+ * Callbacks of the event-channel engine (XenEvtchnOps)
  *
- * The engine calls these in any thread, and may name a vCPU that is being
- * unplugged; so each is in an RCU read section.
+ * They are called in any thread, and for vCPUs that are being unplugged, so
+ * each has an RCU read-side critical section.
  */
 #include "qemu/osdep.h"
 #include "qemu/rcu.h"
@@ -50,7 +50,7 @@ static int kernel_deliver(void *opaque, uint32_t port, unsigned vcpu)
     return xen_delivery_deliver(port, vcpu);
 }
 
-/* env.xen_virq is what upstream's stream has; larger ports do not fit. */
+/* env.xen_virq is 16 bits, in upstream's stream; larger ports are left out. */
 static void note_virq(unsigned vcpu, unsigned virq, uint32_t port)
 {
     XenVcpu *v = xen_vcpu_get(vcpu);
@@ -73,7 +73,7 @@ static bool is_virq_port(unsigned vcpu, unsigned virq, uint32_t port)
            qatomic_read(&X86_CPU(v->cs)->env.xen_virq[virq]) == port;
 }
 
-/* A global VIRQ is vCPU 0's for the stream, whoever is notified. */
+/* In the stream global VIRQs belong to vCPU 0, whichever vCPU is notified. */
 static unsigned virq_owner(unsigned vcpu, unsigned virq)
 {
     return virq == VIRQ_TIMER || virq == VIRQ_DEBUG || virq == VIRQ_XENOPROF ||
@@ -88,7 +88,7 @@ static void virq_changed(const XenEvtchnPortInfo *info)
         note_virq(virq_owner(vcpu, info->val), info->val, info->port);
         return;
     }
-    /* What closes was a VIRQ's port only if it is noted as such. */
+    /* The port has been closed; find the VIRQ that it was bound to, if any. */
     for (unsigned virq = 0; virq < XEN_NR_VIRQS; virq++) {
         unsigned owner = virq_owner(vcpu, virq);
 

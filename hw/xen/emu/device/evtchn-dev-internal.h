@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The xen-evtchn device: what its files share
+ * The xen-evtchn device: definitions shared by its files
  *
- *   evtchn-dev.c        the device, and its life
- *   engine-callbacks.c  what the engine asks of the rest of the emulation
- *   evtchn-migration.c  its state in a stream
- *   backend.c           QEMU's side of inter-domain channels
+ *   evtchn-dev.c        the device
+ *   engine-callbacks.c  the engine's XenEvtchnOps
+ *   evtchn-migration.c  the device's VMStateDescription
+ *   backend.c           evtchn_backend_ops of PV devices
  */
 #ifndef HW_XEN_EMU_EVTCHN_DEV_INTERNAL_H
 #define HW_XEN_EMU_EVTCHN_DEV_INTERNAL_H
@@ -20,14 +20,14 @@
 #define TYPE_XEN_EVTCHN "xen-evtchn"
 OBJECT_DECLARE_SIMPLE_TYPE(XenEvtchnDevice, XEN_EVTCHN)
 
-/* A port in upstream's stream. */
+/* A port in the format of upstream's stream. */
 typedef struct XenEvtchnSavedPort {
     uint32_t vcpu;
     uint16_t type;          /* EVTCHNSTAT_* */
-    uint16_t val;           /* PIRQ or VIRQ; else remote port 14:0, QEMU 15 */
+    uint16_t val;           /* PIRQ, VIRQ; or remote port 14:0, to QEMU 15 */
 } XenEvtchnSavedPort;
 
-/* A port of a guest that uses FIFO. */
+/* A port in subsection fifo. */
 typedef struct XenEvtchnSavedFifoPort {
     uint32_t port, val;
     uint16_t vcpu, queue_vcpu;
@@ -43,7 +43,7 @@ typedef struct XenEvtchnSavedFifoVcpu {
 #define XEN_EVTCHN_MAX_ARRAY_PAGES \
     (EVTCHN_FIFO_NR_CHANNELS / (XEN_EMU_PAGE_SIZE / sizeof(event_word_t)))
 
-/* Filled while a state is saved or loaded; what counts is in the engine. */
+/* Only used during save and load; the state itself is in the engine. */
 struct XenEvtchnDevice {
     SysBusDevice parent_obj;
 
@@ -52,18 +52,18 @@ struct XenEvtchnDevice {
     XenEvtchnSavedPort port[EVTCHN_2L_NR_CHANNELS];
     XenPirqState pirq;
 
-    /* Subsection fifo; nr_fifo_vcpus is 0 where there is none */
+    /* Subsection fifo; nr_fifo_vcpus is 0 if there is none */
     int32_t nr_fifo_vcpus, nr_fifo_ports;
     uint32_t nr_array_pages;
     XenEvtchnSavedFifoVcpu *fifo_vcpu;
     XenEvtchnSavedFifoPort *fifo_port;
     uint64_t *array_gfn;
 
-    /* Subsection parked: 2-level ports whose event waits for its page */
+    /* Subsection parked: 2-level ports whose event waits for a page */
     uint32_t nr_parked;
     uint32_t *parked;
 
-    /* Subsection unmask: ports, of either ABI, whose unmasking waits so */
+    /* Subsection unmask: ports of either ABI whose unmask waits for a page */
     uint32_t nr_unmask;
     uint32_t *unmask;
 
@@ -74,7 +74,7 @@ struct XenEvtchnDevice {
 extern const struct VMStateDescription xen_evtchn_vmstate;
 extern const XenEvtchnOps xen_evtchn_engine_ops;
 
-/* backend.c; @cookie is what the engine knows the back end by. */
+/* backend.c; @cookie is the one given to xen_evtchn_backend_new(). */
 void xen_evtchn_backend_signal(void *cookie);
 int xen_evtchn_backend_fd(void *cookie);
 void xen_evtchn_backend_register(void);

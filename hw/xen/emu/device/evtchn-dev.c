@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The xen-evtchn device: the engine in the machine
+ * The xen-evtchn device: creates the event-channel engine of the machine
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"

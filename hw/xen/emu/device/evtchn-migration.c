@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The event channels in a migration stream
+ * Migration of event channels
  *
- * The section is upstream's, byte by byte, as long as the guest uses the
- * 2-level ABI, so that either QEMU loads what the other saved.  A guest that
- * uses FIFO has no ports there; all of its state is in a subsection, which an
- * upstream QEMU refuses, as it must.  So is an assist that upstream does not
- * offer, the runstate update flag, once a guest has asked for it.
+ * While the guest uses the 2-level ABI, the section is identical to upstream's,
+ * so that either QEMU loads what the other saved.  For a guest that uses FIFO,
+ * the section has no ports and all state is in a subsection, which makes an
+ * upstream QEMU refuse the stream.  So does the subsection for the runstate
+ * update flag, which upstream does not support, if the guest has enabled it.
  *
- * What is pending or masked is in the guest's memory.  A stream is somebody
- * else's data: everything is checked, here or in the engine, and a bad one ends
- * the load with a message.
+ * Pending and mask bits are in guest memory.  A stream is untrusted input:
+ * everything is checked, here or in the engine, and invalid data fails the load
+ * with an error message.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
@@ -47,18 +47,18 @@ static XenEvtchnSavedPort encode_port(const XenEvtchnPortInfo *info)
     if (info->to_backend) {
         saved.val |= VAL_TO_QEMU;
     } else if (info->type == EVTCHNSTAT_unbound && info->val > VAL_PORT) {
-        /* It waits for a domain that never comes: any such will do. */
+        /* No such domain exists, so any other invalid domain will do. */
         saved.val = DOMID_INVALID;
     } else if (info->type == EVTCHNSTAT_interdomain &&
                info->val >= xen_emu_layout()->nr_2l_ports) {
-        /* A 64-bit kernel had the other end, and left it to a 32-bit one. */
+        /* Left over by a 64-bit kernel, before a kexec to a 32-bit one. */
         saved.type = EVTCHNSTAT_unbound;
         saved.val = 0;
     }
     return saved;
 }
 
-/* @port waits for a page that it was unmasked on. */
+/* An unmask of the port that waits for a page. */
 static void save_parked_unmask(XenEvtchnDevice *s,
                                const XenEvtchnPortInfo *info)
 {
@@ -131,7 +131,7 @@ static void save_fifo_ports(XenEvtchnDevice *s)
     }
 }
 
-/* Nothing to save, or loaded yet; also frees what a load left. */
+/* Resets @s before a save or load, and frees what the last one left. */
 static void clear(XenEvtchnDevice *s)
 {
     g_clear_pointer(&s->fifo_vcpu, g_free);
@@ -178,7 +178,7 @@ static int evtchn_pre_load(void *opaque)
     return 0;
 }
 
-/* The set of the ports in @list: either may be long. */
+/* @list as a bitmap, for a fast lookup of each port. */
 static unsigned long *port_set(const uint32_t *list, uint32_t nr)
 {
     unsigned long *set = bitmap_new(EVTCHN_FIFO_NR_CHANNELS);
@@ -196,7 +196,7 @@ static XenEvtchnPortInfo decode_port(const XenEvtchnDevice *s, uint32_t port)
     const XenEvtchnSavedPort *saved = &s->port[port];
     XenEvtchnPortInfo info = {
         .port = port,
-        /* What does not fit is of no type, and refused by the engine. */
+        /* The engine refuses the maximum values. */
         .type = MIN(saved->type, UINT8_MAX),
         .priority = EVTCHN_FIFO_PRIORITY_DEFAULT,
         .queue_priority = EVTCHN_FIFO_PRIORITY_DEFAULT,
@@ -215,8 +215,8 @@ static XenEvtchnPortInfo decode_port(const XenEvtchnDevice *s, uint32_t port)
 
 static int refuse_port(uint32_t port, int ret)
 {
-    error_report("xen_evtchn: port %" PRIu32 " of the incoming state is not "
-                 "a valid one", port);
+    error_report("xen_evtchn: port %" PRIu32 " in the incoming state is "
+                 "invalid", port);
     return ret;
 }
 
@@ -251,8 +251,8 @@ static int load_fifo_pages(const XenEvtchnDevice *s)
                                                   s->fifo_vcpu[i].control_gpa);
 
         if (ret) {
-            error_report("xen_evtchn: control block of vCPU %u is at 0x%"
-                         PRIx64 ", where there cannot be one", i,
+            error_report("xen_evtchn: control block of vCPU %u in the incoming "
+                         "state is at the invalid address 0x%" PRIx64, i,
                          s->fifo_vcpu[i].control_gpa);
             return ret;
         }
@@ -261,8 +261,9 @@ static int load_fifo_pages(const XenEvtchnDevice *s)
         int ret = xen_evtchn_restore_fifo_array(e, i, s->array_gfn[i]);
 
         if (ret) {
-            error_report("xen_evtchn: page %u of the event array is frame 0x%"
-                         PRIx64 ", which is not RAM", i, s->array_gfn[i]);
+            error_report("xen_evtchn: page %u of the event array in the "
+                         "incoming state is frame 0x%" PRIx64 ", which is not "
+                         "RAM", i, s->array_gfn[i]);
             return ret;
         }
     }
@@ -306,8 +307,8 @@ static int load_fifo_tails(const XenEvtchnDevice *s)
                                                    tail);
 
             if (ret) {
-                error_report("xen_evtchn: queue %u of vCPU %u ends at port %"
-                             PRIu32 ", which cannot be", q, i, tail);
+                error_report("xen_evtchn: queue %u of vCPU %u in the incoming "
+                             "state has the invalid tail %" PRIu32, q, i, tail);
                 return ret;
             }
         }
@@ -321,7 +322,8 @@ static int load_fifo(const XenEvtchnDevice *s)
 
     if (xen_emu_config()->evtchn_abi == XEN_EMU_ABI_2LEVEL) {
         error_report("xen_evtchn: the incoming guest uses the FIFO ABI, but "
-                     "xen-evtchn-abi is 2level here (valid: auto, fifo)");
+                     "xen-evtchn-abi is 2level");
+        error_printf("Valid values are auto and fifo.\n");
         return -EINVAL;
     }
     ret = load_fifo_pages(s);
@@ -339,8 +341,8 @@ static int evtchn_post_load(void *opaque, int version_id)
 
     ret = xen_pirq_load(&s->pirq);
     if (ret) {
-        error_report("xen_evtchn: the PIRQs of the incoming state contradict "
-                     "each other or xen-evtchn-max-pirq=%u",
+        error_report("xen_evtchn: the PIRQs in the incoming state are "
+                     "inconsistent or exceed xen-evtchn-max-pirq=%u",
                      kvm_xen_get_evtchn_max_pirq());
         return ret;
     }
@@ -348,20 +350,20 @@ static int evtchn_post_load(void *opaque, int version_id)
     xen_evtchn_restore_begin(e);
     ret = s->nr_fifo_vcpus ? load_fifo(s) : load_2level(s);
     if (ret) {
-        /* Half of a state is none. */
+        /* Drop what was restored so far. */
         xen_evtchn_restore_begin(e);
         return ret;
     }
     ret = xen_evtchn_restore_finish(e);
     if (ret) {
-        error_report("xen_evtchn: ports or queues of the incoming state "
-                     "contradict each other");
+        error_report("xen_evtchn: ports or queues in the incoming state are "
+                     "inconsistent");
         return ret;
     }
 
     if (xen_delivery_set_callback(s->callback_param)) {
-        warn_report("xen_evtchn: HVM_PARAM_CALLBACK_IRQ 0x%" PRIx64 " of the "
-                    "incoming state names no interrupt of this machine",
+        warn_report("xen_evtchn: HVM_PARAM_CALLBACK_IRQ 0x%" PRIx64 " in the "
+                    "incoming state is invalid on this machine",
                     s->callback_param);
     }
     if (xen_runstate_set_update_flag(s->runstate_flag) && s->runstate_flag) {
@@ -541,7 +543,7 @@ static const VMStateDescription unmask_vmstate = {
     }
 };
 
-/* Not of event channels, but the domain has no section of its own. */
+/* Here because the domain has no section of its own. */
 static const VMStateDescription runstate_flag_vmstate = {
     .name = "xen_evtchn/runstate_flag",
     FIRST_VERSION,

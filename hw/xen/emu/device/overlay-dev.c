@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The xen-overlay device: the shared-info page in reset and migration
+ * The xen-overlay device: reset and migration of the shared-info page
  *
- * It carries the guest's layout (64- or 32-bit) and the page's place through
- * migration, in upstream's format, and resets the Xen domain with the machine.
+ * Migrates the guest's layout (64- or 32-bit) and the page's address in
+ * upstream's format, and resets the Xen domain when the machine is reset.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -23,7 +23,7 @@
 #define TYPE_XEN_OVERLAY "xen-overlay"
 OBJECT_DECLARE_SIMPLE_TYPE(XenOverlay, XEN_OVERLAY)
 
-/* Filled while a state is saved or loaded. */
+/* Only used during save and load. */
 struct XenOverlay {
     SysBusDevice parent_obj;
 
@@ -34,7 +34,7 @@ struct XenOverlay {
 static void overlay_realize(DeviceState *dev, Error **errp)
 {
     if (!xen_emu) {
-        error_setg(errp, TYPE_XEN_OVERLAY " is part of Xen emulation "
+        error_setg(errp, TYPE_XEN_OVERLAY " requires Xen emulation "
                    "(-accel ...,xen-version=...)");
         return;
     }
@@ -46,9 +46,8 @@ static void overlay_realize(DeviceState *dev, Error **errp)
 }
 
 /*
- * The kernel latches the layout when the guest asks for its hypercall page;
- * a guest that was saved between that and its first hypercall has told the
- * kernel only.
+ * KVM latches the layout when the guest enables its hypercall page, and QEMU is
+ * not notified before the guest's first hypercall.
  */
 static int overlay_pre_save(void *opaque)
 {
@@ -67,13 +66,13 @@ static int overlay_post_load(void *opaque, int version_id)
 
     if (gpa != XEN_GPA_NONE && !xen_overlay_place_is_valid(gpa)) {
         error_report("xen_overlay: shared info in the incoming state is at "
-                     "0x%" PRIx64 ", where no page can be", gpa);
+                     "the invalid address 0x%" PRIx64, gpa);
         return -EINVAL;
     }
     if (xen_set_long_mode(s->long_mode)) {
         return -EINVAL;
     }
-    /* What was mapped before the load is not where the stream says. */
+    /* Forget the address from before the load, so that this maps it again. */
     xen_shared_info_page.gpa = XEN_GPA_NONE;
     if (xen_overlay_map_shinfo_page(gpa)) {
         return -EINVAL;
@@ -133,7 +132,7 @@ void xen_overlay_create(void)
 {
     sysbus_create_simple(TYPE_XEN_OVERLAY, -1, NULL);
 
-    /* Domain 0 is QEMU itself, the back ends' domain. */
+    /* Domain 0 is QEMU, which runs the back ends. */
     if (xen_domid == DOMID_QEMU) {
         xen_domid = 1;
     }

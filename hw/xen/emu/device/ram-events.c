@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What happens to the emulation when the guest's RAM changes
+ * Reactions to changes of the memory map, and dirty tracking
  */
 #include "qemu/osdep.h"
 #include "exec/address-spaces.h"
@@ -22,7 +22,7 @@ static void ram_changed(void)
     xen_evtchn_retry_parked(xen_emu_evtchn());
 }
 
-/* Before migration reads the dirty bitmap. */
+/* Called before migration reads the dirty bitmap. */
 static void log_sync_global(MemoryListener *listener, bool last_stage)
 {
     xen_overlay_set_dirty();

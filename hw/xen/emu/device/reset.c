@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation: reset of the whole domain
+ * Reset of the whole Xen domain
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -21,7 +21,7 @@ static int reset_domain(void)
 {
     int ret;
 
-    /* No event may come between the ports' end and the pages' end. */
+    /* Ports first: events must not be raised while pages are reset. */
     ret = xen_evtchn_soft_reset();
     if (ret) {
         return ret;
@@ -30,7 +30,7 @@ static int reset_domain(void)
     if (ret) {
         return ret;
     }
-    /* Without the kernel's help it was never on. */
+    /* Ignore the error: if KVM does not support it, it was not set. */
     xen_runstate_set_update_flag(false);
     XEN_FOREACH_VCPU(v) {
         xen_vcpu_soft_reset(v);
@@ -54,7 +54,7 @@ int xen_emu_soft_reset(void)
 
     assert(bql_locked());
     trace_xen_emu_soft_reset();
-    /* Back ends end before what they use does. */
+    /* Back ends disconnect while all that they use still works. */
     xen_emu_notify_reset(XEN_RESET_BEGIN);
     ret = reset_domain();
     xen_emu_notify_reset(XEN_RESET_END);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Operations of the domain on its shared-info page: where the guest sees it, and
- * which layout it has
+ * Mapping and layout of the shared-info page
  *
- * Both concern everything that is in the page: the accelerator, the vcpu_info of
- * the first vCPUs, the engine's bits and the wall clock.
+ * A change of either is put into effect for everything in the page: in the
+ * accelerator, for the vcpu_info of the first vCPUs, the engine's bits and the
+ * wall clock.
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -34,7 +34,7 @@ static int set_default_vcpu_info(XenVcpu *v)
                                      xen_shared_info_vcpu(v->id));
 }
 
-/* The vcpu_info of the first vCPUs stand at the start of shared_info. */
+/* The vcpu_info of the first vCPUs are at the start of shared_info. */
 static int set_default_vcpu_infos(void)
 {
     XEN_FOREACH_VCPU(v) {
@@ -55,7 +55,7 @@ int xen_overlay_map_shinfo_page(uint64_t gpa)
     assert(bql_locked());
     trace_xen_overlay_shared_info(gpa);
 
-    /* The kernel must not write through a mapping that is about to move. */
+    /* KVM must not write to the page while its mapping changes. */
     if (s->gpa != XEN_GPA_NONE) {
         ret = accel_set_shared_info(XEN_GPA_NONE, NULL);
         if (ret) {
@@ -70,7 +70,7 @@ int xen_overlay_map_shinfo_page(uint64_t gpa)
 
     ret = accel_set_shared_info(gpa, s->hva) ?: set_default_vcpu_infos();
     if (ret) {
-        /* Nowhere, rather than where the kernel does not know of it. */
+        /* Unmap it, rather than leave it where KVM does not write to it. */
         accel_set_shared_info(XEN_GPA_NONE, NULL);
         xen_overlay_do_map_page(&s->mem, XEN_GPA_NONE);
         s->gpa = XEN_GPA_NONE;

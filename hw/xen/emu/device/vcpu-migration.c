@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vCPUs in a migration stream: CPUX86State is brought up to date before a save,
- * and checked and acted upon after a load
+ * Migration of vCPUs: updates CPUX86State before a save; checks it and puts it
+ * into effect after a load
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
@@ -39,7 +39,7 @@ int xen_vcpu_pre_save(XenVcpu *v)
     return 0;
 }
 
-/* No address that RAM can have. */
+/* Past the highest physical address of any CPU. */
 #define GPA_END     (1ull << 52)
 
 static bool gpa_is_sound(uint64_t gpa)
@@ -54,22 +54,23 @@ static int check_loaded(const CPUState *cs, const CPUX86State *env)
     if (info != XEN_GPA_NONE &&
         (info >= GPA_END || info % sizeof(uint32_t) ||
          info % XEN_EMU_PAGE_SIZE > XEN_EMU_PAGE_SIZE - XEN_VCPU_INFO_SIZE)) {
-        error_report("xen: vcpu_info of vCPU %d in the incoming state is at "
-                     "0x%" PRIx64 ", where there cannot be one",
-                     cs->cpu_index, info);
+        error_report("xen: vCPU %d in the incoming state has its vcpu_info at "
+                     "the invalid address 0x%" PRIx64, cs->cpu_index, info);
         return -EINVAL;
     }
     if (!gpa_is_sound(env->xen_vcpu_time_info_gpa) ||
         !gpa_is_sound(env->xen_vcpu_runstate_gpa)) {
-        error_report("xen: vCPU %d of the incoming state has a time or "
-                     "runstate area past all memory", cs->cpu_index);
+        error_report("xen: vCPU %d in the incoming state has a time or "
+                     "runstate area at an invalid address", cs->cpu_index);
         return -EINVAL;
     }
     if (env->xen_vcpu_callback_vector &&
         env->xen_vcpu_callback_vector < XEN_UPCALL_LOWEST_VECTOR) {
-        error_report("xen: vCPU %d of the incoming state has upcall vector %u "
-                     "(valid: %u to 255, or 0)", cs->cpu_index,
-                     env->xen_vcpu_callback_vector, XEN_UPCALL_LOWEST_VECTOR);
+        error_report("xen: vCPU %d in the incoming state has the invalid "
+                     "upcall vector %u", cs->cpu_index,
+                     env->xen_vcpu_callback_vector);
+        error_printf("Valid values are 0 and %u to 255.\n",
+                     XEN_UPCALL_LOWEST_VECTOR);
         return -EINVAL;
     }
     return 0;
@@ -90,14 +91,14 @@ int xen_vcpu_check_loaded_all(void)
 }
 
 /*
- * The guest may have given up the RAM under what it had registered.  It gets
- * nothing there then, and everything else.
+ * The guest may have freed the RAM of an area that it had registered, so this
+ * is no error: only that area is not updated.
  */
 static void check_area(XenVcpu *v, const char *what, uint64_t gpa, int ret)
 {
     if (ret) {
-        warn_report("xen: vCPU %d has its %s at 0x%" PRIx64 ", where there is "
-                    "no RAM", v->cs->cpu_index, what, gpa);
+        warn_report("xen: vCPU %d has its %s at 0x%" PRIx64 ", which is not "
+                    "RAM", v->cs->cpu_index, what, gpa);
     }
 }
 
@@ -108,9 +109,9 @@ void xen_vcpu_post_load(XenVcpu *v)
     int ret;
 
     /*
-     * Without one, shared info's own load has set the default place.  What came
-     * for the vCPU since its ports were loaded, from a back end, is pending, but
-     * could be noted nowhere.
+     * If none is registered, loading shared info has set the default one.  Back
+     * ends may have raised events since the ports were loaded, before there was
+     * a vcpu_info to notify in: xen_vcpu_load_info() renotifies.
      */
     if (gpa != XEN_GPA_NONE) {
         check_area(v, "vcpu_info", gpa, xen_vcpu_load_info(v));
@@ -131,7 +132,7 @@ void xen_vcpu_post_load(XenVcpu *v)
     xen_timer_offload_loaded(v);
 }
 
-/* State was loaded since the VM last ran; for all vCPUs at once.  BQL. */
+/* xen_vcpu_post_load_all() was called since the VM last ran.  BQL. */
 static bool post_load_is_pending;
 
 void xen_vcpu_post_load_all(void)
@@ -148,7 +149,7 @@ void xen_vcpu_run_post_load(void)
     XEN_FOREACH_VCPU(v) {
         xen_vcpu_post_load(v);
         if (xen_evtchn_upcall_pending(xen_emu_evtchn(), v->id)) {
-            /* Notified before it was saved, it may not have looked yet. */
+            /* The notification from before the save may not be handled yet. */
             xen_upcall_raise(v->id);
         }
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Life of a vCPU: it comes, is reset, and goes
+ * Life cycle of a vCPU: realize, start, reset, unrealize
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -22,7 +22,7 @@ static CPUX86State *vcpu_env(XenVcpu *v)
     return &X86_CPU(v->cs)->env;
 }
 
-/* Nothing registered; the state of a vCPU that was just made or reset. */
+/* The state of a vCPU that was just created or reset. */
 static void clear_registered(CPUX86State *env)
 {
     env->xen_vcpu_info_gpa = XEN_GPA_NONE;
@@ -61,7 +61,7 @@ void xen_vcpu_realize(CPUState *cs)
     }
 }
 
-/* KVM keeps what was unplugged, for the next vCPU of that number. */
+/* KVM reuses an unplugged vCPU, with its state, for the same number. */
 void xen_vcpu_started(CPUState *cs)
 {
     XenVcpu *v = xen_vcpu_get(cs->cpu_index);
@@ -95,7 +95,7 @@ void xen_vcpu_unrealize(CPUState *cs)
     xen_evtchn_set_vcpu_present(xen_emu_evtchn(), cs->cpu_index, false);
     xen_vcpu_set(cs->cpu_index, NULL);
 
-    /* Hypercalls of other vCPUs may be looking at it, and who tells it. */
+    /* Other threads may still be sending events to it. */
     call_rcu(v, reclaim_vcpu, rcu);
 }
 

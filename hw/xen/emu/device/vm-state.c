@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The emulation when the VM stops and resumes
+ * The handler of VM state changes: stop and resume
  */
 #include "qemu/osdep.h"
 #include "hw/xen/emu/device/vcpu.h"
@@ -52,8 +52,8 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
 void xen_vm_state_init(void)
 {
     /*
-     * The highest priority: called last when the VM resumes, after KVM has set
-     * its clock, and first when it stops, before KVM reads it.
+     * With the highest priority it is called last when the VM resumes, after
+     * KVM has set its clock, and first when it stops, before KVM reads it.
      */
     qemu_add_vm_change_state_handler_prio(vm_state_changed, NULL, INT_MAX);
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The Xen domain that this machine is: its data
+ * Data of the Xen domain that this machine emulates
  *
- * Everybody reads this and it calls nobody: the configuration, the accelerator,
- * the event-channel engine, the guest's layout, the table of vCPUs, and who
- * delivers events.  The code that fills it in (device/, accel/xen-emu.c) stands
- * above everything that reads it.
+ * The configuration, the accelerator, the event-channel engine, the guest's
+ * layout, the table of vCPUs, and whether delivery is offloaded.  This is the
+ * lowest layer: it depends on no other code, and is filled in by the highest
+ * (device/, accel/xen-emu.c).
  *
- * Life: xen_emu_init() (emu.h) creates the one XenEmu before the machine is
- * built; the machine then creates the devices, and vCPUs register as they are
- * realized.  Nothing but a vCPU is ever torn down.  All accessors but
- * xen_emu_is_on() need the object to exist.
+ * Life cycle: xen_emu_init() (emu.h) creates the only XenEmu before the machine
+ * is created; the machine then creates the devices, and vCPUs register when
+ * they are realized.  Only vCPUs are ever freed.  xen_emu must exist for all
+ * accessors but xen_emu_is_on().
  *
- * Threads: any, unless stated.  What changes while the guest runs (long mode,
- * the offload flag, the table of vCPUs) is read atomically and written under
- * the big QEMU lock (BQL).
+ * Threads: any, unless stated.  Data that changes while the guest runs (long
+ * mode, the offload flag, the table of vCPUs) is read atomically and written
+ * under the BQL.
  */
 #ifndef HW_XEN_EMU_DOMAIN_H
 #define HW_XEN_EMU_DOMAIN_H
@@ -41,7 +41,7 @@ typedef struct XenEmuConfig {
     uint16_t gnttab_max_frames; /* 64 */
     uint16_t evtchn_max_pirq;   /* 256 */
     XenEmuAbi evtchn_abi;
-    bool tsc_stable;            /* vcpu_time_info may say so; true */
+    bool tsc_stable;            /* vcpu_time_info may have the flag; true */
     uint32_t kvm_caps_mask;     /* x-kvm-xen-caps: bits that may be used */
     char *kvm_fail;             /* x-kvm-xen-fail, see xen-internal.h; NULL */
     bool bql_check;             /* x-xen-bql-check: see debug/bql-check.h */
@@ -58,11 +58,11 @@ typedef struct XenEmu {
     XenEvtchn *evtchn;          /* from xen_evtchn_create() on */
     bool long_mode;             /* latched layout, as migrated */
     bool delivery_offloaded;    /* see xen_emu_delivery_is_offloaded() */
-    uint64_t console_pfn;       /* of the primary console; 0: there is none */
-    uint32_t console_port;      /* the guest's end */
+    uint64_t console_pfn;       /* of the primary console; 0: none */
+    uint32_t console_port;      /* the guest's port */
 } XenEmu;
 
-/* The emulation of this machine, or NULL where xen-version was not given. */
+/* NULL if xen-version is not set. */
 extern XenEmu *xen_emu;
 
 /* Xen is emulated and its devices exist. */
@@ -82,8 +82,8 @@ static inline const XenAccelOps *xen_emu_accel(void)
 }
 
 /*
- * What the accelerator's kernel does by itself, if it has capability @cap (a
- * XenAccelCap without its prefix); NULL: QEMU does it.
+ * The operations for what is offloaded, if the accelerator has capability @cap
+ * (a XenAccelCap without its prefix); NULL: QEMU does it.
  */
 #define xen_emu_offload(cap) \
     (XEN_ACCEL_HAS(xen_emu_accel(), cap) ? xen_emu_accel()->offload : NULL)
@@ -99,7 +99,7 @@ static inline XenEvtchn *xen_emu_evtchn(void)
     return xen_emu->evtchn;
 }
 
-/* All guest pages that the emulation writes to without locks. */
+/* All guest pages that the emulation keeps pinned. */
 static inline XenPageCache *xen_emu_pages(void)
 {
     return &xen_emu->pages;
@@ -116,9 +116,8 @@ static inline const XenGuestLayout *xen_emu_layout(void)
 }
 
 /*
- * The accelerator's kernel delivers 2-level events and has the guest's
- * single-shot timers.  offload/delivery.c decides; readers that act on the
- * answer without its lock must not mind if it changes right afterwards.
+ * KVM delivers 2-level events and can have the guest's single-shot timers.  Set
+ * by offload/delivery.c; without its lock the value may be out of date.
  */
 static inline bool xen_emu_delivery_is_offloaded(void)
 {
@@ -126,8 +125,8 @@ static inline bool xen_emu_delivery_is_offloaded(void)
 }
 
 /*
- * Frame and port of the primary console, as the guest finds them by HVM parameters;
- * 0: this machine has none.  BQL.
+ * Frame and port of the primary console, for HVM parameters; 0: no console.
+ * BQL.
  */
 static inline uint64_t xen_emu_console_pfn(void)
 {
@@ -145,7 +144,7 @@ static inline void xen_emu_set_console(uint64_t pfn, uint32_t port)
     xen_emu->console_port = port;
 }
 
-/* For those who decide: the layout, and who delivers.  BQL. */
+/* Only for device/shared-info-ops.c and offload/delivery.c.  BQL. */
 static inline void xen_emu_set_layout(bool long_mode)
 {
     qatomic_set(&xen_emu->long_mode, long_mode);
@@ -157,16 +156,15 @@ static inline void xen_emu_set_delivery_offloaded(bool offloaded)
 }
 
 /*
- * Reset: one domain ends and another begins, at a system reset and at
- * SHUTDOWN_soft_reset (device/reset.h).  Those who hear of it:
+ * Phases of a domain reset (device/reset.h), at a system reset and at
+ * SHUTDOWN_soft_reset:
  *
- *   BEGIN   nothing of the old domain has ended: event channels, grants and
- *           xenstore all work
- *   RINGS   event channels and grants are the new domain's: ports and pages that
- *           a toolstack prepares are made
- *   END     all of the new domain exists
+ *   BEGIN   before the reset: event channels, grants and xenstore still work
+ *   RINGS   event channels and grants have been reset; ports and pages that a
+ *           toolstack would set up are created
+ *   END     after the reset
  *
- * The guest runs no instruction in between.
+ * The guest does not run in between.
  */
 typedef enum XenResetPhase {
     XEN_RESET_BEGIN,
@@ -175,29 +173,28 @@ typedef enum XenResetPhase {
 } XenResetPhase;
 
 /*
- * @n->notify gets a XenResetPhase *.  It may poll the main loop.  BQL, as for
- * notifier_remove(), which ends it.
+ * The data of @n->notify is a XenResetPhase *.  It may poll the main loop.
+ * Removed by notifier_remove().  BQL.
  */
 void xen_emu_add_reset_notifier(Notifier *n);
 /* For device/reset.c.  BQL. */
 void xen_emu_notify_reset(XenResetPhase phase);
 
 /*
- * What the emulation knows of a vCPU.  The addresses that the guest registered
- * are in CPUX86State (env.xen_*), where migration finds them in upstream's
- * format.  Each field says which file it belongs to.
+ * Per-vCPU state.  Fields belong to the file that is named.  Registered
+ * addresses are in CPUX86State (env.xen_*), in upstream's migration format.
  */
 struct XenVcpu {
     struct rcu_head rcu;        /* first, for call_rcu() */
-    unsigned id;                /* its number; outlives that in cs */
-    CPUState *cs;               /* exists as long as this does */
+    unsigned id;                /* valid even when cs->cpu_index no longer is */
+    CPUState *cs;               /* holds a reference */
     struct XenVcpuTimer *timer;         /* vcpu/timer.c */
     struct XenRunstate *runstate;       /* vcpu/runstate.c */
     /* vcpu/areas.c */
-    XenGuestPage kernel_info;   /* vcpu_info, if the kernel has its address */
+    XenGuestPage kernel_info;   /* vcpu_info, if KVM has its host address */
     /* offload/delivery.c; BQL */
-    uint8_t accel_vector;       /* for upcalls, as the accelerator knows it */
-    bool vector_refused;        /* it would not know of it */
+    uint8_t accel_vector;       /* for upcalls, as set in the accelerator */
+    bool vector_refused;        /* by the accelerator */
     /* offload/timers.c */
     uint32_t kernel_timer_port; /* 0: QEMU has the timer; BQL */
     bool timer_stays;           /* in QEMU until it is armed again; atomic */
@@ -205,9 +202,9 @@ struct XenVcpu {
 };
 
 /*
- * vCPU number @id (Xen's number is QEMU's cpu_index), or NULL.  The vCPU may be
- * unplugged, so the result is valid only as long as the caller is in an RCU
- * read section, has the BQL or is the vCPU's own thread.
+ * vCPU number @id (Xen's number is QEMU's cpu_index), or NULL.  The result is
+ * valid in an RCU read-side critical section, with the BQL, or in the vCPU's
+ * own thread: vCPUs can be unplugged.
  */
 XenVcpu *xen_vcpu_get(unsigned id);
 
@@ -220,8 +217,8 @@ XenVcpu *xen_vcpu_next(unsigned id);
          v = xen_vcpu_next((v)->id + 1))
 
 /*
- * Enters @v in the table as vCPU number @id; NULL takes the number out, and the
- * old entry must outlive an RCU grace period.  BQL.
+ * Sets vCPU number @id to @v.  If @v is NULL, the old entry must not be freed
+ * before an RCU grace period has elapsed.  BQL.
  */
 void xen_vcpu_set(unsigned id, XenVcpu *v);
 

@@ -2,10 +2,9 @@
 /*
  * Layout of the pages that Xen shares with a guest, for both guest ABIs
  *
- * Xen treats a guest as 64-bit or 32-bit: it latches the vCPU's mode when the
+ * A guest has a 64-bit or a 32-bit layout: the vCPU's mode is latched when the
  * guest sets up its hypercall page or its callback.  Structures that depend on
- * that are described by offsets here, so that the code that uses them is
- * written once.
+ * it are described by offsets here, so that the code is the same for both.
  *
  * Both layouts address bits by 32-bit words.  On a little-endian machine bit n
  * of an array of 64-bit words is bit n % 32 of 32-bit word n / 32, so only the
@@ -16,11 +15,12 @@
  * follow from the i386 ABI, where a 64-bit integer is aligned to 4 bytes.
  */
 #ifndef HW_XEN_EMU_LAYOUT_H
-#define XEN_EMU_MAX_VCPUS       512     /* more than any PC machine has */
 #define HW_XEN_EMU_LAYOUT_H
 
 #include <stdint.h>
 #include <stdbool.h>
+
+#define XEN_EMU_MAX_VCPUS       512     /* more than any PC machine has */
 
 #define XEN_EMU_PAGE_SHIFT      12
 #define XEN_EMU_PAGE_SIZE       (1u << XEN_EMU_PAGE_SHIFT)

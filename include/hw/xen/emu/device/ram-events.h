@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What happens to the emulation when the guest's RAM changes
+ * Reactions to changes of the memory map, and dirty tracking
  */
 #ifndef HW_XEN_EMU_DEVICE_RAM_EVENTS_H
 #define HW_XEN_EMU_DEVICE_RAM_EVENTS_H
 
-/* Follow the system address space.  Once, when the engine exists.  BQL. */
+/* Registers the listeners.  Once, when the engine exists; BQL. */
 void xen_ram_events_init(void);
 
 #endif

@@ -6,9 +6,9 @@
 #define HW_XEN_EMU_DEVICE_RESET_H
 
 /*
- * SHUTDOWN_soft_reset and system reset: 0, or a negative errno of the
- * accelerator, with the reset half done.  Those who asked by
- * xen_emu_add_reset_notifier() hear of its phases.  BQL.
+ * Resets the domain, for SHUTDOWN_soft_reset and system reset.  Calls the reset
+ * notifiers (domain.h).  Returns 0, or a negative errno of the accelerator; the
+ * reset is incomplete then.  BQL.
  */
 int xen_emu_soft_reset(void);
 

@@ -1,37 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Life of a vCPU: it comes, is reset, migrates, and goes
+ * Life cycle of a vCPU: realize, start, reset, migration, unrealize
  *
- * Composition: what each part of the emulation does at these moments, in order.
+ * Calls each part of the emulation in the required order.
  */
 #ifndef HW_XEN_EMU_DEVICE_VCPU_H
 #define HW_XEN_EMU_DEVICE_VCPU_H
 
 #include "hw/xen/emu/domain.h"
 
-/* A vCPU came up (boot or hot-plug), before it runs; and leaves.  BQL. */
+/* Before a vCPU runs (boot or hot-plug); after its thread has ended.  BQL. */
 void xen_vcpu_realize(CPUState *cs);
 void xen_vcpu_unrealize(CPUState *cs);
 
-/* The domain is reset: nothing is registered any more.  BQL. */
+/* Domain reset: unregisters everything.  BQL. */
 void xen_vcpu_soft_reset(XenVcpu *v);
 
-/* The engine exists from now on: tell it which vCPUs there are.  BQL. */
+/* The engine was created: adds the vCPUs that exist.  BQL. */
 void xen_vcpu_engine_ready(void);
 
+/* The rest is in vcpu-migration.c. */
+
 /*
- * vcpu-migration.c.  The VM has stopped: xen_vcpu_pre_save() of all vCPUs, for
- * accelerators that do not call it themselves.  BQL.
+ * The VM has stopped: calls xen_vcpu_pre_save() for all vCPUs, if the
+ * accelerator does not (migrates_vcpus).  BQL.
  */
 void xen_vcpu_pre_save_all(void);
 /*
- * State was loaded into the env of all vCPUs: -EINVAL, and a message, if it is
- * nothing that a guest can have registered.  BQL.
+ * Checks the env that was loaded for all vCPUs: -EINVAL, with an error message,
+ * if a guest cannot have registered it.  BQL.
  */
 int xen_vcpu_check_loaded_all(void);
 /*
- * xen_vcpu_post_load() of all vCPUs when the VM next resumes, for accelerators
- * that do not call it themselves; and that moment.  BQL.
+ * post_load_all requests, and run_post_load does when the VM resumes,
+ * xen_vcpu_post_load() for all vCPUs, if the accelerator does not.  BQL.
  */
 void xen_vcpu_post_load_all(void);
 void xen_vcpu_run_post_load(void);
