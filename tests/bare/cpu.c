@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * CPUs: descriptor tables, traps, the other CPUs, running code elsewhere
+ * CPUs: descriptor tables, traps, startup of other CPUs, calls on other CPUs
  */
 #include "cpu.h"
 #include "symbols.h"
@@ -12,7 +12,7 @@
 
 #define LAST_TRAP       31
 
-/* As trap_common in traps.S leaves it. */
+/* Pushed by trap_common in traps.S. */
 struct TrapFrame {
 #if IS_64BIT
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, di, si, bp, bx, dx, cx, ax;
@@ -47,12 +47,12 @@ struct TablePointer {
     uintptr_t base;
 } __attribute__((packed));
 
-/* What a CPU is asked to do, and where it goes on after a fault. */
+/* The function to call on a CPU, and where to resume after a fault. */
 struct Cpu {
     void (*_Atomic func)(void *);
     void *_Atomic arg;
     _Atomic bool up;
-    uintptr_t resume_ip;        /* 0: a fault is the end */
+    uintptr_t resume_ip;        /* 0: a fault is fatal */
     int fault;
 };
 
@@ -167,7 +167,7 @@ void cpu_wait(unsigned cpu)
 {
     WAIT_FOR(!cpus[cpu].func);
     if (cpus[cpu].func) {
-        tap_bail_out("CPU %u does not end its work", cpu);
+        tap_bail_out("CPU %u does not finish its work", cpu);
     }
 }
 
@@ -188,14 +188,17 @@ void cpu_call_all(void (*func)(void *), void *arg)
     }
 }
 
-/* The life of all CPUs but the first. */
+/* The main loop of all CPUs but the first. */
 static void work(struct Cpu *cpu)
 {
     cpu->up = true;
     for (;;) {
         interrupts_off();
         if (!cpu->func) {
-            /* An interrupt between the two would be taken after the HLT. */
+            /*
+             * STI takes effect after the HLT, so no interrupt is lost in
+             * between.
+             */
             asm volatile("sti; hlt" : : : "memory");
             continue;
         }
@@ -228,12 +231,12 @@ void cpus_start(void)
         lapic_start(cpu, AP_START >> 12);
         WAIT_FOR(cpus[cpu].up);
         if (!cpus[cpu].up) {
-            tap_bail_out("CPU %u does not start", cpu);
+            tap_bail_out("CPU %u did not start", cpu);
         }
     }
 }
 
-/* Runs one instruction that may fault; the label is where it goes on. */
+/* Runs one instruction that may fault, and resumes at the label. */
 #define TRY(cpu, instruction, ...)                                      \
     do {                                                                \
         (cpu)->fault = NO_FAULT;                                        \

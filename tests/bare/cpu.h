@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The bare machine: CPUs, traps, page tables, devices of a PC
+ * Bare-metal support: CPUs, traps, page tables, devices of a PC
  *
- * There is no operating system: memory below 4 GiB is mapped one to one, each
- * CPU has a stack, and a CPU is known by the stack that it is on.
+ * Memory below 4 GiB is identity-mapped.  Each CPU has a stack, whose address
+ * gives the number of the CPU.
  *
  * A variable that other CPUs or interrupt handlers change is _Atomic.  Memory
  * that a device or the hypervisor changes has a type whose accesses are those
@@ -31,7 +31,7 @@
 #define MIN(a, b)       ((a) < (b) ? (a) : (b))
 #define MAX(a, b)       ((a) > (b) ? (a) : (b))
 
-/* volatile: @x is read or written once each time that the program says so. */
+/* volatile: each access to @x is made exactly once. */
 #define LIVE(x)         (*(volatile __typeof__(x) *)&(x))
 typedef volatile uint32_t Live32;   /* volatile: a device's, or shared */
 typedef volatile uint64_t Live64;   /* volatile: i386 needs x87 for _Atomic */
@@ -106,7 +106,7 @@ static inline uint32_t inl(uint16_t port)
 
 /* -------------------------------------------------------------------- CPUs */
 
-/* How many the machine has, at most MAX_CPUS. */
+/* At most MAX_CPUS. */
 extern unsigned nr_cpus;
 
 extern char stacks[];
@@ -117,53 +117,53 @@ static inline unsigned this_cpu(void)
     char here;
     size_t offset = (size_t)&here - (size_t)stacks;
 
-    /* A stack outside is that of a trap from ring 3, on CPU 0. */
+    /* Other stacks are used for traps from ring 3, on CPU 0. */
     return offset < MAX_CPUS * STACK_SIZE ? offset / STACK_SIZE : 0;
 }
 
-/* Sets up CPU 0; cpus_start() the others, which then wait for work. */
+/* Sets up CPU 0; cpus_start() starts the others, which then wait for calls. */
 void cpu_init(void);
 void cpus_start(void);
 
 /*
- * Has @cpu call @func with @arg, interrupts on, and does not wait for it.
- * One at a time for each CPU.
+ * Starts @func(@arg) on @cpu, with interrupts enabled, without waiting for it.
+ * One call at a time per CPU.
  */
 void cpu_call(unsigned cpu, void (*func)(void *), void *arg);
-/* Waits for the end of that, with interrupts on. */
+/* Waits until it has returned, with interrupts enabled. */
 void cpu_wait(unsigned cpu);
-/* Both, on all CPUs at once, this one too; @arg is shared. */
+/* Both, on all CPUs concurrently, including this one; @arg is shared. */
 void cpu_call_all(void (*func)(void *), void *arg);
 
-/* Is called for an interrupt of @vector, interrupts off. */
+/* @func handles interrupts of @vector, with interrupts disabled. */
 void set_handler(uint8_t vector, void (*func)(void));
 
-/* How many there were of each vector, on each CPU. */
+/* The number of interrupts per CPU and vector. */
 extern _Atomic uint32_t interrupts[MAX_CPUS][256];
 
-/* ------------------------------------------------- what may raise a fault */
+/* ------------------------------------------------- code that may fault */
 
 #define NO_FAULT    (-1)
 
-/* A fault's vector, or NO_FAULT. */
+/* The vector of the fault, or NO_FAULT. */
 int try_wrmsr(uint32_t msr, uint64_t val);
 int try_write(Live32 *p, uint32_t val);
 
 /*
- * Code that is run in another mode than C: at @ip in segment @cs, with these
- * registers, interrupts off and a stack of its own, until it executes
- * int $VECTOR_RETURN.  The registers are then what they were there.  Only on
- * CPU 0.  Known to traps.S by offset.
+ * Runs code in another mode than that of C: at @ip in segment @cs, with these
+ * registers, interrupts disabled and a separate stack, until it executes
+ * int $VECTOR_RETURN, which saves the registers here.  Only on CPU 0.  traps.S
+ * has the offsets.
  */
 struct Run {
     uint64_t ax, bx, cx, dx, si, di, bp, r8, r9, r10;
     uint64_t cs, ss, sp, ip;
 };
 
-/* @ip is one of the snippets.  A fault's vector, or NO_FAULT. */
+/* Sets run->ip to @snippet.  The vector of the fault, or NO_FAULT. */
 int run_snippet(struct Run *run, unsigned cs, const char *snippet);
 
-/* call_rax calls what AX points to. */
+/* call_rax calls the address in RAX. */
 extern const char snippet_vmcall[], snippet_vmmcall[], snippet_call_rax[];
 extern const char snippet_wrmsr[];
 
@@ -175,7 +175,7 @@ enum {
     MAP_NONE = 0,
 };
 
-/* Maps page @index of the window to guest physical @gpa; the address. */
+/* Maps page @index of the window to @gpa; returns its address. */
 void *page_map(unsigned index, uint64_t gpa, int how);
 
 /* ----------------------------------------------------------------- devices */
@@ -183,13 +183,13 @@ void *page_map(unsigned index, uint64_t gpa, int how);
 void lapic_eoi(void);
 void lapic_ipi(unsigned cpu, uint8_t vector);
 
-/* Line @gsi of the I/O APIC, level, to VECTOR_LINE on CPU 0; or off. */
+/* Routes @gsi, level-triggered, to VECTOR_LINE on CPU 0; masks it. */
 void ioapic_route(unsigned gsi);
 void ioapic_mask(unsigned gsi);
 
 uint32_t pci_read(unsigned devfn, unsigned offset);
 void pci_write(unsigned devfn, unsigned offset, uint32_t val);
-/* The device of that kind on the first bus, or -1. */
+/* The devfn of such a device on bus 0, or -1. */
 int pci_find(uint16_t vendor, uint16_t device);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * The 2-level ABI: bitmaps in shared info, a selector in vcpu_info
  *
- * A guest has as many words of bits as a word has bits.
+ * A bitmap has as many words as a word has bits.
  */
 #include "events-abi.h"
 
@@ -23,7 +23,7 @@ static EventBits *mask_word(uint32_t port)
     return &shared_info->evtchn_mask[port / WORD_BITS];
 }
 
-/* False: another CPU took it, the port's old or new one. */
+/* False: another CPU took it (the port has moved). */
 static bool take_pending(uint32_t port)
 {
     return __atomic_fetch_and(pending_word(port), ~bit_of(port),
@@ -72,8 +72,9 @@ void twolevel_clear_pending(uint32_t port)
 bool twolevel_unmask(uint32_t port)
 {
     /*
-     * An event that came while it was masked is in no selector; one that
-     * comes after the mask is cleared will be.
+     * Xen does not set the selector for a port that is masked.  So events from
+     * before the mask is cleared are found here, and later ones set the
+     * selector.
      */
     __atomic_fetch_and(mask_word(port), ~bit_of(port), __ATOMIC_SEQ_CST);
     if (!twolevel_is_pending(port)) {

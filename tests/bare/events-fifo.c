@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The FIFO ABI: a word a port, linked into queues; a control block a vCPU
+ * The FIFO ABI: a word per port, linked into queues; a control block per vCPU
  */
 #include "events-abi.h"
 #include "tap.h"
@@ -12,7 +12,7 @@
 #define BUSY            (1u << EVTCHN_FIFO_BUSY)
 
 typedef volatile event_word_t EventWord;        /* volatile: Xen writes, too */
-typedef volatile struct evtchn_fifo_control_block ControlBlock; /* as well */
+typedef volatile struct evtchn_fifo_control_block ControlBlock; /* likewise */
 
 static EventWord words[NR_PORTS] PAGE_ALIGNED;
 static uint8_t control_pages[MAX_CPUS][PAGE_SIZE] PAGE_ALIGNED;
@@ -55,7 +55,7 @@ void fifo_set_up(void)
     }
 }
 
-/* Takes @port off its queue: what follows it there, 0 for nothing. */
+/* Unlinks @port from the head of its queue; returns the next port or 0. */
 static uint32_t unlink(uint32_t port)
 {
     event_word_t old = words[port], new;
@@ -67,14 +67,14 @@ static uint32_t unlink(uint32_t port)
     return old & EVTCHN_FIFO_LINK_MASK;
 }
 
-/* The first event of a queue; whether another follows. */
+/* Takes the first event of a queue; returns whether there are more. */
 static bool take_one(unsigned cpu, unsigned queue)
 {
     uint32_t port = heads[cpu][queue];
     event_word_t word;
 
     if (!port) {
-        /* A new list: what it holds was written before its head. */
+        /* A new list: the acquire pairs with Xen's release of the head. */
         port = __atomic_load_n(&control(cpu)->head[queue], __ATOMIC_ACQUIRE);
     }
     if (!port || port >= NR_PORTS) {
@@ -103,7 +103,7 @@ void fifo_take_events(unsigned cpu)
         if (!ready) {
             return;
         }
-        /* The most urgent one first, after each event. */
+        /* By priority, checked again after each event. */
         queue = __builtin_ctz(ready);
         if (!take_one(cpu, queue)) {
             ready &= ~(1u << queue);
@@ -139,7 +139,7 @@ bool fifo_unmask(uint32_t port)
         if (old & PENDING) {
             return true;
         }
-        /* Xen works on the word for a moment. */
+        /* Xen is updating the word. */
         old &= ~BUSY;
     } while (!__atomic_compare_exchange_n(&words[port], &old, old & ~MASKED,
                                           false, __ATOMIC_SEQ_CST,

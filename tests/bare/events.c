@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Binding and upcalls; the ABIs are in events-2l.c and events-fifo.c
+ * Binding of ports, and upcalls; the ABIs are in events-2l.c and events-fifo.c
  */
 #include "events-abi.h"
 #include "tap.h"
@@ -24,7 +24,7 @@ static _Atomic uint8_t port_owner[NR_PORTS];   /* a CPU, or ANY_CPU */
 
 void event_arrived(uint32_t port)
 {
-    /* Another CPU may be closing the port. */
+    /* Another CPU may close the port at the same time. */
     void (*handler)(uint32_t port) = port_handler[port];
 
     port_cpu[port] = this_cpu();
@@ -35,8 +35,8 @@ void event_arrived(uint32_t port)
 }
 
 /*
- * 2-level bits of all CPUs' ports stand together.  A port that is not open yet
- * is one that is being bound, and begins with an event.
+ * 2-level bits of all CPUs' ports share words.  A port without an owner is
+ * being bound: some are pending from the start.
  */
 bool event_is_of(uint32_t port, unsigned cpu)
 {
@@ -137,7 +137,7 @@ void events_set_up(void)
 
 static long use_vcpu_vectors(void)
 {
-    /* With both, Xen and KVM may use both. */
+    /* If both are set, Xen and KVM may use both. */
     long ret = guest_set_param(HVM_PARAM_CALLBACK_IRQ, 0);
 
     for (unsigned cpu = 0; cpu < nr_cpus && !ret; cpu++) {
@@ -193,7 +193,7 @@ static uint32_t opened(long ret, uint32_t port, unsigned cpu)
     port_handler[port] = NULL;
     port_owner[port] = cpu;
     port_is_open[port] = true;
-    /* As whoever had that number before left it. */
+    /* The mask bit is that of the port's previous use. */
     if (port_is_masked(port)) {
         CHECK_EQ(port_unmask(port), 0);
     }
@@ -236,7 +236,7 @@ long port_bind_vcpu(uint32_t port, unsigned cpu)
 {
     struct evtchn_bind_vcpu op = { .port = port, .vcpu = cpu };
 
-    /* While it moves, an event may come to the old CPU or to the new one. */
+    /* While the port moves, its events may notify the old or the new CPU. */
     port_owner[port] = ANY_CPU;
     return EVTCHN_OP(EVTCHNOP_bind_vcpu, &op);
 }

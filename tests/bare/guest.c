@@ -3,7 +3,7 @@
 #include "symbols.h"
 #include "tap.h"
 
-/* Of struct hvm_start_info: where the address of the command line is. */
+/* The offset of the command line's address in struct hvm_start_info. */
 #define START_INFO_CMDLINE  24
 #define COMMAND_LINE_MAX    512
 
@@ -126,7 +126,7 @@ long guest_get_param(uint32_t index, uint64_t *val)
     return ret;
 }
 
-/* ticks * mul >> 32, whose product has 96 bits. */
+/* (ticks * mul) >> 32; the product has 96 bits. */
 static uint64_t scale(uint64_t ticks, uint32_t mul)
 {
     return (ticks >> 32) * mul + ((ticks & 0xffffffff) * mul >> 32);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Being a Xen guest: hypercalls, Xen's pages, clocks
+ * Xen guest support: hypercalls, shared pages, clocks
  *
- * Structures come from Xen's public headers, compiled for this guest's width.
+ * Structures are those of Xen's public headers, compiled for this guest's
+ * width.
  */
 #ifndef TESTS_BARE_GUEST_H
 #define TESTS_BARE_GUEST_H
@@ -20,7 +21,7 @@
 #include "hw/xen/interface/hvm/hvm_op.h"
 #include "hw/xen/interface/hvm/params.h"
 
-/* Xen's error numbers, which are Linux' of old. */
+/* Xen's error numbers. */
 enum {
     XEN_EPERM = 1, XEN_ENOENT = 2, XEN_ESRCH = 3, XEN_EFAULT = 14,
     XEN_EEXIST = 17, XEN_EINVAL = 22, XEN_ENOSPC = 28, XEN_ENOSYS = 38,
@@ -37,20 +38,20 @@ typedef volatile struct vcpu_runstate_info VcpuRunstate;    /* and this */
 typedef volatile xen_ulong_t EventBits;             /* volatile: Xen's too */
 
 extern uint8_t hypercall_page[PAGE_SIZE];
-/* By guest physical address; moved with guest_map_shared_info(). */
+/* guest_map_shared_info() moves it. */
 extern SharedInfo *shared_info;
 extern VcpuInfo *vcpu_info[MAX_CPUS];
 
-/* The CPU's vendor has VMCALL, not VMMCALL. */
+/* The CPU has VMCALL, not VMMCALL. */
 bool guest_is_intel(void);
 /*
- * What the command line says of @key ("key=value"): the value, up to a blank or
- * the end, or NULL.
+ * The value of @key on the command line ("key=value"), which ends at a blank or
+ * at the end of the string; or NULL.
  */
 const char *guest_option(const char *key);
 bool guest_is(const char *key, const char *value);
 
-/* By the hypercall page, with up to five arguments; the rest is 0. */
+/* Through the hypercall page, with up to five arguments; the rest are 0. */
 long do_hypercall(unsigned long nr, long arg0, long arg1, long arg2, long arg3,
                   long arg4);
 #define HYPERCALL_(nr, a, b, c, d, e, ...) \
@@ -67,11 +68,11 @@ long do_hypercall(unsigned long nr, long arg0, long arg1, long arg2, long arg3,
     hypercall(__HYPERVISOR_vcpu_op, cmd, vcpu, arg)
 
 /*
- * Has Xen fill in hypercall_page; shared_info goes into it at a page of ours
- * and vcpu_info to where they are registered, or into shared_info.
+ * Sets up the hypercall page, shared info, and vcpu_info in shared info or as
+ * registered.
  */
 void guest_set_up(void);
-/* Shared info at another guest physical page, one of SHARED_INFO_PLACES. */
+/* Maps shared info at guest physical page @place < SHARED_INFO_PLACES. */
 #define SHARED_INFO_PLACES 2
 long guest_map_shared_info(unsigned place);
 /* VCPUOP_register_vcpu_info */

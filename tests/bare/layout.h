@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Numbers that the bare guest's C and assembly share
+ * Constants shared by C and assembly
  */
 #ifndef TESTS_BARE_LAYOUT_H
 #define TESTS_BARE_LAYOUT_H
 
 #define MAX_CPUS        8
-#define STACK_SIZE      0x4000          /* each CPU's; they stand in a row */
+#define STACK_SIZE      0x4000          /* per CPU; in an array */
 
 /* Segments.  Data segments of ring 3 serve both rings. */
 #define SEL_CODE32      0x08
@@ -17,19 +17,19 @@
 #define SEL_USER_CODE64 0x33
 #define SEL_TSS         0x38
 
-/* Where the APs start: below 1 MiB, a multiple of 4 KiB. */
+/* The APs' entry point: below 1 MiB, a multiple of 4 KiB. */
 #define AP_START        0x8000
 
-/* Addresses that page_map() maps, 4 KiB each; outside of all RAM. */
+/* Virtual addresses for page_map(), above all RAM. */
 #define WINDOW          0x40000000
 #define WINDOW_PAGES    512
 
 /* Interrupt vectors. */
 #define VECTOR_UPCALL   0x51            /* per vCPU, through the LAPIC */
-#define VECTOR_CALLBACK 0x61            /* past the LAPIC */
+#define VECTOR_CALLBACK 0x61            /* bypasses the LAPIC */
 #define VECTOR_LINE     0x71            /* GSI or INTx, through the I/O APIC */
 #define VECTOR_RETURN   0x80            /* from run_in() */
-#define VECTOR_CALL     0x91            /* an IPI: look for work */
+#define VECTOR_CALL     0x91            /* the IPI of cpu_call() */
 #define VECTOR_SPURIOUS 0xff
 
 #endif

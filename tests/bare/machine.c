@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Devices of a PC: LAPIC, I/O APIC, PCI configuration; and the window
+ * Devices of a PC (LAPIC, I/O APIC, PCI configuration space), and page_map()
  */
 #include "cpu.h"
 #include "symbols.h"

@@ -6,7 +6,7 @@
 #include "saved.h"
 #include "tap.h"
 
-/* The PM control register where SeaBIOS puts it on both PCs: sleep, S5. */
+/* The PM control registers as set up by SeaBIOS, and the value for S5. */
 #define PM_CONTROL_PC   0x604
 #define PM_SLEEP        0x2000
 

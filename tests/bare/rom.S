@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Instead of firmware: 64 KiB that start a bare guest which is in memory already
+ * A 64 KiB ROM that replaces firmware and starts a bare guest already in memory
  *
- * For a guest that is saved: its state has no firmware in it, which is larger
- * than all else.
+ * For the guest that is saved: firmware would be the largest part of its state.
  */
 #include "layout.h"
 

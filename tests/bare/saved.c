@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest that is saved in the middle of traffic
+ * A guest that is saved while events and timers are pending
  *
- * The 2-level ABI only, and only what upstream QEMU does too: the state that it
- * saves is to be loaded by ours (tests/guest/state.py).
+ * It uses only what upstream QEMU supports with the 2-level ABI: the state is
+ * saved by upstream and loaded by this QEMU (tests/guest/state.py).
  */
 #include "guest.h"
 #include "saved.h"
 #include "tap.h"
 #include "xen-saved-guest.h"
 
-/* volatile: the host reads them when the guest is saved. */
+/* volatile: the host reads them after the guest was saved. */
 #define NOTES       ((volatile struct SavedGuestNotes *)SAVED_GUEST_NOTES)
 #define WORD_BITS   (8 * sizeof(xen_ulong_t))
 
@@ -19,7 +19,7 @@ static struct vcpu_runstate_info runstate PAGE_ALIGNED;
 static struct vcpu_time_info time_info;
 static _Atomic bool parked;
 
-/* Upstream serves all of these, or there is nothing to save. */
+/* Upstream supports all of these, so no error is expected. */
 static void must(long ret, const char *what)
 {
     if (ret) {
@@ -53,7 +53,7 @@ static void took(uint32_t port)
     NOTES->taken[port]++;
     if (port == NOTES->idle) {
         send(NOTES->loop[0]);
-        /* Past already: the event comes at once. */
+        /* In the past: fires immediately. */
         set_singleshot(0, 1);
     } else if (port == NOTES->loop[1]) {
         say("took the send\n");
@@ -79,7 +79,7 @@ static void handle_upcall(void)
         for (; bits; bits &= bits - 1) {
             uint32_t port = word * WORD_BITS + __builtin_ctzl(bits);
 
-            /* The other vCPU's are not ours to take. */
+            /* Events of the other vCPU stay pending. */
             if (port != NOTES->other && port != NOTES->other_timer) {
                 __atomic_fetch_and(pending, ~(bits & -bits),
                                    __ATOMIC_SEQ_CST);
@@ -89,7 +89,7 @@ static void handle_upcall(void)
     }
 }
 
-/* CPU 1 for the rest of its life. */
+/* CPU 1 stays here until the end. */
 static void park(void *unused)
 {
     interrupts_off();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From the firmware to C, for the first CPU and the others
+ * Entry code: from firmware to C, on the first CPU and the others
  *
  * QEMU loads the file by its PVH note and enters start32 in 32-bit mode with
  * paging off and a struct hvm_start_info at EBX.
@@ -88,7 +88,7 @@ start64:
         call    start
 #endif
 
-/* Copied to AP_START; the others begin here, in real mode. */
+/* Copied to AP_START, where the other CPUs start in real mode. */
         .code16
         .globl  ap_begin, ap_end
 ap_begin:
@@ -125,7 +125,7 @@ gdt_pointer:
         .long   gdt
 
 /*
- * Page tables: the first 4 GiB one to one in large pages that ring 3 may use
+ * Page tables: the first 4 GiB are identity-mapped in large pages, for ring 3,
  * too, except for the window, which has a table of small pages.
  */
 #define PRESENT_ALL     7               /* present, writable, user */

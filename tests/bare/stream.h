@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Streams of events, to see that none is lost
+ * Streams of events, to test that none is lost
  *
- * Events that arrive before the first is taken become one.  So "none lost" is
- * tested as a guest relies on it: whatever a sender wrote before it sent, the
- * handler sees.
+ * Events coalesce until the first one is handled.  So the test checks what
+ * guests rely on: after a send, the handler sees all that the sender wrote
+ * before it.
  */
 #ifndef TESTS_BARE_STREAM_H
 #define TESTS_BARE_STREAM_H
@@ -12,29 +12,29 @@
 #include "events.h"
 
 struct Stream {
-    uint32_t send_port;         /* what senders name */
-    uint32_t arrive_port;       /* whose event the handler takes */
+    uint32_t send_port;         /* argument of EVTCHNOP_send */
+    uint32_t arrive_port;       /* the port that becomes pending */
     _Atomic uint32_t sent, seen;
 };
 
-/* By number, as many as there are CPUs. */
+/* One per CPU. */
 extern struct Stream streams[MAX_CPUS];
 
-/* Stream @i by an IPI to @cpu, or by a pair of ports that ends there. */
+/* Stream @i uses an IPI to @cpu, or a pair of ports that notifies @cpu. */
 void stream_by_ipi(unsigned i, unsigned cpu);
 void stream_by_loopback(unsigned i, unsigned cpu);
 void stream_send(unsigned i);
 
 /*
- * Has @cpu send on streams @first to @end - 1 in turn, until stream_stop().
- * One CPU at a time, or several: they share the count.
+ * Makes @cpu send on streams @first to @end - 1 in turn, until stream_stop().
+ * Several CPUs can send; they share the count.
  */
 void stream_start(unsigned cpu, unsigned first, unsigned end);
-/* Ends it, and checks that everything was seen, or will be soon. */
+/* Ends it, and checks that all that was sent is seen soon. */
 void stream_stop(void);
 /* Events sent since the start. */
 uint32_t stream_sent(void);
-/* Waits until @nr more were seen, whoever sends. */
+/* Waits until @nr more events were seen. */
 void stream_wait_seen(unsigned i, uint32_t nr);
 
 #endif

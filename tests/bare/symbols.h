@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What assembly and the linker script define, for C
+ * Symbols shared with assembly and the linker script
  */
 #ifndef TESTS_BARE_SYMBOLS_H
 #define TESTS_BARE_SYMBOLS_H
@@ -22,7 +22,7 @@ void run_in(struct Run *run);
 /* bare.lds */
 extern const struct Test *const tests_begin[], *const tests_end[];
 
-/* Called from there. */
+/* Called from assembly. */
 struct TrapFrame;
 void trap(struct TrapFrame *frame);
 void start(unsigned cpu);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events of all kinds at once, on all CPUs; with the option "move" until the
- * guest finds itself in another QEMU: nothing is lost, comes twice or goes back
+ * Events of all kinds concurrently on all CPUs: none is lost or spurious
+ *
+ * With the option "move", until the guest has been migrated to another QEMU.
  */
 #include "stream.h"
 #include "tap.h"
 
 #define MS              1000000ull
 #define DEBUG_CONSOLE   0xe9
-/* What the other QEMU's debug console reads as (its option readback). */
+/* The value of the other QEMU's debug console (its option readback). */
 #define MOVED           0xea
 
-/* Of each CPU; its timer's handler alone writes here. */
+/* Per CPU; written only by its timer's handler. */
 static struct {
     _Atomic uint32_t ticks;
     uint64_t last;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Arguments in memory: across pages, in pages that are not there or not RAM
+ * Arguments in memory: across pages, in unmapped pages, in pages without RAM
  */
 #include "guest.h"
 #include "tap.h"
@@ -14,7 +14,7 @@ static uint8_t *const first = pages[0];
 static uint8_t *const between = pages[1];
 static uint8_t *const second = pages[2];
 
-/* Addresses that go on in @second where @first ends; @between is skipped. */
+/* Maps @first and @second next to each other; their frames are not adjacent. */
 static uint8_t *two_pages(int how_first, int how_second)
 {
     uint8_t *va = page_map(0, (uintptr_t)first, how_first);
@@ -33,7 +33,7 @@ static long status_of_port_0(void *arg)
     return EVTCHN_OP(EVTCHNOP_status, op);
 }
 
-/* A structure that is read and written back. */
+/* A structure that is input and output. */
 TEST_EARLY(crossing, "argument-crosses-pages")
 {
     uint8_t *va = two_pages(MAP_WRITABLE, MAP_WRITABLE);
@@ -47,7 +47,7 @@ TEST_EARLY(crossing, "argument-crosses-pages")
     }
 }
 
-/* A kilobyte that is only written; the page between stays as it was. */
+/* A kilobyte of output; the page between the two frames does not change. */
 TEST_EARLY(crossing_output, "output-crosses-pages")
 {
     static uint8_t whole[sizeof(xen_capabilities_info_t)];
@@ -74,7 +74,7 @@ TEST_EARLY(crossing_output, "output-crosses-pages")
     }
 }
 
-TEST_EARLY(half_there, "argument-ends-in-no-page")
+TEST_EARLY(half_there, "argument-partly-unmapped")
 {
     uint8_t *va = two_pages(MAP_WRITABLE, MAP_NONE);
     struct evtchn_status *op = (void *)(va + PAGE_SIZE - sizeof(*op));
@@ -85,7 +85,7 @@ TEST_EARLY(half_there, "argument-ends-in-no-page")
     CHECK_EQ(EVTCHN_OP(EVTCHNOP_status, va + PAGE_SIZE), -XEN_EFAULT);
 }
 
-/* Input may come from there.  KVM_TRANSLATE does not tell KVM's QEMU. */
+/* As input it is valid.  KVM_TRANSLATE does not report write protection. */
 TEST_EARLY(read_only, "argument-in-read-only-page")
 {
     uint8_t *va = two_pages(MAP_READ_ONLY, MAP_WRITABLE);
@@ -101,7 +101,7 @@ TEST_EARLY(read_only, "argument-in-read-only-page")
     CHECK_EQ(op->status == 99, written != 0);
 }
 
-/* A device's registers are no memory: nothing is read or written there. */
+/* Device registers are not memory: they are neither read nor written. */
 TEST_EARLY(mmio, "argument-in-device")
 {
     static const uint32_t places[] = { LAPIC_PAGE, IOAPIC_PAGE, NO_RAM };
@@ -115,8 +115,8 @@ TEST_EARLY(mmio, "argument-in-device")
     }
 }
 
-/* Where no page of Xen's can be, whatever the host's addresses are. */
-TEST_EARLY(no_such_frame, "frame-beyond-addresses")
+/* The argument wraps around to address 0, which is RAM here. */
+TEST_EARLY(no_such_frame, "frame-out-of-range")
 {
     struct xen_add_to_physmap op = {
         .domid = DOMID_SELF, .space = XENMAPSPACE_grant_table,
@@ -130,7 +130,7 @@ TEST_EARLY(no_such_frame, "frame-beyond-addresses")
     }
 }
 
-TEST_EARLY(elsewhere, "argument-beyond-addresses")
+TEST_EARLY(elsewhere, "argument-out-of-range")
 {
 #if IS_64BIT
     CHECK_EQ(EVTCHN_OP(EVTCHNOP_status, 0x7ffffffff000), -XEN_EFAULT);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the CPU has a part in: the instructions, modes and registers of a
- * hypercall, the hypercall page, CPUID
+ * Hypercall instructions, modes and registers; the hypercall page; CPUID
  */
 #include "guest.h"
 #include "tap.h"
@@ -10,7 +9,7 @@
 #define GARBAGE         0xdeadbeef00000000ull
 #define GENERAL_PROTECTION 13
 
-/* Where hypercalls are made from: the mode of this program's C, or another. */
+/* The mode a hypercall is made from: that of this program, or another. */
 struct Mode {
     unsigned cs;
     bool is64;
@@ -25,7 +24,7 @@ static const struct Mode compat = { SEL_CODE32, false };
 static const struct Mode compat_ring3 = { SEL_USER_CODE32, false };
 #endif
 
-/* The arguments' registers hold @high too, above what 32-bit code sees. */
+/* @high: the upper halves of argument registers, which 32-bit code ignores. */
 static struct Run make_call(const struct Mode *mode, uint64_t nr, uint64_t arg0,
                             uint64_t arg1, uint64_t high)
 {
@@ -65,7 +64,7 @@ static const char *own_snippet(void)
     return guest_is_intel() ? snippet_vmcall : snippet_vmmcall;
 }
 
-/* Xen's error in the register that has the result. */
+/* Xen's error as found in the register of the result. */
 static uint64_t error_in(const struct Mode *mode, int error)
 {
     return mode->is64 ? -(uint64_t)error : (uint32_t)-error;
@@ -109,7 +108,7 @@ TEST_EARLY(unknown, "unknown-hypercall")
     check_unknown(&native);
 }
 
-/* All other registers, whatever is in them, are the guest's. */
+/* All other registers are preserved. */
 static void check_preserved(const struct Mode *mode)
 {
     struct Run run = {
@@ -160,7 +159,7 @@ TEST_EARLY(ring3, "ring3-refused")
 
 /*
  * KVM emulates the other vendor's instruction in ring 0 only, and may have
- * replaced it there by the CPU's own.
+ * patched it there.
  */
 TEST_EARLY(ring3_other, "ring3-other-instruction")
 {
@@ -210,7 +209,7 @@ TEST_EARLY(compat_r3, "compat-ring3-refused")
     check_ring3(&compat_ring3);
 }
 
-/* Whatever 64-bit code left in the upper halves is not 32-bit code's. */
+/* The upper halves are left over from 64-bit code. */
 TEST_EARLY(compat_halves, "compat-upper-halves")
 {
     static char extra[XEN_EXTRAVERSION_LEN];
@@ -232,7 +231,7 @@ TEST_EARLY(number, "number-is-32-bits")
              VERSION);
 }
 
-/* Structures have the caller's layout, not that of the shared pages. */
+/* The layout is that of the caller, not that of shared_info. */
 TEST_EARLY(compat_layout, "compat-argument-layout")
 {
     struct {
@@ -248,12 +247,12 @@ TEST_EARLY(compat_layout, "compat-argument-layout")
              error_in(&compat, XEN_EINVAL));
 }
 
-/* Which word of a 32-bit guest's shared info has the wall clock's seconds. */
+/* Index of the wall clock's seconds in a 32-bit guest's shared_info. */
 #define WC_SEC_32   577
 
 /*
- * Xen takes the mode of the code that writes; KVM takes the kernel's, which has
- * 64 bits here also while a compatibility-mode segment is in use.
+ * Xen latches the mode of the code that writes the MSR.  KVM latches whether
+ * the vCPU is in long mode, which includes compatibility mode.
  */
 TEST_EARLY(latch, "mode-latched-by-msr")
 {
@@ -267,7 +266,7 @@ TEST_EARLY(latch, "mode-latched-by-msr")
     CHECK_EQ(*wc_sec_32 != 0, !guest_is("accel", "kvm"));
     CHECK_EQ(try_wrmsr(XEN_MSR_HYPERCALL, (uintptr_t)hypercall_page),
              NO_FAULT);
-    /* What was the wall clock there is event masks here. */
+    /* These words have become event masks. */
     for (int i = -1; i <= 1; i++) {
         wc_sec_32[i] = 0;
     }
@@ -279,13 +278,13 @@ TEST_EARLY(latch, "mode-latched-by-msr")
 #define BIOS_PAGE   0xf0000
 
 static const uint64_t bad_pages[] = {
-    1ull << 40,             /* no memory there */
+    1ull << 40,             /* no memory */
     0xffffffffffff0000,
     0xfee00000,             /* the LAPIC */
     BIOS_PAGE,              /* read-only */
 };
 
-/* Firmware may leave the copy of itself writable that it runs from. */
+/* Firmware may leave its own copy writable. */
 static bool bios_is_writable(void)
 {
     Live32 *p = (Live32 *)(uintptr_t)BIOS_PAGE;
@@ -298,7 +297,7 @@ static bool bios_is_writable(void)
     return changed;
 }
 
-TEST_EARLY(msr, "msr-bad-page")
+TEST_EARLY(msr, "msr-invalid-page")
 {
     uint32_t code = *(uint32_t *)hypercall_page;
 
@@ -314,7 +313,7 @@ TEST_EARLY(msr, "msr-bad-page")
                         (unsigned long long)bad_pages[i], fault);
         }
     }
-    /* There is one page, number 0. */
+    /* Index 0 is the only page. */
     CHECK_EQ(try_wrmsr(XEN_MSR_HYPERCALL, (uintptr_t)hypercall_page + 1),
              GENERAL_PROTECTION);
     CHECK_EQ(*(uint32_t *)hypercall_page, code);
@@ -359,7 +358,7 @@ static void check_leaves(void *unused)
     CHECK(reg[0] & 1 << 6);             /* a vCPU's upcall vector */
 
     cpuid(1, 0, reg);
-    CHECK(reg[2] & 1u << 31);           /* there is a hypervisor */
+    CHECK(reg[2] & 1u << 31);           /* hypervisor present */
 }
 
 TEST_EARLY(leaves, "cpuid-leaves")
@@ -367,7 +366,7 @@ TEST_EARLY(leaves, "cpuid-leaves")
     cpu_call_all(check_leaves, NULL);
 }
 
-/* The time leaf says how to make system time of the TSC. */
+/* The time leaf has the factors from TSC to system time. */
 TEST_EARLY(time_leaf, "cpuid-time")
 {
     VcpuTime *t = &shared_info->vcpu_info[0].time;

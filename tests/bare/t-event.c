@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events between CPUs: none lost, none that nobody sent
+ * Events between CPUs: none is lost or spurious
  */
 #include "stream.h"
 #include "tap.h"
@@ -23,7 +23,7 @@ static void send_from(unsigned cpu, uint32_t port)
     }
 }
 
-TEST(ipi, "ipi-each-to-each")
+TEST(ipi, "ipi-all-pairs")
 {
     for (unsigned from = 0; from < nr_cpus; from++) {
         for (unsigned to = 0; to < nr_cpus; to++) {
@@ -90,7 +90,7 @@ TEST(masked, "masked-until-unmasked")
     }
 }
 
-/* More ports than one word or page of either ABI has bits for. */
+/* More ports than fit one word or page of either ABI. */
 TEST(many, "many-ports")
 {
     static uint32_t ports[3000];
@@ -171,7 +171,7 @@ TEST(loopback_storm, "loopback-storm")
     stream_stop();
 }
 
-/* Everybody masks and unmasks what the others send to. */
+/* All CPUs mask and unmask the ports that the others send to. */
 static void mask_rounds(void *gently)
 {
     for (unsigned i = 0; i < ROUNDS && !test_has_failed(); i++) {
@@ -198,8 +198,8 @@ TEST(mask_storm, "mask-storm")
 }
 
 /*
- * By the guest's own unmask, which may only race with senders: each CPU has its
- * own port to mask, and sends to the next one's.
+ * With the guest's own unmask, which may race with senders only: each CPU masks
+ * its own port and sends to the next CPU's.
  */
 static void mask_own(void *unused)
 {
@@ -239,8 +239,8 @@ TEST(moving, "port-moves-between-cpus")
 }
 
 /*
- * A sender may find the port closed, or another's; nothing breaks.  A FIFO port
- * that is linked when it is closed is not given away yet.
+ * The sender may find the port closed or reused.  The number of a FIFO port
+ * that is linked when it is closed is not reused yet.
  */
 static _Atomic uint32_t closing_port;
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Calls that take long: they are left when something waits for the CPU, and go
- * on where they were
+ * Preemption of long hypercalls: they return early and are continued
  *
- * Another CPU sends an event when the first element is done, and makes QEMU
- * want this one, which on KVM an event alone does not.
+ * When the first element is done, another CPU sends an event and also makes
+ * QEMU kick this CPU, because on KVM an event alone does not exit to QEMU.
  */
 #include "events.h"
 #include "guest.h"
@@ -61,7 +60,7 @@ static void forget_results(void)
     }
 }
 
-/* The other CPU may be late, so it is tried until it was not. */
+/* Retried if the other CPU was too late. */
 static void check_left_early(bool (*done)(unsigned i), void (*call)(void))
 {
     uint64_t begin = rdtsc();
@@ -91,7 +90,7 @@ static void call_many(void)
     }
 }
 
-TEST(many, "multicall-is-left-early")
+TEST(many, "multicall-preempted")
 {
     check_left_early(call_is_done, call_many);
 }
@@ -110,12 +109,12 @@ static void unmap_many(void)
     check_unmapped();
 }
 
-TEST(elements, "array-is-left-early")
+TEST(elements, "array-preempted")
 {
     check_left_early(unmap_is_done, unmap_many);
 }
 
-/* The second of three; those beside it are made once. */
+/* The second of three entries; the others must be executed once. */
 static void unmap_many_in_multicall(void)
 {
     calls[1].op = __HYPERVISOR_grant_table_op;
@@ -129,7 +128,7 @@ static void unmap_many_in_multicall(void)
     check_unmapped();
 }
 
-TEST(entry, "multicall-entry-is-left-early")
+TEST(entry, "multicall-entry-preempted")
 {
     check_left_early(unmap_is_done, unmap_many_in_multicall);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Memory moves while events flow: nothing is lost
+ * Shared memory is moved while events are sent: none is lost
  *
- * The CPU that moves a page is the only one that takes events meanwhile: for a
- * moment nobody else would know where to look.
+ * Only the CPU that moves a page takes events at that time: other CPUs could
+ * use the old address.
  */
 #include "stream.h"
 #include "tap.h"
@@ -62,7 +62,7 @@ TEST(bar, "pci-bar-moves")
     stream_stop();
 }
 
-/* One for each CPU, apart from each other, and never moved again. */
+/* One per CPU, in separate pages; they are not moved again. */
 static uint8_t infos[MAX_CPUS][PAGE_SIZE] PAGE_ALIGNED;
 
 static VcpuInfo *info_place(unsigned cpu)
@@ -84,7 +84,7 @@ static void register_own(void *unused)
 TEST(registered, "vcpu-info-moves")
 {
     for (unsigned cpu = 0; cpu < nr_cpus && !test_has_failed(); cpu++) {
-        /* CPU 0 has no part in it unless it moves. */
+        /* CPU 0 is not involved unless it is the one that moves. */
         unsigned sender = cpu + 1 < nr_cpus ? cpu + 1 : cpu - 1;
 
         if (nr_cpus < 3) {
@@ -102,7 +102,7 @@ TEST(registered, "vcpu-info-moves")
     }
 }
 
-/* The old places are free again, and the new ones cannot be left. */
+/* The old places are ordinary memory again; no other can be registered. */
 TEST(registered_once, "vcpu-info-registered-once")
 {
     unsigned last = nr_cpus - 1;
@@ -113,7 +113,7 @@ TEST(registered_once, "vcpu-info-registered-once")
     }
     CHECK_EQ(guest_register_vcpu_info(last, (void *)(infos[last] + 2048)),
              -XEN_EINVAL);
-    /* It may have been left with an upcall due. */
+    /* It may have a pending upcall from before. */
     shared_info->vcpu_info[last].evtchn_upcall_pending = 0;
     CHECK_EQ(port_send(port), 0);
     EXPECT_SOON(port_count[port] == 1);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Timers while the host stops the machine and continues it, again and again
+ * Timers while the host stops and continues the VM repeatedly
  *
- * System time stands still meanwhile, and so must timers: what is armed when
- * the machine stops comes when system time has come to it, and once.
+ * System time stands still while the VM is stopped, and so must timers: one
+ * that is armed fires exactly once, when system time has reached its deadline.
  */
 #include "tap.h"
 #include "timers.h"
@@ -15,7 +15,7 @@ static bool is_over(void)
     return port_count[over_port] || test_has_failed();
 }
 
-/* On one turn the vCPU is at work while its timer runs, on the next asleep. */
+/* Alternately, the vCPU is busy or halted while its timer is armed. */
 static void wait_for_event(uint32_t before, bool asleep)
 {
     if (!asleep) {
@@ -29,7 +29,7 @@ static void wait_for_event(uint32_t before, bool asleep)
     interrupts_on();
 }
 
-/* Most are short; with the others, several stops come before the event. */
+/* Most are short; the long ones span several stops. */
 static uint64_t delay(unsigned turn)
 {
     return turn % 8 ? turn * 7919 % 3000 * US : 60 * MS;
@@ -58,7 +58,7 @@ static long arm_singleshot(uint64_t when)
     return set_singleshot(when, 0);
 }
 
-/* Ticks that were missed come as one; that one may come at once. */
+/* Missed ticks are coalesced into one, which may fire immediately. */
 static void tick_again_and_again(void)
 {
     const uint64_t period = 2 * MS;
@@ -96,8 +96,8 @@ static void keep_timing(void *unused)
 }
 
 /*
- * The host begins when it is told so, and raises an event at the end.  Only it
- * knows how often it has stopped the machine.
+ * The host waits for the message, and raises an event when it is done: only the
+ * host knows how often it has stopped the VM.
  */
 TEST(paused, "timer-across-pauses")
 {

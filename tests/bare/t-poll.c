@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SCHEDOP_poll: sleep until a port is pending or the time is over
+ * SCHEDOP_poll: halt until a port is pending or the timeout has expired
  *
- * It may return early for no reason, so what is counted is how often: a vCPU
- * that sleeps does not come back all the time.
+ * It may return spuriously, so the number of calls is checked: a vCPU that is
+ * really halted makes few.
  */
 #include "events.h"
 #include "tap.h"
@@ -12,8 +12,8 @@
 #define FAR_AWAY    (1ull << 62)
 
 /*
- * KVM's kernel takes the call.  With 2-level events it polls, but sleeps for
- * the time that the guest gave instead of until then; with FIFO ones it yields.
+ * In-kernel polls of KVM: with 2-level events the timeout is taken as relative
+ * rather than absolute; with FIFO the vCPU just yields.
  */
 static bool time_is_relative(void)
 {
@@ -25,7 +25,7 @@ static bool poll_yields(void)
     return guest_is("accel", "kvm") && *is_fifo;
 }
 
-/* Not more than 20 polls, and one each millisecond of @ns. */
+/* At most 20 polls, plus one per millisecond of @ns. */
 static void check_asleep(unsigned polls, uint64_t ns)
 {
     CHECK(polls * MS <= 20 * MS + ns || poll_yields());
@@ -51,7 +51,7 @@ TEST(pending, "poll-pending-already")
     CHECK_EQ(port_count[port], 0);
 }
 
-TEST(past, "poll-time-is-over")
+TEST(past, "poll-timeout-past")
 {
     uint32_t port = bind_ipi(0);
     uint64_t now = system_time();
@@ -77,7 +77,7 @@ static void check_timeout(uint32_t *ports, unsigned nr)
     check_asleep(polls, 30 * MS);
 }
 
-TEST(timeout, "poll-time-out")
+TEST(timeout, "poll-timeout")
 {
     uint32_t port[2] = { bind_ipi(0), bind_ipi(1 % nr_cpus) };
 
@@ -89,7 +89,7 @@ TEST(timeout, "poll-time-out")
     CHECK(!port_is_pending(port[0]));
 }
 
-TEST(timeout_off, "poll-time-out-interrupts-off")
+TEST(timeout_off, "poll-timeout-interrupts-off")
 {
     uint32_t port = bind_ipi(0);
 
@@ -99,7 +99,7 @@ TEST(timeout_off, "poll-time-out-interrupts-off")
     interrupts_on();
 }
 
-/* A CPU that polls until one of @ports is pending, and how often it did. */
+/* A CPU that polls until one of @ports is pending, and its number of polls. */
 static struct {
     uint32_t ports[128];
     unsigned nr;
@@ -153,7 +153,7 @@ static void wait_ms(unsigned ms)
     }
 }
 
-/* One round: it sleeps, then is woken by port @i of @nr. */
+/* One round: it halts, then port @i of @nr wakes it. */
 static void check_woken(unsigned nr, unsigned i)
 {
     uint64_t begin = system_time();
@@ -190,14 +190,14 @@ TEST(woken_off, "poll-woken-interrupts-off")
     check_woken_by_all();
 }
 
-TEST(woken_before, "poll-woken-before-time-out")
+TEST(woken_before, "poll-woken-before-timeout")
 {
     sleeper.interrupts_off = true;
     sleeper.timeout = FAR_AWAY;
     check_woken_by_all();
 }
 
-/* The event comes about when the other goes to sleep. */
+/* The event is sent at about the time that the other CPU halts. */
 TEST(race, "poll-races-with-send")
 {
     sleeper.interrupts_off = true;
@@ -213,7 +213,7 @@ TEST(race, "poll-races-with-send")
     }
 }
 
-/* Other events are taken meanwhile. */
+/* Other events are handled during the poll. */
 TEST(other, "poll-takes-other-events")
 {
     uint32_t other = bind_ipi(nr_cpus - 1);
@@ -231,7 +231,7 @@ TEST(other, "poll-takes-other-events")
     cpu_wait(nr_cpus - 1);
 }
 
-TEST(bad, "poll-bad-arguments")
+TEST(bad, "poll-invalid-arguments")
 {
     static uint32_t ports[129];
     uint32_t bad = *is_fifo ? 1u << 17 : NR_PORTS;
@@ -261,7 +261,7 @@ static void block(void *unused)
     is_out = true;
 }
 
-/* An event that came before the CPU went to sleep does not wake it. */
+/* An event from before the CPU halted does not wake it. */
 TEST(blocked, "block-woken")
 {
     uint32_t port = bind_ipi(nr_cpus - 1);

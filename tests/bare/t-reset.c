@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Starting anew: EVTCHNOP_reset, and a soft reset as a kexec makes it
+ * EVTCHNOP_reset, and a soft reset as in a kexec
  */
 #include "stream.h"
 #include "tap.h"
@@ -15,7 +15,7 @@ static void arm_timer(uint64_t when)
     CHECK_EQ(VCPU_OP(VCPUOP_set_singleshot_timer, this_cpu(), &op), 0);
 }
 
-/* Events of all kinds come, to all CPUs. */
+/* Events of all kinds are delivered to all CPUs. */
 static void check_life(void)
 {
     uint32_t timer = bind_virq(VIRQ_TIMER, 0), pair[2];
@@ -34,7 +34,7 @@ static void check_life(void)
     events_close_all();
 }
 
-/* Some are pending, masked or linked when the end comes. */
+/* Leaves pending, masked and linked ports at the time of the reset. */
 static void leave_traces(void)
 {
     interrupts_off();
@@ -71,7 +71,7 @@ TEST(evtchn, "evtchn-reset")
     }
 }
 
-/* Ports are gone, also where another vCPU's timer is armed to raise one. */
+/* Even a port that the armed timer of another vCPU would raise is closed. */
 TEST(timer, "evtchn-reset-with-timer-armed")
 {
     struct evtchn_reset op = { .dom = DOMID_SELF };
@@ -82,7 +82,7 @@ TEST(timer, "evtchn-reset-with-timer-armed")
     events_clear_2level();
     events_forget_abi();
     events_set_up();
-    /* It may have come before the reset. */
+    /* It may have been raised before the reset. */
     before = port_count[timer];
     for (uint64_t end = system_time() + 5 * MS; system_time() < end;) {
         cpu_relax();
@@ -105,7 +105,9 @@ TEST(soft, "soft-reset")
         leave_traces();
         CHECK(old->wc_sec != 0);
         CHECK_EQ(SCHED_OP(SCHEDOP_shutdown, &op), 0);
-        /* Our RAM is there again, and Xen's page is not. */
+        /*
+         * The shared info page is unmapped, and the RAM below is visible again.
+         */
         CHECK_EQ(old->wc_sec, 0);
         events_forget();
         CHECK_EQ(guest_map_shared_info(i % SHARED_INFO_PLACES), 0);
@@ -116,7 +118,7 @@ TEST(soft, "soft-reset")
     }
 }
 
-/* All the ways of being told are there again. */
+/* All kinds of upcalls work again. */
 TEST(soft_upcall, "soft-reset-upcall")
 {
     struct sched_shutdown op = { .reason = SHUTDOWN_soft_reset };

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A CPU that sleeps in a hypercall of QEMU's: SCHEDOP_block, and SCHEDOP_poll
- * inside a multicall, which is QEMU's on every accelerator
+ * Halts in hypercalls that QEMU handles: SCHEDOP_block, and SCHEDOP_poll inside
+ * a multicall, which QEMU handles with every accelerator
  *
- * It may wake for no reason now and then, so what is counted is how often: a
- * sleeper that is asked again and again is none.
+ * They may return spuriously, so the number of calls is checked: a vCPU that is
+ * really halted makes few.
  */
 #include "events.h"
 #include "tap.h"
 
 #define NS_PER_MS       1000000
 #define QUIET_NS        (300 * NS_PER_MS)
-/* Where the kernel delivers events, QEMU does not sleep longer than this. */
+/* The longest halt while delivery is offloaded. */
 #define LONGEST_NS      (10 * NS_PER_MS)
 #define FEW             4
 
 static _Atomic bool enough;
 static _Atomic uint32_t returns;
 
-/* Returns how long it was: this CPU may be kept from running meanwhile. */
+/* Returns how long it was: the host may have preempted this CPU. */
 static uint64_t wait_ns(uint64_t ns)
 {
     uint64_t begin = system_time(), now;
@@ -57,7 +57,7 @@ TEST(block, "block-until-interrupt")
     CHECK_EQ(port_cpu[port], 1);
     CHECK(returns <= sent + FEW);
 
-    /* It may just have looked, and be about to sleep. */
+    /* It may be between this check and the halt. */
     enough = true;
     for (unsigned i = 0; i < 100; i++) {
         CHECK_EQ(port_send(port), 0);
@@ -120,7 +120,7 @@ TEST(poll_ends, "poll-in-multicall-ends")
     }
     CHECK(returns <= QUIET_NS / LONGEST_NS + FEW);
 
-    /* A time that is over, and an event that is there, do not wait. */
+    /* A deadline in the past or a pending event does not block. */
     CHECK_EQ(poll_in_multicall(port, 1), 0);
     CHECK_EQ(port_send(port), 0);
     CHECK_EQ(poll_in_multicall(port, 0), 0);

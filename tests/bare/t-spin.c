@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Paravirtual spinlocks: who waits long polls a port of its own, and is kicked
+ * Paravirtual spinlocks: a waiter polls a port of its own, and is kicked
  *
- * A ticket lock as Linux had it for Xen.  A kick that is lost leaves the lock
- * stuck for ever.
+ * A ticket lock like Linux's former one for Xen.  If a kick is lost, the lock
+ * stays stuck.
  */
 #include "events.h"
 #include "tap.h"
@@ -21,7 +21,7 @@ struct Waiting {
     struct Lock *_Atomic lock;
     _Atomic uint32_t want;
     _Atomic bool polls_now;
-    uint32_t port;              /* masked: only polled */
+    uint32_t port;              /* masked: used for polling only */
     uint32_t polls;
 };
 
@@ -47,7 +47,7 @@ static void wait_slowly(struct Lock *l, uint32_t ticket)
         w->lock = l;
         port_clear_pending(w->port);
         __sync_synchronize();
-        /* An owner that does not see that we wait has left already. */
+        /* An owner that does not see us waiting has unlocked already. */
         if (l->owner != ticket) {
             w->polls_now = true;
             CHECK_EQ(poll_port(&w->port), 0);
@@ -86,7 +86,7 @@ static void release(struct Lock *l)
     }
 }
 
-/* The lock is ours; whoever is next sleeps, unless there is nobody any more. */
+/* Holding the lock, waits until the next waiter polls, if there is one. */
 static void wait_for_sleeper(struct Lock *l)
 {
     bool sleeps = false;
@@ -96,7 +96,7 @@ static void wait_for_sleeper(struct Lock *l)
             sleeps |= waiting[cpu].polls_now &&
                       waiting[cpu].want == l->owner + 1;
         }
-        /* There may be fewer real CPUs than ours. */
+        /* The host may have fewer CPUs than the guest. */
         SCHED_OP(SCHEDOP_yield, NULL);
     }
 }
@@ -113,7 +113,7 @@ static void contend(void *with_interrupts_off)
             interrupts_off();
         }
         take(&lock);
-        /* Not atomic: only the lock makes it right. */
+        /* Not atomic: relies on the lock. */
         counter = counter + 1;
         for (unsigned n = 0; n < WORK; n++) {
             barrier();
@@ -129,7 +129,7 @@ static void contend(void *with_interrupts_off)
 
 static void check_lock(void *with_interrupts_off)
 {
-    /* KVM's kernel does not poll FIFO ports. */
+    /* KVM does not support in-kernel polls of FIFO ports. */
     bool polls_yield = *is_fifo && guest_is("accel", "kvm");
     uint32_t polls = 0;
 
@@ -144,7 +144,7 @@ static void check_lock(void *with_interrupts_off)
     for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
         polls += waiting[cpu].polls;
     }
-    /* There was contention, and nobody span by polling. */
+    /* There was contention, and waiters did not spin by polling. */
     CHECK(nr_cpus == 1 || (kicks > 0 && polls > 0));
     CHECK(polls <= 2 * kicks + 100 || polls_yield);
 }

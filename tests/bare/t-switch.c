@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Other CPUs' timers when one CPU ends what they fire into: by a switch to FIFO,
- * by a reset
+ * Timers of other CPUs while one CPU changes their port: a switch to FIFO, a
+ * reset, a close
  */
 #include "tap.h"
 #include "timers.h"
@@ -52,8 +52,8 @@ static void wait_for_events(void)
 }
 
 /*
- * What other CPUs' handlers had begun to count is counted: each has been back in
- * arm_timers(), which they interrupt.
+ * Waits until handlers that were running on other CPUs have completed: each CPU
+ * has returned to arm_timers() after it.
  */
 static void wait_for_handlers(void)
 {
@@ -69,7 +69,7 @@ static uint64_t soon(unsigned turn)
     return system_time() + turn * 7919 % 300 * US;
 }
 
-/* Each event comes, once, in time. */
+/* Each timer fires once, in time. */
 static void take_timers(void *unused)
 {
     for (unsigned turn = this_cpu(); !stop && !test_has_failed(); turn++) {
@@ -97,7 +97,7 @@ static void check_switch(void)
     }
 }
 
-/* Whether or not there is a port that it could fire into. */
+/* With and without a port bound. */
 static void arm_timers(void *unused)
 {
     for (unsigned turn = this_cpu(); !stop; turn++) {
@@ -107,7 +107,7 @@ static void arm_timers(void *unused)
     CHECK_EQ(stop_singleshot(), 0);
 }
 
-/* Ports that get a timer port's number do not get its events. */
+/* Ports that reuse a timer port's number do not get its events. */
 static void check_reset(void)
 {
     for (unsigned i = 0; i < RESETS && !test_has_failed(); i++) {
@@ -147,9 +147,9 @@ static void be_back(void *unused)
 }
 
 /*
- * An armed timer whose port is closed does not fire into its number's next,
- * whenever it is due: before the close, within it, after it.  That is another
- * CPU's, so what the timer's CPU would find for it stays pending.
+ * A timer whose port was closed must not raise the next port with that number,
+ * whether its deadline is before, during or after the close.  That port belongs
+ * to another CPU, so a wrong event stays pending.
  */
 static void check_close_of_armed(void)
 {
@@ -174,7 +174,9 @@ static void check_close_of_armed(void)
     }
 }
 
-/* As check_reset(), but the port is closed and its number given away at once. */
+/*
+ * Like check_reset(), but the port is closed and its number reused immediately.
+ */
 static void check_close(void)
 {
     for (unsigned i = 0; i < RESETS && !test_has_failed(); i++) {
@@ -205,7 +207,7 @@ TEST(close, "timer-port-closed-by-another")
     }
 }
 
-TEST(end, "timer-of-others-taken-back")
+TEST(end, "timer-of-others-reclaimed")
 {
     if (nr_cpus == 1) {
         return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Clocks and what a vCPU did with its time
+ * Clocks and runstate
  */
 #include "events.h"
 #include "tap.h"
@@ -13,7 +13,7 @@ static Live64 latest;
 static bool latest_lock;
 static _Atomic bool is_stable;
 
-/* The latest time that any CPU has read, after this one has read @now. */
+/* The maximum of @now and the times read by any CPU so far. */
 static uint64_t latest_with(uint64_t now)
 {
     uint64_t time;
@@ -27,7 +27,7 @@ static uint64_t latest_with(uint64_t now)
     return time;
 }
 
-/* On all CPUs: no time is before one that was read earlier elsewhere. */
+/* On all CPUs: no time is before one that was read earlier on any CPU. */
 static void read_clock(void *unused)
 {
     uint64_t own = 0;
@@ -43,7 +43,7 @@ static void read_clock(void *unused)
     }
 }
 
-/* The user may forbid what KVM promises on good hosts only. */
+/* The user can disable the flag, and KVM sets it on some hosts only. */
 static void check_promise(unsigned cpu)
 {
     if (guest_is("tsc", "unstable")) {
@@ -53,12 +53,12 @@ static void check_promise(unsigned cpu)
     }
 }
 
-TEST(monotonic, "clock-never-goes-back")
+TEST(monotonic, "clock-monotonic")
 {
     is_stable = true;
     for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
         check_promise(cpu);
-        /* Where it is not promised, each CPU has a clock of its own. */
+        /* Without the flag, clocks of different CPUs are not comparable. */
         is_stable = is_stable && vcpu_info[cpu]->time.flags & STABLE;
     }
     latest = 0;
@@ -76,7 +76,7 @@ TEST(hypercall_time, "clock-by-hypercall")
         if (guest_is("accel", "tcg")) {
             CHECK(before <= op.now && op.now <= after);
         } else {
-            /* KVM's answer is not made of this vCPU's TSC. */
+            /* KVM does not compute the result from this vCPU's TSC. */
             CHECK(op.now + 1000 * MS > before && op.now < after + 1000 * MS);
         }
     }
@@ -97,7 +97,7 @@ TEST(time_area, "time-area")
 
     op.addr.p = (uintptr_t)&area;
     CHECK_EQ(VCPU_OP(VCPUOP_register_vcpu_time_memory_area, 0, &op), 0);
-    /* KVM writes it when the vCPU is next entered. */
+    /* KVM writes it at the vCPU's next entry. */
     EXPECT_SOON(t->tsc_to_system_mul);
     CHECK_EQ(t->tsc_to_system_mul, known->tsc_to_system_mul);
     CHECK_EQ(t->tsc_shift, known->tsc_shift);
@@ -121,7 +121,7 @@ static uint64_t all_time(VcpuRunstate *r)
     return r->time[0] + r->time[1] + r->time[2] + r->time[3];
 }
 
-/* Asleep for a while, woken by the timer. */
+/* Halts until the timer fires. */
 static void sleep_ms(unsigned ms)
 {
     struct vcpu_set_singleshot_timer op = {
@@ -147,7 +147,7 @@ static void check_area(VcpuRunstate *r)
     all = all_time(r);
     sleep_ms(20);
     CHECK_EQ(r->state, RUNSTATE_running);
-    /* KVM's kernel counts a vCPU in HLT as running. */
+    /* With KVM's in-kernel runstate, HLT counts as running. */
     CHECK(r->time[RUNSTATE_blocked] > asleep || guest_is("accel", "kvm"));
     CHECK(all_time(r) >= all + 15 * MS);
     CHECK(!(r->state_entry_time & XEN_RUNSTATE_UPDATE));
@@ -165,7 +165,7 @@ TEST(runstate, "runstate-area")
     CHECK_EQ(register_runstate(NULL), 0);
 }
 
-/* At each place that a guest's compiler may choose, and some more. */
+/* At each offset that a guest's compiler may choose, and more. */
 TEST(runstate_crossing, "runstate-area-crosses-pages")
 {
     for (unsigned before = 4; before < sizeof(struct vcpu_runstate_info);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A vCPU's timers: none lost, none early
+ * Timers of a vCPU: no event is lost or early
  */
 #include "tap.h"
 #include "timers.h"
@@ -24,7 +24,7 @@ TEST(past, "timer-past")
     cpu_call_all(arm_past, NULL);
 }
 
-/* "Only if it is in the future" is a wish that Xen no longer grants. */
+/* Xen ignores VCPU_SSHOTTMR_future. */
 TEST(future_flag, "timer-future-flag")
 {
     bind_timers();
@@ -70,7 +70,7 @@ static void stop_often(void *unused)
             cpu_relax();
         }
         CHECK_EQ(i % 3 ? stop_singleshot() : set_timer_op(0), 0);
-        /* It came in time or not at all, and the next one comes. */
+        /* It fired in time or not at all, and the next one fires. */
         EXPECT_SOON(!port_is_pending(timer_port[this_cpu()]));
         CHECK(timer_fired() <= before + 1);
         before = timer_fired();
@@ -89,8 +89,9 @@ TEST(stopped, "timer-stopped-while-firing")
 }
 
 /*
- * The event is set while this CPU does nothing but change bits near it, of its
- * own port and of another.  Xen and guest never overwrite each other's.
+ * The event is raised while this CPU only changes neighbouring bits, of its own
+ * port and of another one.  Neither Xen nor the guest may lose an update of the
+ * other.
  */
 TEST(locked, "timer-against-locked-instructions")
 {
@@ -124,7 +125,7 @@ static unsigned rearms(void)
     return n ? n : 20000;
 }
 
-/* Each replaces the one before: only the last one comes. */
+/* Each deadline replaces the previous one, and only the last one fires. */
 TEST(rearmed, "timer-rearmed-in-loop")
 {
     unsigned n = rearms();
@@ -152,7 +153,7 @@ static void tick(void *unused)
     before = timer_fired();
     EXPECT_SOON(timer_fired() >= before + 5);
     last = timer_fired_at[cpu];
-    /* Late ticks may follow one another closely, but not overtake time. */
+    /* Late ticks may follow each other closely, but not be early. */
     CHECK(last - first >= 3 * period);
     CHECK_EQ(stop_periodic(), 0);
     check_silence(10);
@@ -180,7 +181,7 @@ TEST(both, "timer-both")
     CHECK_EQ(set_periodic(999 * US), -XEN_EINVAL);
 }
 
-/* A vCPU sets its own single-shot timer only. */
+/* A vCPU can only set its own single-shot timer. */
 TEST(other, "timer-of-another-vcpu")
 {
     struct vcpu_set_singleshot_timer op = { .timeout_abs_ns = 1 };

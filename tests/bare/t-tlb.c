@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * HVMOP_flush_tlbs: no CPU uses what its TLB held
+ * HVMOP_flush_tlbs: all CPUs drop their TLB entries
  */
 #include "guest.h"
 #include "tap.h"
@@ -17,8 +17,8 @@ static void look(void *unused)
 }
 
 /*
- * This CPU maps another page, which it alone knows; the others go on with the
- * page that they looked at before, until their TLBs are flushed.
+ * This CPU changes a mapping, and uses it; the others use the old one until
+ * their TLBs are flushed.
  */
 TEST_EARLY(flush, "flush-tlbs")
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Ways of being told of an event: each really interrupts the CPU that it should
+ * Kinds of upcalls: each interrupts the right CPU
  */
 #include "events.h"
 #include "tap.h"
 
-/* An event for @cpu arrives there, by @how and nothing else. */
+/* An event for @cpu interrupts it by @how, and by nothing else. */
 static void check_arrival(enum Upcall how, unsigned cpu)
 {
     static const uint8_t vectors[] = {
@@ -26,7 +26,7 @@ static void check_arrival(enum Upcall how, unsigned cpu)
     CHECK_EQ(port_close(port), 0);
 }
 
-/* On CPU 0: it comes when interrupts are enabled, and not before. */
+/* On CPU 0: taken when interrupts are enabled, not before. */
 static void check_deferred(void)
 {
     uint32_t port = bind_ipi(0);
@@ -49,7 +49,7 @@ static void send_it(void *port)
     CHECK_EQ(port_send((uintptr_t)port), 0);
 }
 
-/* From another CPU, to CPU 0 in HLT. */
+/* Another CPU sends to CPU 0, which is in HLT. */
 static void check_wakes(void)
 {
     uint32_t port = bind_ipi(0);
@@ -83,7 +83,7 @@ static void check_way(enum Upcall how, unsigned cpus)
     check_wakes();
 }
 
-/* The line falls when its cause has gone: no interrupt without an event. */
+/* The line is lowered after its cause is gone: no spurious interrupt. */
 static void check_falls(void)
 {
     uint32_t port = bind_ipi(0), before;
@@ -116,8 +116,8 @@ TEST_EARLY(intx, "upcall-intx")
     check_falls();
 }
 
-/* An event that came before the guest said how it wants to be told. */
-TEST_EARLY(late, "upcall-chosen-late")
+/* The event was sent before the guest set the kind of upcall. */
+TEST_EARLY(late, "upcall-set-after-event")
 {
     static const enum Upcall ways[] = {
         UPCALL_VECTOR, UPCALL_GSI, UPCALL_INTX, UPCALL_VECTOR,
@@ -135,8 +135,8 @@ TEST_EARLY(late, "upcall-chosen-late")
     }
 }
 
-/* Another way is chosen while an upcall is due. */
-TEST_EARLY(changed, "upcall-changed-while-due")
+/* The kind of upcall is changed while one is pending. */
+TEST_EARLY(changed, "upcall-changed-while-pending")
 {
     static const enum Upcall ways[] = {
         UPCALL_GSI, UPCALL_VECTOR, UPCALL_INTX, UPCALL_GSI, UPCALL_VECTOR,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the tests say goes out at the debug console, a port that takes bytes
+ * Output in TAP format, to the debug console, a port that takes bytes
  */
 #include <stdarg.h>
 #include "events.h"
@@ -18,7 +18,7 @@ static struct {
 
 static bool print_lock;
 
-/* Also interrupt handlers print. */
+/* Interrupt handlers print, too. */
 static unsigned long lock_output(void)
 {
     unsigned long flags;
@@ -48,7 +48,7 @@ static void put_string(const char *s)
     }
 }
 
-/* There is no division of 64 bits in 32-bit code without a library. */
+/* 32-bit code has no 64-bit division without libgcc. */
 static unsigned divide(uint64_t *val, unsigned base)
 {
     uint32_t high = *val >> 32, low = *val, rest;
@@ -167,7 +167,7 @@ void tap_bail_out(const char *format, ...)
     power_off();
 }
 
-/* @name is a word of @list, which commas separate and a blank ends. */
+/* @name is in @list: words separated by commas, up to a blank. */
 static bool is_listed(const char *name, const char *list)
 {
     while (*list && *list != ' ') {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tests and what they say, in the Test Anything Protocol
+ * The test framework, with output in the Test Anything Protocol
  *
- * A test is a function that TEST() names.  It runs on CPU 0 with interrupts on;
- * its checks may also be on other CPUs.
+ * TEST() defines and registers a test.  It runs on CPU 0 with interrupts
+ * enabled; checks may also be made on other CPUs.
  */
 #ifndef TESTS_BARE_TAP_H
 #define TESTS_BARE_TAP_H
@@ -19,8 +19,8 @@ struct Test {
 };
 
 /*
- * The name is also kept for the runner, which thus knows of tests that a guest
- * did not come to.
+ * The names are also in a section for the runner, which thus notices tests that
+ * the guest did not reach.
  */
 #define TEST_(func, title, is_early)                                    \
     static void func(void);                                             \
@@ -33,20 +33,20 @@ struct Test {
     static void func(void)
 
 #define TEST(func, title)       TEST_(func, title, false)
-/* One that finds the guest without upcalls and FIFO. */
+/* A test that is run before upcalls and FIFO are set up. */
 #define TEST_EARLY(func, title) TEST_(func, title, true)
 
-/* %d %u %x %s, with l and ll. */
+/* Supports %d %u %x %s, with l and ll. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Runs those that the command line names, or all, and says how it went. */
+/* Runs the tests in @only, or all (NULL), and prints the results. */
 void tests_run(const char *only);
 
-/* The test that runs fails; "# FILE:LINE: ..." says why. */
+/* Fails the current test, and prints "# FILE:LINE: ...". */
 void test_failed(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void test_skip(const char *why);
-/* Whether it has failed by now. */
+/* The current test has failed. */
 bool test_has_failed(void);
 
 void tap_bail_out(const char *format, ...)
@@ -55,7 +55,7 @@ void tap_bail_out(const char *format, ...)
 #define CHECK(cond)                                                     \
     do {                                                                \
         if (!(cond)) {                                                  \
-            test_failed(__FILE__, __LINE__, "not so: %s", #cond);       \
+            test_failed(__FILE__, __LINE__, "false: %s", #cond);        \
         }                                                               \
     } while (0)
 
@@ -70,8 +70,8 @@ void tap_bail_out(const char *format, ...)
     } while (0)
 
 /*
- * Waits until @cond, or until there is no hope: in TSC ticks, for clocks are
- * under test.  Tens of seconds, so that no busy host comes near it.
+ * Waits until @cond, or for WAIT_TICKS of the TSC, since clocks are under test.
+ * That is tens of seconds, so that a busy host does not cause failures.
  */
 #define WAIT_TICKS  60000000000ull
 #define WAIT_FOR(cond)                                                  \
@@ -87,11 +87,11 @@ void tap_bail_out(const char *format, ...)
     do {                                                                \
         WAIT_FOR(cond);                                                 \
         if (!(cond)) {                                                  \
-            test_failed(__FILE__, __LINE__, "never came: %s", #cond);   \
+            test_failed(__FILE__, __LINE__, "timed out: %s", #cond);    \
         }                                                               \
     } while (0)
 
-/* Of the files that start the machine. */
+/* Startup. */
 void bare_main(void) __attribute__((noreturn));
 void power_off(void) __attribute__((noreturn));
 unsigned machine_cpus(void);

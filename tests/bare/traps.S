@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Interrupt entries, and calls that C cannot make
+ * Interrupt entries, hypercalls, and calls of code in other modes
  */
 #include "layout.h"
 
@@ -40,7 +40,7 @@ trap_entries:
 #define IRET            iretq
 #define CALLEE_SAVED    rbx, rbp, r12, r13, r14, r15
 #define CALLEE_RESTORED r15, r14, r13, r12, rbp, rbx
-/* As struct TrapFrame has them, from its end. */
+/* In the order of struct TrapFrame, from its end. */
 #define TRAP_SAVED      rax, rcx, rdx, rbx, rbp, rsi, rdi, \
                         r8, r9, r10, r11, r12, r13, r14, r15
 #define TRAP_RESTORED   r15, r14, r13, r12, r11, r10, r9, r8, \
@@ -133,7 +133,7 @@ run_in:
 #endif
         mov     REG(di), run_state
 #ifndef __x86_64__
-        testl   $3, 0x50(%edi)          /* ss:sp only where the ring changes */
+        testl   $3, 0x50(%edi)          /* ss:sp only if the ring changes */
         jz      1f
 #endif
         push    0x58(REG(di))
@@ -176,7 +176,7 @@ run_abort:
         pop_all CALLEE_RESTORED
         ret
 
-/* What run_in() runs; the same bytes in 32- and 64-bit code. */
+/* Code for run_in(); the same bytes in 32- and 64-bit mode. */
         .globl  snippet_vmcall, snippet_vmmcall, snippet_call_rax
         .globl  snippet_wrmsr
 snippet_vmcall:

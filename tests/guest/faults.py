@@ -18,8 +18,8 @@ import report
 NAME = 'kvm-ioctl-faults'
 TIME_LIMIT = 60                     # seconds for each, on a busy host
 # The tests of the guest that together use all of the ioctls.
-TESTS = ('compat-unknown-hypercall', 'upcall-chosen-late',
-         'upcall-vcpu-vector', 'ipi-each-to-each', 'loopback-both-ways',
+TESTS = ('compat-unknown-hypercall', 'upcall-set-after-event',
+         'upcall-vcpu-vector', 'ipi-all-pairs', 'loopback-both-ways',
          'poll-races-with-send', 'timer-single-shot', 'timer-periodic',
          'time-area', 'runstate-area', 'evtchn-reset-with-timer-armed')
 
