@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The block protocol: rings of both layouts, requests good and bad
+ * The block protocol: rings of all layouts, valid and invalid requests
  *
- * The guest's side is written here byte by byte, from the ABI's description.
+ * The front end's side is written byte by byte, from the description of the
+ * ABI.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -13,7 +14,7 @@
 
 #define RANDOM_REQUESTS 200000
 
-/* ------------------------------------------------------ the guest's side -- */
+/* -------------------------------------------------------- the front end -- */
 
 /* Offsets in the ring's first page. */
 enum { REQ_PROD = 0, REQ_EVENT = 4, RSP_PROD = 8, RSP_EVENT = 12, FIRST = 64 };
@@ -21,7 +22,7 @@ enum { REQ_PROD = 0, REQ_EVENT = 4, RSP_PROD = 8, RSP_EVENT = 12, FIRST = 64 };
 typedef struct Guest {
     XenBlkAbi abi;
     unsigned nr_pages;
-    uint8_t *mem;               /* its pages, in another order than QEMU sees */
+    uint8_t *mem;               /* its pages, in an order other than QEMU's */
     uint8_t *page[XEN_BLK_MAX_RING_PAGES];
     XenBlkRing ring;
     uint32_t prod;
@@ -37,7 +38,7 @@ static uint32_t *word(Guest *g, unsigned at)
     return (uint32_t *)(g->page[0] + at);
 }
 
-/* Byte @i of the entry with number @index. */
+/* Byte @i of ring entry @index. */
 static uint8_t *entry_byte(Guest *g, uint32_t index, unsigned i)
 {
     size_t at = FIRST + index % g->ring.size * entry_size(g) + i;
@@ -86,12 +87,12 @@ static void guest_stop(Guest *g)
     g_free(g->mem);
 }
 
-/* A request of the guest's, whose fields stand where its layout has them. */
+/* A request, encoded in the layout of the ABI. */
 typedef struct Wire {
     uint8_t op, nr, indirect_op;
     uint16_t indirect_nr;
     uint64_t id, sector, nr_sectors;
-    uint32_t gref;              /* of each segment one more */
+    uint32_t gref;              /* of the first segment; consecutive */
     uint8_t first, last;
 } Wire;
 
@@ -147,7 +148,7 @@ static void test_size(gconstpointer abi)
     }
 }
 
-/* All that a correct front end can say is taken, all else is refused. */
+/* All valid producer indices are accepted, all others refused. */
 static void test_indices(gconstpointer abi)
 {
     static const uint32_t starts[] = { 0, 1, 31, 32, 0x7fffffff, 0xffffffe8 };
@@ -159,7 +160,7 @@ static void test_indices(gconstpointer abi)
 
         g_assert_cmpint(guest_start_at(&g, GPOINTER_TO_INT(abi), 1, base), ==,
                         0);
-        /* Nothing taken: 0 to 32 requests may stand there. */
+        /* Nothing consumed: 0 to 32 requests can be pending. */
         for (unsigned n = 0; n <= 32; n++) {
             *word(&g, REQ_PROD) = base + n;
             g_assert_cmpint(xen_blk_ring_pending(&g.ring), ==, n);
@@ -171,7 +172,7 @@ static void test_indices(gconstpointer abi)
         *word(&g, REQ_PROD) = base + 0x80000000;
         g_assert_cmpint(xen_blk_ring_pending(&g.ring), ==, -EPROTO);
 
-        /* 20 taken, 8 of them answered: up to 20 more. */
+        /* 20 consumed, 8 of them answered: up to 20 more can be pending. */
         *word(&g, REQ_PROD) = base + 20;
         for (unsigned n = 0; n < 20; n++) {
             xen_blk_ring_take(&g.ring, &req);
@@ -204,7 +205,7 @@ static void test_start(gconstpointer abi)
     guest_stop(&g);
 }
 
-/* Every place of rings of each size, entries that cross pages among them. */
+/* Each position in rings of each size, including entries that cross pages. */
 static void test_places(gconstpointer abi)
 {
     for (unsigned pages = 1; pages <= XEN_BLK_MAX_RING_PAGES; pages *= 2) {
@@ -243,7 +244,7 @@ static void test_places(gconstpointer abi)
     }
 }
 
-/* Who is to be notified, and who has to look again. */
+/* When to notify, and when to check for more requests. */
 static void test_events(gconstpointer abi)
 {
     Wire w = { .op = BLKIF_OP_FLUSH_DISKCACHE };
@@ -263,12 +264,12 @@ static void test_events(gconstpointer abi)
     g_assert_false(xen_blk_ring_ask_event(&g.ring));
     g_assert_cmpuint(*word(&g, REQ_EVENT), ==, 5);
 
-    /* The first answer is waited for. */
+    /* The front end waits for the first response. */
     xen_blk_ring_answer(&g.ring, &req, 0);
     g_assert_cmpuint(*word(&g, RSP_PROD), ==, 0);
     g_assert_true(xen_blk_ring_push(&g.ring));
     g_assert_cmpuint(*word(&g, RSP_PROD), ==, 1);
-    /* Not the second, since nobody has asked; then the fourth. */
+    /* It did not request a notification for the second, but for the fourth. */
     xen_blk_ring_answer(&g.ring, &req, 0);
     g_assert_false(xen_blk_ring_push(&g.ring));
     *word(&g, RSP_EVENT) = 4;
@@ -302,7 +303,7 @@ static int16_t check(Guest *g, const Wire *w, const XenBlkDisk *disk,
 typedef struct CheckCase {
     Wire w;
     int16_t status;
-    uint64_t nr_sectors;        /* what it covers if it is good */
+    uint64_t nr_sectors;        /* the expected number, if valid */
 } CheckCase;
 
 static void run_checks(XenBlkAbi abi, const CheckCase *c, size_t nr,
@@ -396,7 +397,7 @@ static void test_read_only(gconstpointer abi)
     run_checks(GPOINTER_TO_INT(abi), &cases[5], 1, &disk);
 }
 
-/* Blocks of 4 KiB: sectors stay 512 bytes and must come eight by eight. */
+/* Blocks of 4 KiB: sectors are 512 bytes, in multiples of eight. */
 static void test_large_blocks(gconstpointer abi)
 {
     static const CheckCase cases[] = {
@@ -411,7 +412,7 @@ static void test_large_blocks(gconstpointer abi)
         { DISCARD(8, 12), ERR },
         { DISCARD(12, 8), ERR },
     };
-    /* A front end that counts in blocks means the same by other numbers. */
+    /* Front ends that count in blocks: the same requests in other units. */
     static const CheckCase block_cases[] = {
         { RW(BLKIF_OP_READ, 2, 1, 0, 0), OK, 16 },
         { RW(BLKIF_OP_READ, 1, 124, 0, 0), OK, 8 },
@@ -487,7 +488,7 @@ static void test_indirect(gconstpointer abi)
     guest_stop(&g);
 }
 
-/* What is accepted keeps its promises, whatever the bytes were. */
+/* Random requests: all that are accepted are within bounds. */
 static void test_random(gconstpointer abi)
 {
     unsigned accepted = 0;

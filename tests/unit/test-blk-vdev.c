@@ -9,7 +9,7 @@
 static const struct {
     const char *name;
     uint32_t number;
-    const char *shown;          /* NULL: the name with a 0 */
+    const char *shown;          /* canonical name; NULL: the name plus a 0 */
 } names[] = {
     { "xvda", 202 << 8 },
     { "xvda0", 202 << 8, "xvda0" },
@@ -72,7 +72,7 @@ static void test_bad_names(void)
     }
 }
 
-/* As they are chosen: no two alike, and each has the name of its number. */
+/* Chosen numbers are unique, and convert to their names and back. */
 static void test_chosen(void)
 {
     uint32_t last = 0;

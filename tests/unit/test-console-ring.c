@@ -7,14 +7,14 @@
 #include <string.h>
 #include "hw/xen/pv/console-ring.h"
 
-/* A ring in the midst of a page that nobody may write around. */
+/* A ring between guard areas, which must not be written. */
 typedef struct Page {
     uint8_t before[64];
     struct xencons_interface page;
     uint8_t after[64];
 } Page;
 
-/* Where a ring has been going round for a while, and around 32 bits. */
+/* Start indices: after some use, and around the 32-bit overflow. */
 static const uint32_t starts[] = {
     0, 1, 1023, 1024, 2047, 2048, 0x7fffffff, 0x80000000, 0xfffffc01,
     0xfffff801, 0xffffffff,
@@ -38,7 +38,7 @@ static char nth(uint32_t i)
     return i * 7 + (i >> 8);
 }
 
-/* @len bytes wait at @cons; the first @take of them are taken. */
+/* @len bytes are pending at @cons; @take of them are consumed. */
 static void try_output(uint32_t cons, uint32_t len, uint32_t take)
 {
     XenConsoleOutput output;
@@ -58,7 +58,7 @@ static void try_output(uint32_t cons, uint32_t len, uint32_t take)
     for (uint32_t i = 0; i < sizeof(buf); i++) {
         g_assert_cmpint(buf[i], ==, i < take ? nth(i) : 0x11);
     }
-    /* The guest goes on meanwhile, and writes where it should not. */
+    /* The guest writes on, and also changes what it must not. */
     p.page.out_prod += 3;
     p.page.out_cons += 1000;
     xen_console_output_consume(&p.page, &output, take);
@@ -122,7 +122,7 @@ static void test_input(void)
     }
 }
 
-/* Ends that are further apart than the ring is long: nothing is touched. */
+/* Indices further apart than the size of the ring: nothing is changed. */
 static void test_invalid(void)
 {
     static const uint32_t by[] = {

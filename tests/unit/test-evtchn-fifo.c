@@ -511,7 +511,7 @@ static void test_invalid_words(void)
     must_send(g, a);
     assert_handles(g, 0, a);
 
-    /* BUSY is neither set nor heeded. */
+    /* BUSY is neither set nor checked. */
     *evtchn_guest_word(g, a) = BUSY;
     must_send(g, a);
     g_assert_cmphex(*evtchn_guest_word(g, a), ==, PENDING | LINKED | BUSY);

@@ -67,7 +67,7 @@ static char *describe(XenEvtchn *e)
     return g_string_free(str, FALSE);
 }
 
-/* During traffic, which continues afterwards. */
+/* During traffic, which continues after migration. */
 static void test_traffic(gconstpointer data)
 {
     bool fifo = GPOINTER_TO_INT(data);

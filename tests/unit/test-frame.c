@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Ethernet frames as a network back end sees them; whole frames are tested by
- * xen-net-frames-test, here is what these do not come to
+ * Ethernet frames in the network back end: corner cases that are not covered by
+ * the whole frames of xen-net-frames-test
  */
 #include <string.h>
 #include <glib.h>
 #include "frame.h"
 
-/* Ethernet, IPv4, UDP and two bytes, all of which sum up to @sum with these. */
+/* Ethernet, IPv4, UDP and two bytes of payload, with a checksum of @sum. */
 static void make_udp(uint8_t *frame, uint16_t rest)
 {
     static const uint8_t udp[] = {
@@ -23,7 +23,7 @@ static void make_udp(uint8_t *frame, uint16_t rest)
 
 #define UDP_FRAME   44
 
-/* A sum of 0 means "no checksum" in UDP: it is sent as 0xffff. */
+/* In UDP a checksum of 0 means "none": 0xffff is sent instead. */
 static void test_zero_checksum(void)
 {
     uint8_t frame[UDP_FRAME];
@@ -41,12 +41,12 @@ static void test_zero_checksum(void)
         g_assert_cmphex(sum, !=, 0);
         zeroes += sum == 0xffff;
     }
-    /* One of the words before has the sum 0xfffe..., so two values meet. */
+    /* One of the payloads has the sum 0xfffe, so two give a checksum of 0. */
     g_assert_cmpuint(zeroes, >=, 1);
     g_assert_cmpuint(zeroes, <=, 2);
 }
 
-/* Where a checksum is said to be, but is not within the frame. */
+/* A checksum field outside the frame. */
 static void test_outside(void)
 {
     uint8_t frame[64] = { 0 };
@@ -60,7 +60,7 @@ static void test_outside(void)
     g_assert_false(xen_frame_finish_checksum(frame, 64, 2, SIZE_MAX));
 }
 
-/* Cut short anywhere, or with any byte changed: all is within the frame. */
+/* Truncated or modified frames: all accesses are within bounds. */
 static void test_bounds(void)
 {
     GRand *rand = g_rand_new_with_seed(30);
@@ -72,7 +72,7 @@ static void test_bounds(void)
         XenFrame parsed;
 
         for (size_t i = 0; i < len; i++) {
-            /* Small numbers are next headers, lengths of 0, and so on. */
+            /* Small values are valid headers or lengths more often. */
             frame[i] = g_rand_int(rand) & g_rand_int(rand) & 0x3f;
         }
         frame[12] = round & 1 ? 0x86 : 0x08;
@@ -80,7 +80,7 @@ static void test_bounds(void)
         if (len > 40) {
             uint8_t next = g_rand_boolean(rand) ? 6 : 17;
 
-            /* Mostly what passes the first checks. */
+            /* Usually pass the first checks. */
             frame[14] = round & 1 ? 0x60 : 0x40 | g_rand_int_range(rand, 5, 9);
             frame[16] = frame[18] = frame[20] = frame[21] = 0;
             frame[round & 1 ? 19 : 17] = g_rand_int_range(rand, 20, 256);
@@ -105,7 +105,7 @@ static void test_bounds(void)
     g_rand_free(rand);
 }
 
-/* Extension headers up to the limit are passed, and no more. */
+/* Extension headers are skipped up to a limit. */
 static void test_extensions(void)
 {
     for (unsigned nr = 0; nr <= XEN_FRAME_MAX_EXTENSIONS + 1; nr++) {
@@ -126,7 +126,7 @@ static void test_extensions(void)
     }
 }
 
-/* A connection's frames have one number, others have others. */
+/* Frames of the same connection have the same hash, others differ. */
 static void test_flow(void)
 {
     uint8_t frame[UDP_FRAME], other[UDP_FRAME];
@@ -142,7 +142,7 @@ static void test_flow(void)
     other[29]++;                /* an address */
     g_assert_cmphex(xen_frame_flow(frame, sizeof(frame)), !=,
                     xen_frame_flow(other, sizeof(other)));
-    /* Fragments have no ports but in the first. */
+    /* Only the first fragment has ports. */
     make_udp(frame, 1);
     frame[20] = other[20] = 0x20;
     memcpy(other, frame, sizeof(frame));

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Grant entries: what they permit, who uses them, against a guest that changes
- * them meanwhile
+ * Grant entries: permissions and use, while the guest changes them concurrently
  */
 #include <glib.h>
 #include <string.h>
@@ -116,7 +115,7 @@ static void test_count(void)
     table_free(t);
 }
 
-/* Readers and writers come and go; the flags say what there is. */
+/* Flags follow the number of readers and writers. */
 static void test_users(void)
 {
     Table *t = table_new();
@@ -136,7 +135,7 @@ static void test_users(void)
     xen_grant_release(t->e, &r[0]);
     expect_flags(t, 3, GTF_permit_access);
 
-    /* The writer was there first, and a reader outlives it. */
+    /* The writer was first; the reader remains. */
     g_assert_cmpint(hold(t, 3, true, &w[0]), ==, GNTST_okay);
     g_assert_cmpint(hold(t, 3, false, &r[0]), ==, GNTST_okay);
     g_assert_cmpint(hold(t, 3, false, &r[1]), ==, GNTST_okay);
@@ -149,7 +148,7 @@ static void test_users(void)
     table_free(t);
 }
 
-/* While an entry is in use what the guest writes there has no effect. */
+/* While an entry is in use, changes by the guest have no effect. */
 static void test_changed_in_use(void)
 {
     Table *t = table_new();
@@ -162,7 +161,7 @@ static void test_changed_in_use(void)
     g_assert_cmphex(second.gfn, ==, GFN);
     xen_grant_release(t->e, &second);
 
-    /* Nor can the guest lend it for writing to someone else meanwhile. */
+    /* Nor can it be granted for writing a second time. */
     g_assert_cmpint(hold(t, 3, true, &second), ==, GNTST_general_error);
     memset(&t->entry[3], 0, sizeof(t->entry[3]));
     g_assert_cmpint(hold(t, 3, false, &second), ==, GNTST_okay);
@@ -171,7 +170,7 @@ static void test_changed_in_use(void)
     xen_grant_release(t->e, &first);
     expect_flags(t, 3, 0);
 
-    /* Now it is asked again. */
+    /* When it is no longer in use, it is checked again. */
     g_assert_cmpint(hold(t, 3, false, &first), ==, GNTST_general_error);
     grant(t, 3, GTF_permit_access, 0x99);
     g_assert_cmpint(hold(t, 3, true, &first), ==, GNTST_okay);
@@ -221,7 +220,7 @@ static void test_reset(void)
     grant(t, 3, GTF_permit_access, 0x99);
     g_assert_cmpint(hold(t, 3, true, &new), ==, GNTST_okay);
     g_assert_cmphex(new.gfn, ==, 0x99);
-    /* The end of an old hold is not the end of a new one. */
+    /* Releasing a hold from before a reset does not affect a new one. */
     xen_grant_release(t->e, &old);
     expect_flags(t, 3, GTF_permit_access | GTF_reading | GTF_writing);
     xen_grant_release(t->e, &new);
@@ -264,7 +263,7 @@ static gpointer reset_thread(gpointer opaque)
     return NULL;
 }
 
-/* A reset does not return while a copy is running, and lets none begin. */
+/* A reset waits for copies in progress, and blocks new ones. */
 static void test_reset_waits(void)
 {
     Brief b = { .t = table_new() };
@@ -285,7 +284,7 @@ static void test_reset_waits(void)
         xen_grant_release(b.t->e, &h);
         g_thread_yield();
     }
-    /* The reset has begun. */
+    /* The reset is in progress. */
     for (int i = 0; i < 100; i++) {
         g_assert_false(g_atomic_int_get(&b.reset_done));
         g_assert_cmphex(b.t->entry[3].flags & GTF_writing, ==, GTF_writing);
@@ -299,7 +298,7 @@ static void test_reset_waits(void)
 
 #define NR_BACKENDS     3
 #define NR_HOLDS        20000
-/* The guest's frames: it grants them in turn, the last one never. */
+/* The guest's frames: grants alternate between all but the last one. */
 #define NR_GFNS         4
 
 typedef struct Race {
@@ -338,7 +337,7 @@ static gpointer backend(gpointer opaque)
         }
         i++;
         g_assert_cmphex(h.gfn, <, NR_GFNS);
-        /* Whatever the guest writes: one frame as long as it is in use. */
+        /* An entry in use keeps the same frame, whatever the guest writes. */
         g_assert_cmpint(hold(r->t, 3, false, &again), ==, GNTST_okay);
         g_assert_cmphex(again.gfn, ==, h.gfn);
         xen_grant_release(r->t->e, &again);
@@ -361,7 +360,7 @@ static void test_race(void)
     }
     g_atomic_int_set(&r.stop, 1);
     g_thread_join(guest);
-    /* All counts are back at 0. */
+    /* All counts are 0 again. */
     table_free(r.t);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen's network protocol: the rings of a vif, without a guest
+ * The network protocol: the rings of a vif, without a guest
  */
 #include <string.h>
 #include <glib.h>
@@ -14,7 +14,7 @@ typedef struct Tx {
     XenNetifTxFrame frame;
 } Tx;
 
-/* Rings begin anywhere; this one passes 2^32 soon. */
+/* Rings can start at any index; this one is about to pass 2^32. */
 static void start(Tx *t, uint32_t index)
 {
     t->page = g_malloc0(XEN_NETIF_PAGE_SIZE);
@@ -53,7 +53,9 @@ static void expect_answers(Tx *t, uint32_t from, unsigned nr, int16_t status)
     }
 }
 
-/* The first slot's size is the frame's; its own follows from the others'. */
+/*
+ * The first slot's size is that of the frame; its own part is the difference.
+ */
 static void test_gather(void)
 {
     Tx t;
@@ -77,7 +79,7 @@ static void test_gather(void)
             g_assert_cmpuint(t.frame.part[i].offset, ==, i ? i : 5);
         }
         xen_netif_tx_answer(&t.ring, &t.frame, NETIF_RSP_OKAY);
-        /* Nobody sees them yet. */
+        /* Not published yet. */
         g_assert_cmpuint(t.page->rsp_prod, ==, UINT32_MAX - 3);
         g_assert_true(xen_netif_push_answers(&t.ring));
         g_assert_cmpuint(t.page->rsp_prod, ==, t.page->req_prod);
@@ -88,15 +90,15 @@ static void test_gather(void)
     }
 }
 
-/* What is to be failed is taken whole; the next frame is not touched. */
+/* A frame to be failed is consumed completely; the next one is not affected. */
 static void test_fail_whole(void)
 {
     static const struct {
         uint16_t offset, size, second_offset, second_size;
     } cases[] = {
         { 0, 100, 4000, 97 },   /* the second crosses its page */
-        { 4090, 100, 0, 90 },   /* the first does */
-        { 0, 100, 0, 101 },     /* the parts are larger than the whole */
+        { 4090, 100, 0, 90 },   /* the first crosses its page */
+        { 0, 100, 0, 101 },     /* the parts are longer than the frame */
         { 0, 13, 0, 1 },        /* no header */
         { 65535, 100, 0, 50 }, { 0, 100, 65535, 50 },
     };
@@ -123,7 +125,10 @@ static void test_fail_whole(void)
     }
 }
 
-/* As many slots as are taken, then such as are failed, then such as are not. */
+/*
+ * The maximum number of slots; more, which are failed; too many, which is
+ * fatal.
+ */
 static void test_too_many(void)
 {
     Tx t;
@@ -146,7 +151,7 @@ static void test_too_many(void)
     }
 }
 
-/* To the byte at the end of a page, and no further. */
+/* Up to the last byte of a page, but not beyond. */
 static void test_page_end(void)
 {
     Tx t;
@@ -166,8 +171,8 @@ static void test_page_end(void)
 }
 
 /*
- * Requests that were taken and not answered: neither can req_prod be among them,
- * nor a ring's size ahead of where the next is taken.
+ * Requests consumed but not answered: req_prod can neither be before them, nor
+ * more than the size of the ring ahead.
  */
 static void test_index_range(void)
 {
@@ -180,7 +185,7 @@ static void test_index_range(void)
                         XEN_NETIF_FRAME);
     }
     g_assert_cmpint(xen_netif_pending(&t.ring), ==, 0);
-    /* Ten are taken; there is room for the rest of the ring. */
+    /* Ten are pending; the rest of the ring is free. */
     t.page->req_prod += SIZE - 10;
     g_assert_cmpint(xen_netif_pending(&t.ring), ==, SIZE - 10);
     t.page->req_prod++;
@@ -196,7 +201,7 @@ static void test_index_range(void)
     end(&t);
 }
 
-/* Answers go where the old back end left off. */
+/* Responses continue at the index where the previous back end stopped. */
 static void test_attach(void)
 {
     Tx t;
@@ -218,7 +223,7 @@ static void test_attach(void)
     end(&t);
 }
 
-/* Events: where the other side has asked for one, once. */
+/* Notifications are sent once, when the other side has requested them. */
 static void test_events(void)
 {
     Tx t;
@@ -232,14 +237,14 @@ static void test_events(void)
             xen_netif_tx_answer(&t.ring, &t.frame, NETIF_RSP_OKAY);
             g_assert_cmpint(xen_netif_push_answers(&t.ring), ==, i == wanted);
             if (i == wanted) {
-                /* Until it is sent. */
+                /* True until it is sent. */
                 g_assert_true(xen_netif_push_answers(&t.ring));
                 xen_netif_event_sent(&t.ring);
             }
             g_assert_false(xen_netif_push_answers(&t.ring));
         }
     }
-    /* The front end takes the answers by itself before the event is sent. */
+    /* The front end consumes the responses before it is notified. */
     t.page->rsp_event = t.page->rsp_prod + 1;
     put(&t, 0, 0, 60);
     xen_netif_tx_take(&t.ring, &t.frame);
@@ -252,7 +257,7 @@ static void test_events(void)
     end(&t);
 }
 
-/* Extras do not count as data, and get answers of their own. */
+/* Extra slots do not count as data, and have responses of their own. */
 static void test_extras(void)
 {
     Tx t;
@@ -273,7 +278,7 @@ static void test_extras(void)
     end(&t);
 }
 
-/* What a frame still needs is not there: nothing behind req_prod is taken. */
+/* An incomplete frame: nothing beyond req_prod is consumed. */
 static void test_missing(void)
 {
     static const struct {
@@ -296,7 +301,7 @@ static void test_missing(void)
         if (cases[i].extra) {
             put_extra(&t, cases[i].extra, cases[i].extra_flags);
         }
-        /* It would do, if it counted. */
+        /* It would be valid if it were published. */
         prod = t.page->req_prod;
         if (cases[i].extra_flags || !(cases[i].flags & NETTXF_more_data)) {
             put_extra(&t, XEN_NETIF_EXTRA_TYPE_GSO, 0);
@@ -313,8 +318,8 @@ static void test_missing(void)
 }
 
 /*
- * Any bytes in the ring and any indices: what is taken is within its bounds, and
- * each request of a frame gets one answer.
+ * Random ring contents and indices: all that is consumed is within bounds, and
+ * each request of a frame gets one response.
  */
 static void test_noise(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest pages: set, shared, refreshed, made stale
+ * Guest pages: set, share, refresh, invalidate
  */
 #include <errno.h>
 #include <string.h>
@@ -12,13 +12,13 @@
 #define FRAME(n)    ((uint64_t)(n) * XEN_EMU_PAGE_SIZE)
 #define LEN         64
 
-/* Memory of a guest, which counts who has it pinned. */
+/* Guest memory that counts pins. */
 typedef struct Ram {
     XenPageCache cache;
     uint8_t bytes[NR_FRAMES * XEN_EMU_PAGE_SIZE];
     bool absent[NR_FRAMES];
     unsigned pins, unpins;
-    /* Called, and forgotten, when something is next pinned. */
+    /* Called once, at the next pin. */
     void (*on_pin)(struct Ram *ram);
     unsigned invalidations_left;
 } Ram;
@@ -84,7 +84,7 @@ static void test_set(void)
                     ==, 0);
     g_assert_true(xen_guest_page_check(&page) == ram->bytes + FRAME(1) + 8);
 
-    /* Where there is no RAM nothing changes. */
+    /* On error nothing changes. */
     ram->absent[2] = true;
     g_assert_cmpint(xen_guest_page_set(&ram->cache, &page, FRAME(2), LEN), ==,
                     -EINVAL);
@@ -169,7 +169,7 @@ static void test_refresh_absent(void)
     g_assert_cmpint(xen_guest_page_refresh(&ram->cache, &page), ==, 0);
     g_assert_nonnull(xen_guest_page_check(&page));
 
-    /* An unset or a valid page has nothing to look up. */
+    /* Nothing to look up for an unset or valid page. */
     g_assert_cmpint(xen_guest_page_refresh(&ram->cache, &page), ==, 0);
     xen_guest_page_unset(&ram->cache, &page);
     g_assert_cmpint(xen_guest_page_refresh(&ram->cache, &page), ==, 0);
@@ -177,7 +177,7 @@ static void test_refresh_absent(void)
     ram_free(ram);
 }
 
-/* Memory goes away between a lookup and its result, again and again. */
+/* The page is invalidated during each lookup. */
 static void invalidate_while_pinning(Ram *ram)
 {
     if (ram->invalidations_left) {
@@ -198,7 +198,7 @@ static void test_invalidated_lookup(void)
         ram->on_pin = invalidate_while_pinning;
         g_assert_cmpint(xen_guest_page_set(&ram->cache, &page, FRAME(1), LEN),
                         ==, 0);
-        /* Each result that an invalidation may have outdated is given up. */
+        /* Results of outdated lookups are dropped. */
         g_assert_cmpuint(ram->pins, ==, n + 1);
         g_assert_cmpuint(pinned(ram), ==, 1);
         xen_guest_page_unset(&ram->cache, &page);
@@ -206,7 +206,7 @@ static void test_invalidated_lookup(void)
     }
 }
 
-/* An area at each place around a page's end. */
+/* An area at each offset around a page boundary. */
 static void test_two_pages(void)
 {
     Ram *ram = ram_new();
@@ -233,7 +233,7 @@ static void test_two_pages(void)
         g_assert_cmpuint(pinned(ram), ==, first < LEN ? 2 : 1);
     }
 
-    /* All or nothing. */
+    /* Either both pages are set or none. */
     xen_guest_pages_set(&ram->cache, page, FRAME(3) - 1, LEN);
     ram->absent[4] = true;
     g_assert_cmpint(xen_guest_pages_set(&ram->cache, page, FRAME(4) - 1, LEN),
@@ -242,7 +242,7 @@ static void test_two_pages(void)
     g_assert_nonnull(page[1].hva);
     g_assert_cmpuint(pinned(ram), ==, 2);
 
-    /* Past the end of all addresses. */
+    /* Beyond the end of the address space. */
     g_assert_cmpint(xen_guest_pages_set(&ram->cache, page, UINT64_MAX - 1, LEN),
                     ==, -EINVAL);
     for (unsigned i = 0; i < XEN_GUEST_PAGES_MAX; i++) {
@@ -269,7 +269,7 @@ static void test_share(void)
                      1);
     g_assert_cmpuint(ram->unpins, ==, 1);
 
-    /* A stale page is shared as such, and so is what it keeps pinned. */
+    /* A stale page is shared as stale, with its pin. */
     xen_guest_page_share(&ram->cache, &a, &b);
     g_assert_true(xen_guest_page_is_stale(&a));
     xen_guest_page_unset(&ram->cache, &a);
@@ -277,7 +277,7 @@ static void test_share(void)
     ram_free(ram);
 }
 
-/* A user whom the kernel, say, does not obey. */
+/* A user whose pages stay pinned when stale (like KVM's). */
 typedef struct User {
     unsigned locked, times_locked, times_stale;
     bool keep;
@@ -327,7 +327,7 @@ static void test_stale_hook(void)
         g_assert_true(xen_guest_page_is_stale(&page));
         g_assert_cmpuint(pinned(ram), ==, keep);
 
-        /* Stale already: nothing new. */
+        /* It was stale before: the hook is not called again. */
         xen_page_cache_invalidate(&ram->cache, FRAME(1), LEN);
         g_assert_cmpuint(user.times_stale, ==, 1);
 

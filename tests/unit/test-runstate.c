@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Runstate sums and their form in guest memory: both layouts, any alignment,
- * every way to cross a page, and readers that look on
+ * Runstate accounting and its format in guest memory: both layouts, any
+ * alignment, all ways to cross a page, and concurrent readers
  */
 #include <stdint.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 #define MAX_SIZE    48
 
-/* Offsets are the ABI's, written out: a test must not ask what it tests. */
+/* Offsets of the ABI, written out, independent of layout.c. */
 typedef struct Abi {
     const XenGuestLayout *layout;
     size_t size, entry, times;
@@ -40,7 +40,7 @@ static void test_charge(void)
 {
     XenRunstateSums s = { .state = RUNSTATE_offline };
 
-    /* Nothing can be stolen from a vCPU that is not there. */
+    /* An offline vCPU has no steal time. */
     xen_runstate_charge(&s, RUNSTATE_running, 100, 30);
     g_assert_cmpuint(s.time[RUNSTATE_offline], ==, 100);
     g_assert_cmpuint(s.time[RUNSTATE_runnable], ==, 0);
@@ -49,12 +49,12 @@ static void test_charge(void)
     g_assert_cmpuint(s.time[RUNSTATE_running], ==, 30);
     g_assert_cmpuint(s.time[RUNSTATE_runnable], ==, 20);
 
-    /* Woken, and had to wait for a host CPU: more stolen than elapsed. */
+    /* More stolen than elapsed. */
     xen_runstate_charge(&s, RUNSTATE_running, 160, 1000);
     g_assert_cmpuint(s.time[RUNSTATE_blocked], ==, 0);
     g_assert_cmpuint(s.time[RUNSTATE_runnable], ==, 30);
 
-    /* A clock that went back. */
+    /* The clock went backwards. */
     xen_runstate_charge(&s, RUNSTATE_running, 140, 5);
     g_assert_cmpuint(sum(&s), ==, 160);
     g_assert_cmpuint(s.entered, ==, 140);
@@ -88,7 +88,7 @@ static void test_encode(void)
     }
 }
 
-/* Written in any two parts at any alignment, it reads back as it was. */
+/* Written to two parts, at any alignment, and read back. */
 static void test_publish_anywhere(void)
 {
     XenRunstateSums s = {
@@ -100,7 +100,7 @@ static void test_publish_anywhere(void)
         for (size_t first = 1; first <= abis[a].size; first++) {
             for (int flag = 0; flag < 2; flag++) {
                 for (size_t off = 0; off < 8; off++) {
-                    /* What lies around the parts must not change. */
+                    /* The bytes around the parts must not change. */
                     uint8_t mem[2][8 + MAX_SIZE + 8] = { { 0 } };
                     XenRunstateArea area = {
                         .part = { mem[0] + off, mem[1] + off },
@@ -136,7 +136,7 @@ static void test_publish_anywhere(void)
     }
 }
 
-/* The area comes from a guest: nothing in it can do harm. */
+/* The area is the guest's: any contents must be safe. */
 static void test_fetch_nonsense(void)
 {
     for (size_t a = 0; a < G_N_ELEMENTS(abis); a++) {
@@ -168,8 +168,8 @@ static uint64_t load64(const uint8_t *p)
 }
 
 /*
- * What a guest does: entry time, the rest, entry time again.  Each sum that the
- * writer shows is that same number, so a torn copy shows.
+ * A guest's reader: entry time, the rest, entry time again.  The writer sets
+ * all sums to the same number, so a torn copy is detected.
  */
 static void *read_area(void *opaque)
 {
@@ -208,7 +208,7 @@ static void test_update_flag(void)
     GThread *thread = g_thread_new("guest", read_area, &r);
     gint64 end = g_get_monotonic_time() + 200000;
 
-    /* On a busy machine the reader may not run for a while. */
+    /* On a busy host the reader may be delayed. */
     for (uint64_t n = 1; g_get_monotonic_time() < end ||
                          !__atomic_load_n(&r.seen, __ATOMIC_RELAXED); n++) {
         XenRunstateSums s = { .entered = n, .time = { n, n, n, n } };

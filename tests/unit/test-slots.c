@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The index of guest RAM against a plain list, and with readers looking on
+ * The index of guest RAM, compared with a plain list, and with concurrent
+ * readers
  */
 #include <glib.h>
 #include "hw/xen/emu/memory/slot-index.h"
 
 static XenSlot slot(uint64_t gfn, uint64_t nr_frames)
 {
-    /* The offset stands in for what backs the slot: unlike in each. */
+    /* @mr_offset identifies the slot. */
     return (XenSlot) {
         .gfn = gfn, .nr_frames = nr_frames, .mr_offset = gfn * 3,
     };
@@ -86,7 +87,7 @@ static void test_refused(void)
 
 #define FRAMES  256
 
-/* What holds each frame, found out in the dullest way. */
+/* The expected slot of each frame, by linear search. */
 static const XenSlot *holder(const GArray *plain, uint64_t gfn)
 {
     for (guint i = 0; i < plain->len; i++) {
@@ -120,7 +121,7 @@ static void check_range(const XenSlots *slots, const GArray *plain,
 {
     uint64_t next = gfn;
 
-    /* Frame by frame: what the iterator skips must have no holder. */
+    /* Frames that the iterator skips must be in no slot. */
     XEN_FOREACH_SLOT_OVERLAPPING(s, slots, gfn, nr_frames) {
         for (; next < s->gfn; next++) {
             g_assert_null(holder(plain, next));
@@ -175,8 +176,8 @@ static void test_against_list(void)
 }
 
 /*
- * As slots.c does it: copy, change the copy, put it in place.  A reader always
- * finds a whole index: RAM at [0, 1000) in slots of 10, less one of them.
+ * Like ram-index.c: copy, change the copy, publish it.  Readers always find a
+ * complete index: RAM at [0, 1000) in slots of 10, except for one.
  */
 #define NR      100
 #define CHANGES 2000

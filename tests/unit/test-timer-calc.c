@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The arithmetic of Xen's timers: overflow rule, ticks without drift, waits
+ * Arithmetic of Xen's timers: overflow rule, ticks without drift, waits
  */
 #include <glib.h>
 #include "hw/xen/emu/vcpu/timer-calc.h"
@@ -15,7 +15,7 @@ static void test_due(void)
     g_assert_true(xen_timer_is_due(NOW, NOW));
     g_assert_false(xen_timer_is_due(NOW + 1, NOW));
     g_assert_true(xen_timer_is_due(0, 0));
-    /* The guest's number is signed. */
+    /* The guest's value is signed. */
     g_assert_false(xen_timer_is_due(INT64_MAX, NOW));
     g_assert_true(xen_timer_is_due((uint64_t)INT64_MAX + 1, NOW));
     g_assert_true(xen_timer_is_due(UINT64_MAX, NOW));
@@ -51,15 +51,15 @@ static void test_period_range(void)
 
 static void test_next_tick(void)
 {
-    /* Served in time, and late by less than a period: no drift. */
+    /* In time, or late by less than a period: no drift. */
     g_assert_cmpuint(xen_timer_next_tick(NOW, MS, NOW), ==, NOW + MS);
     g_assert_cmpuint(xen_timer_next_tick(NOW, MS, NOW + 1), ==, NOW + MS);
     g_assert_cmpuint(xen_timer_next_tick(NOW, MS, NOW + MS - 1), ==, NOW + MS);
-    /* Late by whole periods: those ticks are skipped, the phase is kept. */
+    /* Late by whole periods: these ticks are skipped, the phase stays. */
     g_assert_cmpuint(xen_timer_next_tick(NOW, MS, NOW + MS), ==, NOW + 2 * MS);
     g_assert_cmpuint(xen_timer_next_tick(NOW, MS, NOW + 7 * MS + 3), ==,
                      NOW + 8 * MS);
-    /* The longest period, after the longest uptime that fits. */
+    /* The longest period, after the longest possible uptime. */
     g_assert_cmpuint(xen_timer_next_tick(0, XEN_TIMER_PERIOD_MAX_NS, 5), ==,
                      XEN_TIMER_PERIOD_MAX_NS);
     g_assert_cmpuint(xen_timer_next_tick(0, XEN_TIMER_PERIOD_MAX_NS,
@@ -67,7 +67,7 @@ static void test_next_tick(void)
                      UINT64_MAX - XEN_TIMER_PERIOD_MAX_NS);
 }
 
-/* A thousand ticks served at random lateness end where the 1000th is due. */
+/* 1000 ticks with random delays end at the deadline of the 1000th. */
 static void test_no_drift(void)
 {
     uint64_t period = 1234567;
@@ -88,7 +88,7 @@ static void test_wait(void)
     g_assert_cmpint(xen_timer_wait_ns(NOW + 1000 * MS, NOW, true), ==,
                     1000 * MS);
     g_assert_cmpint(xen_timer_wait_ns(INT64_MAX, 1, true), ==, INT64_MAX - 1);
-    /* On another clock a short wait is whole... */
+    /* With another clock a short wait is not shortened... */
     g_assert_cmpint(xen_timer_wait_ns(NOW + 100 * MS, NOW, false), ==,
                     100 * MS);
     g_assert_cmpint(xen_timer_wait_ns(NOW + 1, NOW, false), ==, 1);
@@ -110,7 +110,7 @@ static void test_wait_drifting(void)
             waits++;
         }
         g_assert_cmpuint(now - deadline, <=, 100 * MS * 500 / 1000000 + 1);
-        /* Running slow, the last steps are of a few ns. */
+        /* With a slow clock the last waits are a few ns. */
         g_assert_cmpint(waits, <, 12);
     }
 }
