@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A PCI device whose interrupt a test raises: QEMU's "edu"
+ * QEMU's PCI device "edu", as a source of interrupts
  */
 #include "qemu/osdep.h"
 #include "libqos/pci-pc.h"
@@ -47,7 +47,7 @@ void xen_edu_lower(XenEdu *edu)
     qpci_io_writel(edu->dev, edu->bar, EDU_LOWER, EDU_CAUSE);
 }
 
-/* Firmware's work. */
+/* As firmware would. */
 static void route_piix3(XenEdu *edu, unsigned gsi)
 {
     QPCIDevice *piix3 = qpci_device_find(edu->bus, PIIX3_DEVFN);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Being a Xen guest from a qtest: event channels, and the consumer's side
+ * A Xen guest in a qtest: event channels, including the guest's handler
  *
- * The consumer follows the description of the two ABIs in Xen's public headers.
- * Nothing runs beside it, so plain reads and writes do for its atomic ones.
+ * Written from the description of the two ABIs in Xen's public headers.  There
+ * is no concurrency, so accesses need not be atomic.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -24,9 +24,9 @@
 #define FIFO_MASKED         (1u << EVTCHN_FIFO_MASKED)
 #define FIFO_LINKED         (1u << EVTCHN_FIFO_LINKED)
 
-/* The words of a multicall's entry, each a long. */
+/* The words of a multicall entry, each a long. */
 enum { ENTRY_OP, ENTRY_RESULT, ENTRY_ARG0, ENTRY_ARG1, ENTRY_WORDS = 8 };
-/* How many entries a page holds, in both layouts. */
+/* Entries per page, in both layouts. */
 #define BATCH               64u
 
 static void multicall_evtchn_ops(XenVm *vm, evtchn_op_t *op, int64_t *ret,
@@ -203,7 +203,7 @@ uint64_t xen_fifo_word(XenVm *vm, uint32_t port)
            port % WORDS_PER_PAGE * sizeof(uint32_t);
 }
 
-/* Both bitmaps by bytes: bit n is bit n % 8 of byte n / 8. */
+/* Both bitmaps are accessed by bytes: bit n is bit n % 8 of byte n / 8. */
 static bool test_bit_at(XenVm *vm, unsigned bitmap, uint32_t port)
 {
     uint64_t gpa = vm->shared_info + bitmap + port / 8;
@@ -302,7 +302,7 @@ static unsigned handle_2l(XenVm *vm, unsigned vcpu, uint32_t *port,
     return n;
 }
 
-/* Unlinks the queue's first event: its port, pending or not. */
+/* Unlinks the first port of the queue, pending or not, and returns it. */
 static uint32_t unlink_head(XenVm *vm, unsigned vcpu, unsigned queue,
                             uint32_t *word)
 {

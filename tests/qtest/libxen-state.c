@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Saved states of Xen guests: making, reading, damaging and loading them
+ * Saved states of Xen guests: create, parse, modify and load them
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -10,7 +10,7 @@
 #include "qobject/qlist.h"
 #include "libxen-state.h"
 
-/* What migration/savevm.h and qemu-file-types.h say of the format. */
+/* Of the format; see migration/savevm.h and qemu-file-types.h. */
 #define SECTION_FULL        0x04
 #define SUBSECTION          0x05
 #define DESCRIPTION         0x06
@@ -87,13 +87,13 @@ static bool job_is_over(QTestState *qts)
     return over;
 }
 
-/* An image for @what, "file" or "qcow2", which is a node then. */
+/* Creates an image; @what: "file", or "qcow2", which adds a node. */
 static void create_image(QTestState *qts, const char *what, QDict *options,
                          QDict *node)
 {
     QDict *cache = qdict_new();
 
-    /* It need not survive the test, so do not wait for the disk. */
+    /* It need not survive the test, so do not flush it. */
     qdict_put_bool(cache, "no-flush", true);
     qdict_put_str(options, "driver", what);
     qdict_put_str(node, "driver", what);
@@ -170,9 +170,9 @@ void xen_snapshot_free(XenSnapshot *s)
     g_free(s);
 }
 
-/* ---------------------------------------------------------- where what is */
+/* ------------------------------------------------------ position of fields */
 
-/* Of the fields of one level; what comes next is at *at. */
+/* Walks the fields of one level; the next one is at *at. */
 typedef struct Walk {
     GArray *fields;
     const char *only;       /* prefix, or NULL */
@@ -250,7 +250,7 @@ static void walk_subsections(Walk *w, const uint8_t *data, QDict *of)
     }
 }
 
-/* QEMU's own description, which comes last. */
+/* The description of the stream, which is at its end. */
 static QDict *description(const uint8_t *data, size_t len)
 {
     for (size_t at = 0; at < len - 5; at++) {
@@ -282,7 +282,7 @@ static QDict *find_device(QDict *all, const char *name, unsigned instance)
     g_assert_not_reached();
 }
 
-/* Where the section begins; *body is set to where its fields do. */
+/* The start of the section; *body: the start of its fields. */
 static size_t find_header(const uint8_t *data, size_t len, const char *name,
                           unsigned instance, size_t *body)
 {
@@ -291,7 +291,10 @@ static size_t find_header(const uint8_t *data, size_t len, const char *name,
     g_autofree uint8_t *wanted = g_malloc(wanted_len);
     const uint8_t *found;
 
-    /* Behind the kind and the number of the section, and before its version. */
+    /*
+     * Searched for: the end of the section header, from the name to the
+     * version.
+     */
     wanted[0] = name_len;
     memcpy(wanted + 1, name, name_len);
     stl_be_p(wanted + 1 + name_len, instance);
@@ -328,7 +331,7 @@ XenStateSection *xen_state_section(const char *path, const char *name,
     w.fields = s->fields;
     walk_fields(&w, "", qdict_get_qlist(device, "fields"));
     walk_subsections(&w, data, device);
-    /* If all was walked rightly, this is where the section ends. */
+    /* Check that the section ends here. */
     g_assert_cmphex(data[w.at], ==, SECTION_FOOTER);
     s->end = w.at + FOOTER_LEN;
     qobject_unref(all);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Saved states of Xen guests: making, reading, damaging and loading them
+ * Saved states of Xen guests: create, parse, modify and load them
  *
- * QEMU describes the stream at its end; so a test finds each field by name.
- * VMs are started without disks and NICs ("-nodefaults"), which cannot be
- * migrated.
+ * Fields are found by name, with the description at the end of the stream.  VMs
+ * are started without disks and NICs ("-nodefaults"), which cannot be migrated.
  */
 #ifndef TESTS_QTEST_LIBXEN_STATE_H
 #define TESTS_QTEST_LIBXEN_STATE_H
@@ -14,19 +13,19 @@
 #define XEN_STATE_SOURCE    "-nodefaults -m 20"
 #define XEN_STATE_TARGET    "-nodefaults -m 20 -incoming defer"
 
-/* A VM's state in a new file, whose name the caller frees. */
+/* Saves the VM's state to a new file; the caller frees its name. */
 char *xen_state_save(XenVm *vm);
-/* Has the target load it; returns before it is done. */
+/* Starts to load it in the target; does not wait. */
 void xen_state_load(XenVm *vm, const char *path);
 /*
- * The same guest in another QEMU, by way of a file; @vm is stopped.  The clock,
- * which qtest moves and no state has, starts at @clock_ns.
+ * Moves the guest to another QEMU through a file; @vm is stopped.  The virtual
+ * clock, which is not migrated under qtest, starts at @clock_ns.
  */
 XenVm *xen_state_move(XenVm *vm, const char *accel, int64_t clock_ns);
 
 /*
- * A snapshot in a new image: the VM stops and keeps the image.  It can be
- * damaged in the file and loaded again and again.
+ * A snapshot in a new image of a stopped VM.  It can be modified in the file,
+ * and loaded any number of times.
  */
 typedef struct XenSnapshot {
     XenVm *vm;
@@ -35,12 +34,12 @@ typedef struct XenSnapshot {
 } XenSnapshot;
 
 XenSnapshot *xen_snapshot_new(XenVm *vm);
-/* What QEMU says is wrong with it, to be freed; NULL: loaded. */
+/* QEMU's error message, to be freed; NULL: no error. */
 char *xen_snapshot_load(XenSnapshot *s);
-/* Not the VM. */
+/* Does not stop the VM. */
 void xen_snapshot_free(XenSnapshot *s);
 
-/* One integer of a device's section. */
+/* An integer field of a section. */
 typedef struct XenStateField {
     char *path;             /* as in C: "port[3].type" */
     size_t at;              /* in the file */
@@ -48,19 +47,19 @@ typedef struct XenStateField {
 } XenStateField;
 
 typedef struct XenStateSection {
-    size_t begin, end;      /* in the file; with its header and footer */
-    GArray *fields;         /* XenStateField, in their order */
+    size_t begin, end;      /* in the file; including header and footer */
+    GArray *fields;         /* XenStateField, in order */
 } XenStateSection;
 
 /*
- * Where section @name, @instance, of a state is; @path is a file of
- * xen_state_save() or a snapshot's.  With @prefix: only the fields that begin
- * so ("cpu/xen_vcpu." is a subsection).
+ * Finds section @name, @instance in a file of xen_state_save() or of a
+ * snapshot.  With @prefix: only fields whose name begins with it
+ * ("cpu/xen_vcpu." is a subsection).
  */
 XenStateSection *xen_state_section(const char *path, const char *name,
                                    unsigned instance, const char *prefix);
 void xen_state_section_free(XenStateSection *s);
-/* Asserts that there is one. */
+/* The field must exist. */
 const XenStateField *xen_state_field(const XenStateSection *s,
                                      const char *path);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Being a Xen guest from a qtest: the VM and its hypercalls
+ * A Xen guest in a qtest: the VM and its hypercalls
  */
 #include "qemu/osdep.h"
 #include <poll.h>
@@ -14,12 +14,12 @@
 #include "hw/xen/interface/hvm/hvm_op.h"
 #include "hw/xen/interface/hvm/params.h"
 
-/* Past everything that firmware touches. */
+/* Not used by firmware. */
 #define FIRST_PAGE      (16u << 20)
 #define NR_HCALL_ARGS   6
-/* The i440FX's register for 0xd0000 to 0xd7fff, two bits for each half. */
+/* The i440FX's register for 0xd0000 to 0xd7fff, two bits per half. */
 #define PAM_REG         0x5c
-/* libqtest's patience with a QEMU that does not end comes after it. */
+/* Less than libqtest's own timeout. */
 #define EXIT_TIMEOUT_MS (30 * 1000)
 
 void xen_add_tests(const char *suite, const XenTest *tests, size_t nr)
@@ -67,7 +67,7 @@ XenVm *xen_vm_start_bare(unsigned nr_vcpus, bool long_mode, const char *accel,
     vm->long_mode = long_mode;
     vm->next_page = FIRST_PAGE;
     vm->array = g_array_new(false, false, sizeof(uint64_t));
-    /* The first -accel that works is used; libqtest puts its own last. */
+    /* The first -accel that works is used, and libqtest appends its own. */
     vm->qts = qtest_initf("%s -smp %u %s", accel ?: XEN_VM_ACCEL, nr_vcpus,
                           options ?: "");
     vm->scratch = xen_vm_page(vm);
@@ -119,7 +119,7 @@ void xen_vm_stop(XenVm *vm)
     g_free(vm);
 }
 
-/* Sleeps until QEMU has ended; libqtest has to find out how. */
+/* Waits until QEMU has exited; libqtest then gets the exit status. */
 static void await_exit(QTestState *qts)
 {
     int fd = syscall(SYS_pidfd_open, qtest_pid(qts), 0);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Being a Xen guest from a qtest
+ * A Xen guest in a qtest
  *
- * A XenVm is a machine with "-accel qtest,xen-version=4.17": no vCPU runs; the
- * test makes the hypercalls and reads and writes the guest's memory.  All in
- * virtual time: only qtest_clock_step() moves the clock.
+ * A XenVm is a machine with "-accel qtest,xen-version=4.17".  No vCPU runs; the
+ * test makes the hypercalls, and reads and writes guest memory.  Time is
+ * virtual: only qtest_clock_step() advances the clock.
  *
- * Hypercalls go out in the VM's layout, 64-bit or 32-bit.  They return what the
- * guest would see: 0 or more, or Xen's error, negative (-ENOENT...).  Functions
- * that return nothing or a port assert that the operation works.
+ * Hypercalls are made in the VM's layout, 64-bit or 32-bit.  They return the
+ * guest's result: 0 or more, or one of Xen's errors, negative (-ENOENT...).
+ * Functions that return nothing or a port assert success.
  */
 #ifndef TESTS_QTEST_LIBXEN_H
 #define TESTS_QTEST_LIBXEN_H
 
 #include "libqtest.h"
 
-/* Today's names: without it the headers give a guest of Xen 3 what it knew. */
+/* Without it the headers define Xen 3's interface. */
 #ifndef __XEN_INTERFACE_VERSION__
 #define __XEN_INTERFACE_VERSION__ 0x00040e00
 #endif
@@ -24,7 +24,7 @@
 
 #define XEN_PAGE_SIZE       4096u
 #define XEN_VM_DOMID        1
-/* An address in both layouts with nothing behind it. */
+/* A valid address, in both layouts, without RAM. */
 #define XEN_NO_RAM          UINT64_C(0xc0000000)
 #define XEN_VM_MAX_VCPUS    64
 #define XEN_VM_ACCEL        "-accel qtest,xen-version=4.17"
@@ -33,29 +33,29 @@ typedef struct XenVm {
     QTestState *qts;
     unsigned nr_vcpus;
     bool long_mode;
-    uint64_t next_page;         /* what xen_vm_page() gives next */
-    uint64_t scratch;           /* a page for arguments */
-    uint64_t batch;             /* two for xen_evtchn_ops() */
+    uint64_t next_page;         /* next result of xen_vm_page() */
+    uint64_t scratch;           /* page for arguments */
+    uint64_t batch;             /* two pages for xen_evtchn_ops() */
     uint64_t shared_info;
     uint64_t vcpu_info[XEN_VM_MAX_VCPUS];
-    /* 2-level: whose handler takes a port's events, as a guest's kernel knows */
+    /* 2-level: the vCPU that each port notifies */
     uint8_t vcpu_of[EVTCHN_2L_NR_CHANNELS];
-    /* FIFO, as the guest keeps it: see libxen-evtchn.c */
+    /* FIFO: the guest's own data, see libxen-evtchn.c */
     uint64_t control[XEN_VM_MAX_VCPUS];
     uint32_t head[XEN_VM_MAX_VCPUS][EVTCHN_FIFO_MAX_QUEUES];
-    GArray *array;              /* uint64_t, addresses of array pages */
+    GArray *array;              /* uint64_t: addresses of array pages */
 } XenVm;
 
-/* A test of both layouts. */
+/* A test that is run with both layouts. */
 typedef struct XenTest {
     const char *name;
     void (*run)(const void *long_mode);     /* GINT_TO_POINTER(bool) */
 } XenTest;
 
-/* Adds the @nr of @tests as "xen/@suite/64/name" and ".../32/name". */
+/* Adds @nr @tests as "xen/@suite/64/name" and ".../32/name". */
 void xen_add_tests(const char *suite, const XenTest *tests, size_t nr);
 
-/* Both layouts in both ABIs. */
+/* A combination of layout and ABI. */
 typedef struct XenVariant {
     const char *name;
     bool long_mode, fifo;
@@ -66,48 +66,46 @@ extern const XenVariant xen_variants[4];
 typedef struct XenVariantTest {
     const char *name;
     void (*run)(const void *variant);       /* const XenVariant * */
-    bool once;                              /* the ABI makes no difference */
+    bool once;                              /* independent of the ABI */
 } XenVariantTest;
 
-/* Adds the @nr of @tests as "xen/@suite/2level/64/name" and so on. */
+/* Adds @nr @tests as "xen/@suite/2level/64/name" and so on. */
 void xen_add_variant_tests(const char *suite, const XenVariantTest *tests,
                            size_t nr);
 
 /*
- * A VM that has latched its layout, with shared_info mapped and each vCPU's
- * vcpu_info registered; upcalls by nothing yet.  @options: more of QEMU's, or
- * NULL.
+ * Starts a VM whose guest has latched its layout, mapped shared_info and
+ * registered each vCPU's vcpu_info; no upcall is set.  @options: further
+ * options, or NULL.
  */
 XenVm *xen_vm_start(unsigned nr_vcpus, bool long_mode, const char *options);
-/*
- * The same without any hypercall made.  @accel replaces XEN_VM_ACCEL; NULL: it.
- */
+/* The same, without any hypercall.  @accel: replaces XEN_VM_ACCEL; or NULL. */
 XenVm *xen_vm_start_bare(unsigned nr_vcpus, bool long_mode, const char *accel,
                          const char *options);
 /*
- * Another QEMU for the same guest: a migration's target.  @old stays, for the
- * caller to stop; what the guest knows is copied.
+ * Starts another QEMU for the same guest, as target of a migration.  The
+ * guest's own data is copied; the caller stops @old.
  */
 XenVm *xen_vm_start_target(const XenVm *old, const char *accel,
                            const char *options);
-/* Its first steps, as xen_vm_start() does them. */
+/* The hypercalls made by xen_vm_start(). */
 void xen_vm_set_up(XenVm *vm);
 void xen_vm_stop(XenVm *vm);
 
 /*
- * As qtest_wait_qemu() and qtest_quit(), which look every 100 ms only whether
- * QEMU has ended: with a QEMU for each test that is most of the time.
+ * Like qtest_wait_qemu() and qtest_quit(), which only poll every 100 ms whether
+ * QEMU has exited: this would dominate tests with many QEMUs.
  */
 void xen_qtest_wait(QTestState *qts);
 void xen_qtest_quit(QTestState *qts);
 
-/* Address of an unused page: all zeroes, since no firmware runs. */
+/* The address of an unused page, filled with zeroes. */
 uint64_t xen_vm_page(XenVm *vm);
-/* A page that the chip set shows as RAM or hides behind the option ROMs. */
+/* A page that can be RAM or option ROM, by a register of the chip set. */
 #define XEN_VM_HIDEABLE 0xd0000
 void xen_vm_show_page(XenVm *vm, bool show);
 
-/* Hypercall @nr with up to six arguments; the rest is 0. */
+/* Makes hypercall @nr with up to six arguments; the rest are 0. */
 int64_t xen_call(XenVm *vm, unsigned vcpu, unsigned nr,
                  const uint64_t *arg, unsigned nr_args);
 #define XEN_CALL(vm, vcpu, nr, ...)                                     \
@@ -116,37 +114,37 @@ int64_t xen_call(XenVm *vm, unsigned vcpu, unsigned nr,
         xen_call(vm, vcpu, nr, xen_args_, ARRAY_SIZE(xen_args_));       \
     })
 /*
- * Hypercalls "command, pointer to argument": @arg of @len bytes is copied to
- * the guest before and back after it.
+ * Hypercalls of the form "command, pointer to argument": @arg of @len bytes is
+ * copied to the guest before the call, and back afterwards.
  */
 int64_t xen_op(XenVm *vm, unsigned vcpu, unsigned nr, unsigned cmd,
                void *arg, size_t len);
 #define XEN_EVTCHN_OP(vm, vcpu, cmd, arg)                               \
     xen_op(vm, vcpu, __HYPERVISOR_event_channel_op, cmd, arg, sizeof(*(arg)))
 /*
- * The structure with fields of @format and these values (uint64_t each) as a
- * compiler for the guest lays it out: h, w, q are integers of 2, 4 and 8 bytes,
- * l is a long, a frame number or a pointer.  Its size.
+ * Encodes a structure in the guest's layout: fields of @format, with these
+ * values (uint64_t each).  h, w, q: integers of 2, 4 and 8 bytes; l: a long, a
+ * frame number or a pointer.  Returns its size.
  */
 size_t xen_pack(const XenVm *vm, void *buf, const char *format,
                 const uint64_t *value);
-/* vCPU 0's operation with such an argument. */
+/* An operation of vCPU 0 with such an argument. */
 int64_t xen_packed_op(XenVm *vm, unsigned nr, unsigned cmd,
                       const char *format, const uint64_t *value);
 #define XEN_PACKED_OP(vm, nr, cmd, format, ...)                         \
     xen_packed_op(vm, nr, cmd, format, (const uint64_t[]) { __VA_ARGS__ })
-/* vcpu_op of @vcpu for vCPU @target. */
+/* vcpu_op by @vcpu for vCPU @target. */
 int64_t xen_vcpu_op(XenVm *vm, unsigned vcpu, unsigned cmd, unsigned target,
                     void *arg, size_t len);
 
-/* A write of the hypercall MSR; 0 or an error. */
+/* Writes the hypercall MSR; 0 or an error. */
 int64_t xen_hypercall_page(XenVm *vm, uint64_t msr, bool long_mode);
-/* A command of the machine's.  False: it was refused. */
+/* Sends a command of the qtest protocol.  False: FAIL. */
 bool xen_qtest_command(QTestState *qts, const char *line, uint64_t *value);
-/* One that must not be refused. */
+/* Sends a command, which must succeed. */
 uint64_t xen_command(XenVm *vm, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* XENMEM_add_to_physmap: page @idx of @space at @gpa. */
+/* XENMEM_add_to_physmap: maps page @idx of @space at @gpa. */
 int64_t xen_add_to_physmap(XenVm *vm, unsigned space, uint64_t idx,
                            uint64_t gpa);
 int64_t xen_remove_from_physmap(XenVm *vm, uint64_t gpa);
@@ -158,18 +156,18 @@ int64_t xen_get_param(XenVm *vm, uint32_t index, uint64_t *value);
 /* ---------------------------------------------------------------- upcalls */
 
 int64_t xen_set_upcall_vector(XenVm *vm, unsigned vcpu, uint8_t vector);
-/* @vector was requested in the LAPIC; the guest takes it. */
+/* Returns whether @vector was requested in the LAPIC, and clears it. */
 bool xen_take_vector(XenVm *vm, unsigned vcpu, uint8_t vector);
-/* Upcalls by callback vector since the last call. */
+/* The number of upcalls by callback vector since the last call. */
 unsigned xen_take_callbacks(XenVm *vm, unsigned vcpu);
 
 /* --------------------------------------- event channels, libxen-evtchn.c */
 
 uint32_t xen_bind_ipi(XenVm *vm, unsigned vcpu);
 uint32_t xen_bind_virq(XenVm *vm, unsigned vcpu, unsigned virq);
-/* A port for @remote to connect to. */
+/* Returns a port to which @remote can connect. */
 uint32_t xen_alloc_unbound(XenVm *vm, uint16_t remote);
-/* The other end of @remote, both ends of this guest. */
+/* Connects to @remote; both ends are this guest's. */
 uint32_t xen_bind_loopback(XenVm *vm, uint32_t remote);
 int64_t xen_bind_vcpu(XenVm *vm, uint32_t port, unsigned vcpu);
 int64_t xen_close(XenVm *vm, uint32_t port);
@@ -178,36 +176,35 @@ int64_t xen_set_priority(XenVm *vm, uint32_t port, unsigned priority);
 /* EVTCHNSTAT_*, or an error. */
 int xen_port_status(XenVm *vm, uint32_t port);
 /*
- * vCPU 0's operations op[0] to op[@nr - 1] by HYPERVISOR_multicall: a few
- * commands of the protocol for all rather than for each, which is what a long
- * list of them takes its time for.  Their results are in @ret, what they gave
- * in @op.
+ * Operations op[0] to op[@nr - 1] of vCPU 0 by HYPERVISOR_multicall, with a few
+ * commands of the protocol for all of them rather than for each, which would
+ * take most of the time.  Sets @ret, and output fields in @op.
  */
 void xen_evtchn_ops(XenVm *vm, evtchn_op_t *op, int64_t *ret, size_t nr);
 
-/* FIFO with control blocks for all vCPUs and @nr_pages of event array. */
+/* Switches to FIFO: control blocks for all vCPUs, @nr_pages of event array. */
 void xen_use_fifo(XenVm *vm, unsigned nr_pages);
 int64_t xen_init_control(XenVm *vm, unsigned vcpu, uint64_t gpa,
                          uint32_t offset);
 int64_t xen_expand_array(XenVm *vm, uint64_t gpa);
-/* Where the word of @port is. */
+/* The address of the event word of @port. */
 uint64_t xen_fifo_word(XenVm *vm, uint32_t port);
 
-/* What memory says, in the ABI that is in use. */
+/* Bits in guest memory, in the current ABI. */
 bool xen_is_pending(XenVm *vm, uint32_t port);
 bool xen_is_masked(XenVm *vm, uint32_t port);
 bool xen_upcall_pending(XenVm *vm, unsigned vcpu);
 void xen_mask(XenVm *vm, uint32_t port);
-/* By EVTCHNOP_unmask, which delivers what is pending. */
+/* By EVTCHNOP_unmask, which delivers a pending event. */
 void xen_unmask(XenVm *vm, uint32_t port);
 
 /*
- * The guest's upcall handler on @vcpu: takes all events that are deliverable.
- * Their ports, in the order in which it found them; at most @max, and asserts
- * that there are not more.
+ * The guest's upcall handler on @vcpu: handles all pending unmasked events.
+ * Returns their number, and their ports in order of handling; asserts that
+ * there are at most @max.
  */
 unsigned xen_handle(XenVm *vm, unsigned vcpu, uint32_t *port, unsigned max);
-/* The handler finds exactly this event, or (0) none. */
+/* Handles events, which must be exactly this one, or none (0). */
 void xen_expect_event(XenVm *vm, unsigned vcpu, uint32_t port);
 
 #endif

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The commands that Xen emulation adds to the qtest protocol: what they do not
- * understand they refuse
+ * Commands that Xen emulation adds to the qtest protocol: invalid ones are
+ * refused
  */
 #include "qemu/osdep.h"
 #include "libxen.h"
 
 #define VECTOR      0xf3
 
-/* Arguments of a hypercall: xen_version, which needs none. */
+/* Arguments of a hypercall: all 0. */
 #define SIX         " 0 0 0 0 0 0"
 
 static const char *const refused[] = {
-    /* too few, too many, none */
+    /* too few, too many, or no arguments */
     "xen_hypercall",
     "xen_hypercall 0",
     "xen_hypercall 0 1 0 17 0 0 0 0 0",
@@ -28,7 +28,7 @@ static const char *const refused[] = {
     "xen_take_vector 0 0xf3 0",
     "xen_take_callbacks",
     "xen_take_callbacks 0 0",
-    /* not numbers, or not all of it */
+    /* not a number, or not only a number */
     "xen_hypercall zero 1 0 17" SIX,
     "xen_hypercall 0 1 0 0x" SIX,
     "xen_hypercall 0 1 0 17g" SIX,
@@ -50,7 +50,7 @@ static const char *const refused[] = {
     "xen_take_vector 512 0xf3",
     "xen_take_callbacks 511",
     "xen_take_callbacks 18446744073709551615",
-    /* no such mode, privilege, leaf, register, vector */
+    /* invalid mode, CPL, leaf, register, vector */
     "xen_hypercall 0 2 0 17" SIX,
     "xen_hypercall 0 1 4 17" SIX,
     "xen_hypercall 0 1 256 17" SIX,
@@ -77,10 +77,10 @@ static void test_refused(const void *long_mode)
     g_assert_cmpint(xen_set_upcall_vector(vm, 0, VECTOR), ==, 0);
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
         if (xen_qtest_command(vm->qts, refused[i], &value)) {
-            g_error("\"%s\" is not refused", refused[i]);
+            g_error("\"%s\" was not refused", refused[i]);
         }
     }
-    /* It still does what it understands. */
+    /* Valid commands still work. */
     g_assert_cmphex(xen_command(vm, "xen_hypercall 0 1 0 17" SIX), ==,
                     0x40011);
     g_assert_cmphex(xen_command(vm, "xen_cpuid 1 0x40000001 0 0"), ==,
@@ -88,7 +88,7 @@ static void test_refused(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* Privilege: Xen serves the kernel only. */
+/* Xen refuses hypercalls from user mode. */
 static void test_cpl(const void *long_mode)
 {
     XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), "-nodefaults");
@@ -102,18 +102,18 @@ static void test_cpl(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* The hypercall page: where it may be, and what is in it. */
+/* The hypercall page: valid addresses, and its contents. */
 static void test_page(const void *long_mode)
 {
     XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), "-nodefaults");
     uint64_t gpa = xen_vm_page(vm);
     /* mov $17, %eax */
     static const uint8_t stub[] = { 0xb8, 17, 0, 0, 0 };
-    /* iret cannot be called: ud2 */
+    /* iret is not supported: ud2 */
     static const uint8_t undefined[] = { 0x0f, 0x0b };
     uint8_t page[XEN_PAGE_SIZE];
 
-    /* A second page, which CPUID does not offer; no memory. */
+    /* Page 1, which does not exist; no RAM. */
     g_assert_cmpint((int32_t)xen_hypercall_page(vm, gpa + 1, vm->long_mode),
                     ==, -EFAULT);
     g_assert_cmpint((int32_t)xen_hypercall_page(vm, XEN_NO_RAM,
@@ -131,7 +131,7 @@ static void test_page(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* Without Xen there are no such commands. */
+/* The commands do not exist without Xen emulation. */
 static void test_no_xen(void)
 {
     QTestState *qts = qtest_init("-nodefaults");

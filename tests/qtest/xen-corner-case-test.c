@@ -11,8 +11,8 @@
 #define VECTOR  0xf3
 
 /*
- * A channel for a domain that does not exist, which Xen allows whatever the
- * number.  In the stream it shares 16 bits with "the other end is QEMU".
+ * A channel for a domain that does not exist, which Xen allows for any number.
+ * In the stream the number shares 16 bits with the flag "connected to QEMU".
  */
 static void test_third_domain(const void *opaque)
 {
@@ -40,7 +40,7 @@ static void test_third_domain(const void *opaque)
         if (v->fifo || domid[i] <= 0x7fff) {
             g_assert_cmpuint(status.u.unbound.dom, ==, domid[i]);
         }
-        /* Unbound, and the other end is neither the guest nor QEMU. */
+        /* Unbound, for neither the guest nor QEMU. */
         g_assert_cmpuint(status.u.unbound.dom, !=, DOMID_SELF);
         g_assert_cmpuint(status.u.unbound.dom, !=, 0);
         g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_bind_interdomain, &bind),
@@ -50,8 +50,8 @@ static void test_third_domain(const void *opaque)
 }
 
 /*
- * A 64-bit kernel starts a 32-bit one, which does not have all ports: one end of
- * a channel is out of reach, and not in the state.
+ * A 64-bit kernel starts a 32-bit one, which has fewer ports: one end of a
+ * channel is out of range, and not migrated.
  */
 static void test_fewer_ports(const void *opaque)
 {
@@ -91,7 +91,7 @@ static void wait_until_loaded(XenVm *vm)
     }
 }
 
-/* A back end sends an event to a guest that is loaded but not yet running. */
+/* A back end sends an event after the load, before the guest runs. */
 static void test_event_before_resume(const void *opaque)
 {
     const XenVariant *v = opaque;
@@ -121,7 +121,10 @@ static void test_event_before_resume(const void *opaque)
     unlink(path);
 }
 
-/* Of two open transactions one has changed nothing, so it has no nodes. */
+/*
+ * One of two open transactions has no changes, so it has no nodes in the
+ * stream.
+ */
 static void test_transactions(const void *opaque)
 {
     const XenVariant *v = opaque;

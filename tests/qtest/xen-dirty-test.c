@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Pages that events are written to are sent again by a live migration
+ * Live migration: pages to which events are written are sent again
  *
- * Events are written past QEMU's dirty tracking, at any moment.  So an event
- * that comes after the guest's RAM has been sent once is only in the target if
- * the pages that it touches are reported dirty.  QEMU's own pages, shared info
- * and the rings, are sent last; so tests of those send events when all is sent.
+ * Events are written without dirty tracking.  So an event that is sent after
+ * the guest's RAM was transferred only arrives in the target if the page is
+ * reported dirty.  QEMU's own pages (shared info, rings) are transferred last;
+ * tests of these send events after that.
  */
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
@@ -40,8 +40,8 @@ static void wait_for_status(XenVm *vm, const char *wanted)
 }
 
 /*
- * The largest block, which is the RAM, is sent first.  Ends also where the
- * machine was so slow that all is sent; the migration waits then.
+ * RAM, as the largest block, is transferred first.  Also returns when
+ * everything has been transferred (on a slow host): the migration then waits.
  */
 static void wait_for_ram_sent(XenVm *vm)
 {
@@ -70,7 +70,7 @@ static void set_bandwidth(XenVm *vm, int64_t bytes)
                              bytes);
 }
 
-/* Stops before the last bytes; the file's name, to be freed. */
+/* Stops before the last bytes; returns the file's name, to be freed. */
 static char *start_migration(XenVm *vm)
 {
     g_autofree char *uri = NULL;
@@ -89,7 +89,7 @@ static char *start_migration(XenVm *vm)
     return path;
 }
 
-/* The rest; the guest runs in the target. */
+/* Completes the migration; the guest runs in the target. */
 static XenVm *end_migration(XenVm *vm, const char *path)
 {
     XenVm *target;
@@ -105,7 +105,7 @@ static XenVm *end_migration(XenVm *vm, const char *path)
     return target;
 }
 
-/* @last: when all of the memory has been sent, else when the RAM has. */
+/* @last: after all memory was transferred, else after the RAM was. */
 static void late_event(bool long_mode, bool fifo, bool last)
 {
     XenVm *vm = xen_vm_start(2, long_mode, XEN_STATE_SOURCE), *target;
@@ -158,8 +158,9 @@ static void test_fifo_last(const void *long_mode)
 }
 
 /*
- * A request comes when the ring has been sent.  It is carried out once, and by the
- * target: the source must not touch a page that is not sent again.
+ * A request that arrives after the ring was transferred.  It must be handled
+ * once, by the target: the source must not change a page that is not
+ * transferred again.
  */
 static void test_xenstore(const void *long_mode)
 {
@@ -183,7 +184,7 @@ static void test_xenstore(const void *long_mode)
     file = start_migration(vm);
     wait_for_status(vm, "pre-switchover");
     xen_store_kick(&store);
-    /* The main loop has seen the event by the time that it answers this. */
+    /* The main loop has handled the event before it answers this. */
     for (int i = 0; i < 10; i++) {
         qtest_qmp_assert_success(vm->qts, "{ 'execute': 'query-status' }");
     }
@@ -198,8 +199,7 @@ static void test_xenstore(const void *long_mode)
 }
 
 /*
- * Back ends write to pages that the guest grants: by a copy, and by a mapping,
- * at any moment.
+ * Back ends write to granted pages: by copy, and at any time through a mapping.
  */
 static void test_grants(const void *long_mode)
 {

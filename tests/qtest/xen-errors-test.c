@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Error codes: each hypercall and operation, each wrong argument
+ * Error codes: each hypercall and operation, with each invalid argument
  *
- * Rows of a call and what it returns, which is what Xen returns to an
- * unprivileged HVM guest.  The structures' fields are as xen_pack() takes them.
- * Operations whose errors depend on what was done before have suites of their
- * own: memory, gnttab, pirq, hvm-param; event channels in tests/unit.
+ * Each row is a call and its result, which is what Xen returns to an
+ * unprivileged HVM guest.  Fields of structures are as for xen_pack().
+ * Operations whose errors depend on earlier calls have tests of their own:
+ * memory, gnttab, pirq, hvm-param; event channels are in tests/unit.
  */
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
@@ -21,10 +21,12 @@
 
 #define NR_VCPUS        2
 
-/* In place of an argument: a pointer to the structure; a bad one. */
+/*
+ * Placeholders for arguments: a pointer to the structure; an invalid pointer.
+ */
 #define STRUCT          UINT64_C(0x5555555555555555)
 #define BAD             XEN_NO_RAM
-/* Some page, zeroed. */
+/* A page filled with zeroes. */
 #define PAGE            UINT64_C(0x6666666666666666)
 
 typedef struct Row {
@@ -39,7 +41,7 @@ typedef struct Row {
     { ret, __HYPERVISOR_vcpu_op, { cmd, vcpu, __VA_ARGS__ } }
 
 static const Row vcpu_rows[] = {
-    /* The vCPU is looked up before anything else. */
+    /* The vCPU is checked first. */
     VCPU_OP(-ENOENT, VCPUOP_is_up, NR_VCPUS),
     VCPU_OP(-ENOENT, VCPUOP_is_up, 511),
     VCPU_OP(-ENOENT, VCPUOP_is_up, 0xffffffff),
@@ -58,19 +60,19 @@ static const Row vcpu_rows[] = {
     VCPU_OP(-EFAULT, VCPUOP_register_vcpu_info, 0, BAD),
     VCPU_OP(-EFAULT, VCPUOP_register_vcpu_time_memory_area, 0, BAD),
     VCPU_OP(0, VCPUOP_stop_periodic_timer, 1),
-    /* Single-shot timers are the caller's own only. */
+    /* A vCPU can only set its own single-shot timer. */
     VCPU_OP(-EINVAL, VCPUOP_set_singleshot_timer, 1, BAD),
     VCPU_OP(-EINVAL, VCPUOP_stop_singleshot_timer, 1),
     VCPU_OP(-EINVAL, VCPUOP_send_nmi, 0, PAGE),
     VCPU_OP(-EINVAL, VCPUOP_get_physid, 0, PAGE),
-    /* Registered by the test's start; past a page's end; beyond memory. */
+    /* Already registered; crosses a page boundary; no RAM. */
     { -EINVAL, __HYPERVISOR_vcpu_op, { VCPUOP_register_vcpu_info, 0, STRUCT },
       "qww", { 0x2000, 0, 0 } },
     { -EINVAL, __HYPERVISOR_vcpu_op, { VCPUOP_register_vcpu_info, 0, STRUCT },
       "qww", { 0x2000, 4096 - 63, 0 } },
     { -EINVAL, __HYPERVISOR_vcpu_op, { VCPUOP_register_vcpu_info, 0, STRUCT },
       "qww", { UINT64_MAX, 0, 0 } },
-    /* Shorter than Xen lets a timer be, longer than it can be. */
+    /* Below the minimum, above the maximum. */
     { -EINVAL, __HYPERVISOR_vcpu_op, { VCPUOP_set_periodic_timer, 0, STRUCT },
       "q", { 999999 } },
     { -EINVAL, __HYPERVISOR_vcpu_op, { VCPUOP_set_periodic_timer, 0, STRUCT },
@@ -193,7 +195,9 @@ static const Row hvm_rows[] = {
     HVM_OP(-EOPNOTSUPP, HVMOP_pagetable_dying, STRUCT, "hhhhq", 0),
     HVM_OP(-ESRCH, HVMOP_pagetable_dying, STRUCT, "hhhhq", 5),
     HVM_OP(-EOPNOTSUPP, HVMOP_altp2m, PAGE, NULL, 0),
-    /* Services for device models, which have another hypercall today */
+    /*
+     * Operations for device models, which have a hypercall of their own today
+     */
     HVM_OP(-ENOSYS, 2, PAGE, NULL, 0), HVM_OP(-ENOSYS, 3, PAGE, NULL, 0),
     HVM_OP(-ENOSYS, 4, PAGE, NULL, 0), HVM_OP(-ENOSYS, 6, PAGE, NULL, 0),
     HVM_OP(-ENOSYS, 99, PAGE, NULL, 0),
@@ -270,7 +274,7 @@ static const Row other_rows[] = {
     PHYSDEV_OP(-ENOSYS, PHYSDEVOP_pci_device_add, PAGE),
     PHYSDEV_OP(-ENOSYS, 99, PAGE),
 
-    /* The type is looked at before the command. */
+    /* The type is checked before the command. */
     CALL(0, __HYPERVISOR_vm_assist, VMASST_CMD_enable,
          VMASST_TYPE_runstate_update_flag),
     CALL(0, __HYPERVISOR_vm_assist, VMASST_CMD_disable,
@@ -299,7 +303,7 @@ static const Row other_rows[] = {
     CALL(-ESRCH, __HYPERVISOR_mmuext_op, PAGE, 0, 0, 5),
 };
 
-/* Hypercalls of PV guests, of another time, and of none. */
+/* Hypercalls for PV guests, obsolete ones, and undefined ones. */
 static const uint32_t unknown[] = {
     __HYPERVISOR_set_trap_table, __HYPERVISOR_mmu_update,
     __HYPERVISOR_set_gdt, __HYPERVISOR_stack_switch,
@@ -369,7 +373,7 @@ static void run_rows(const void *long_mode, const Row *row, size_t nr)
                     row[i].ret);
         }
     }
-    /* The failures have changed nothing. */
+    /* The failed calls have changed nothing. */
     g_assert_cmpint(count_ports(vm), ==, ports);
     port = xen_bind_ipi(vm, 1);
     xen_unmask(vm, port);
@@ -417,7 +421,7 @@ static void test_unknown(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* A structure that begins in memory and ends beyond it. */
+/* A structure that is partly in memory. */
 static void test_half(const void *long_mode)
 {
     XenVm *vm = xen_vm_start(NR_VCPUS, GPOINTER_TO_INT(long_mode),
@@ -431,13 +435,13 @@ static void test_half(const void *long_mode)
                              EVTCHNOP_bind_ipi, end - 8), ==, 0);
     g_assert_cmpint(XEN_CALL(vm, 0, __HYPERVISOR_xen_version,
                              XENVER_capabilities, end - 4), ==, -EFAULT);
-    /* Around the end of what the guest can address */
+    /* Around the end of the guest's address space */
     g_assert_cmpint(XEN_CALL(vm, 0, __HYPERVISOR_xen_version,
                              XENVER_get_features, wrap), <, 0);
     xen_vm_stop(vm);
 }
 
-/* Each entry has its own result; one that is nowhere ends the call. */
+/* Each entry has its own result; an invalid entry address ends the call. */
 static void test_multicall(const void *long_mode)
 {
     XenVm *vm = start(long_mode);

@@ -2,8 +2,8 @@
 /*
  * Event channels by hypercall, in both ABIs and both layouts
  *
- * What is the same in both ABIs.  Each test gets a VM of two vCPUs whose
- * upcalls are LAPIC vectors.
+ * Tests that are the same for both ABIs.  The VMs have two vCPUs, whose upcalls
+ * are LAPIC vectors.
  */
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
@@ -45,7 +45,7 @@ static void test_ipi(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* One upcall for any number of events until the guest has looked. */
+/* One upcall for any number of events until the guest handles them. */
 static void test_one_upcall(const void *opaque)
 {
     XenVm *vm = start(opaque);
@@ -147,7 +147,7 @@ static void test_bind_vcpu(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* A port that is closed while pending leaves nothing for its next owner. */
+/* A port that was closed while pending is not pending when it is reused. */
 static void test_close_pending(const void *opaque)
 {
     XenVm *vm = start(opaque);
@@ -181,7 +181,7 @@ static void test_reset(const void *opaque)
     g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_reset, &reset), ==, 0);
     g_assert_cmpint(xen_port_status(vm, port), ==, EVTCHNSTAT_closed);
 
-    /* Whatever the ABI was, it is 2-level now. */
+    /* After the reset the ABI is 2-level. */
     memset(vm->control, 0, sizeof(vm->control));
     g_array_set_size(vm->array, 0);
     port = xen_bind_ipi(vm, 1);
@@ -192,12 +192,12 @@ static void test_reset(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* All ports there are, then none; the highest one works. */
+/* Allocates all ports; the highest one works. */
 static void test_all_ports(const void *opaque)
 {
     const XenVariant *v = opaque;
     XenVm *vm = start(v);
-    /* FIFO: those that the test's event array has words for */
+    /* FIFO: limited by the test's event array */
     uint32_t max = v->fifo ? 4096 : v->long_mode ? 4096 : 1024;
     size_t nr = max - 16;
     g_autofree evtchn_op_t *ops = g_new0(evtchn_op_t, nr);
@@ -229,7 +229,7 @@ static void test_all_ports(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* SCHEDOP_poll returns immediately; no vCPU blocks in a qtest. */
+/* SCHEDOP_poll returns immediately, since no vCPU runs in a qtest. */
 static void test_poll(const void *opaque)
 {
     XenVm *vm = start(opaque);
@@ -256,7 +256,7 @@ static void test_poll(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* Of query-xen's answer @info: vCPU @vcpu's counts. */
+/* The counters of @vcpu in @info, the result of query-xen. */
 static QDict *vcpu_counts(QDict *info, unsigned vcpu)
 {
     QDict *counts = qobject_to(QDict, qlist_pop(qdict_get_qlist(info,
@@ -269,7 +269,7 @@ static QDict *vcpu_counts(QDict *info, unsigned vcpu)
     return counts;
 }
 
-/* query-xen counts by kind of event, and the kinds add up. */
+/* query-xen counts by kind of event, and in total. */
 static void test_counts(const void *opaque)
 {
     XenVm *vm = start(opaque);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest pages and arguments that are gone when QEMU looks for them
+ * Fault injection: lookups of guest pages and arguments fail
  *
- * Each test lets the first look-up of its kind fail, then the second, and so on
- * until none is left that fails.  Whatever fails gives the guest an error or has
- * its event wait; nothing is lost, and a second try works.
+ * Each test makes the first lookup of a kind fail, then the second, and so on,
+ * until all have succeeded.  After a failure the guest gets an error, or its
+ * event is delayed; no event is lost, and a retry succeeds.
  */
 #include "qemu/osdep.h"
 #include "libxen.h"
@@ -13,10 +13,10 @@
 #include "hw/xen/interface/vcpu.h"
 
 #define VECTOR      0xf3
-/* Numbers of enum XenFault. */
+/* Values of enum XenFault. */
 #define FAULT_PIN   0
 #define FAULT_COPY  1
-/* More look-ups than any test here needs. */
+/* More than the number of lookups in any test. */
 #define MAX_FAULTS  200
 
 static void arm(XenVm *vm, unsigned what, unsigned after, unsigned times)
@@ -24,7 +24,7 @@ static void arm(XenVm *vm, unsigned what, unsigned after, unsigned times)
     xen_command(vm, "xen_fault 0 %u %u %u", what, after, times);
 }
 
-/* No fault from now on; true: the one that was armed happened. */
+/* Disarms the fault; returns whether it was injected. */
 static bool happened(XenVm *vm, unsigned what)
 {
     return xen_command(vm, "xen_fault 0 %u 0 0", what) == 0;
@@ -46,9 +46,9 @@ static XenVm *start(const XenVariant *v)
 /* -------------------------------------------------------------- arguments */
 
 /*
- * Operations whose argument is read and written back.  Some have done their
- * work when the result cannot be written, as on Xen; what matters is the error,
- * and that the next call gets its answer.
+ * Operations whose argument is input and output.  Some have taken effect when
+ * the result cannot be written, as in Xen; this checks the error, and that the
+ * next call succeeds.
  */
 static int64_t call(XenVm *vm, unsigned which)
 {
@@ -97,10 +97,10 @@ static void test_arguments(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* ------------------------------------------------------------ registering */
+/* ------------------------------------------------------------ registration */
 
-/* Places that the guest names: refused, and the second try works. */
-static void test_registering(const void *opaque)
+/* Addresses that the guest registers: refused, and a retry succeeds. */
+static void test_registration(const void *opaque)
 {
     const XenVariant *v = opaque;
     XenVm *vm = xen_vm_start_bare(2, v->long_mode, NULL, NULL);
@@ -131,7 +131,7 @@ static void test_registering(const void *opaque)
         arm(vm, FAULT_PIN, 0, 1);
         g_assert_cmpint(xen_init_control(vm, 0, page, 0), ==, -EINVAL);
         g_assert_true(happened(vm, FAULT_PIN));
-        /* It is a guest of the 2-level ABI still. */
+        /* The ABI is still 2-level. */
         g_assert_cmpint(xen_expand_array(vm, page), ==, -EOPNOTSUPP);
         g_assert_cmpint(xen_init_control(vm, 0, page, 0), ==, 0);
         arm(vm, FAULT_PIN, 0, 1);
@@ -145,8 +145,8 @@ static void test_registering(const void *opaque)
 /* ------------------------------------------------------------ stale pages */
 
 /*
- * vCPU 1's vcpu_info, or what FIFO events of it are written to, is in a page
- * whose mapping changed; and looking it up again fails a few times.
+ * The page of vCPU 1's vcpu_info, or of its FIFO event words and control block,
+ * was remapped; the lookup then fails a few times.
  */
 static XenVm *start_hideable(const XenVariant *v)
 {
@@ -190,7 +190,7 @@ static void test_stale(const void *opaque)
         arm(vm, FAULT_PIN, after, 1);
         g_assert_cmpint(xen_send(vm, port), ==, 0);
         more = happened(vm, FAULT_PIN);
-        /* The guest's memory changes in some way: what waits is done now. */
+        /* A change of the memory map triggers a retry. */
         xen_vm_show_page(vm, false);
         xen_vm_show_page(vm, true);
         xen_expect_event(vm, 1, port);
@@ -200,8 +200,8 @@ static void test_stale(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* The same while the page stays away for a while, and more is sent. */
-static void test_away(const void *opaque)
+/* The same, with the page missing for a while, and more events sent. */
+static void test_missing_page(const void *opaque)
 {
     const XenVariant *v = opaque;
     XenVm *vm = start_hideable(v);
@@ -215,7 +215,7 @@ static void test_away(const void *opaque)
     for (unsigned i = 0; i < 3; i++) {
         g_assert_cmpint(xen_send(vm, port[i]), ==, 0);
     }
-    /* It is mapped again, but the first two lookups fail. */
+    /* The page is mapped again, but the first two lookups fail. */
     arm(vm, FAULT_PIN, 0, 2);
     xen_vm_show_page(vm, true);
     g_assert_cmpint(xen_send(vm, port[0]), ==, 0);
@@ -231,9 +231,9 @@ static void test_away(const void *opaque)
 
 static const XenVariantTest tests[] = {
     { "arguments", test_arguments },
-    { "registering", test_registering },
+    { "registration", test_registration },
     { "stale", test_stale },
-    { "away", test_away },
+    { "missing-page", test_missing_page },
 };
 
 int main(int argc, char **argv)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What only FIFO event channels have: control blocks, the event array,
- * priorities, the switch from the 2-level ABI and the way back
+ * FIFO event channels: control blocks, event array, priorities, the switch from
+ * the 2-level ABI and back
  */
 #include "qemu/osdep.h"
 #include "libxen.h"
@@ -11,11 +11,11 @@
 #define WORDS_PER_PAGE  (XEN_PAGE_SIZE / sizeof(uint32_t))
 #define ARRAY_PAGES     (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
 #define NR_PRIORITIES   EVTCHN_FIFO_MAX_QUEUES
-/* In a page: the last place where a control block fits. */
+/* The last valid offset of a control block in a page. */
 #define LAST_OFFSET     (XEN_PAGE_SIZE - \
                          sizeof(struct evtchn_fifo_control_block))
 
-/* Two vCPUs, 2-level still. */
+/* Two vCPUs, with the 2-level ABI. */
 static XenVm *start(const void *long_mode)
 {
     XenVm *vm = xen_vm_start(2, long_mode, NULL);
@@ -51,7 +51,7 @@ static void test_set_up_errors(const void *opaque)
     g_assert_cmpint(xen_init_control(vm, 0, page, LAST_OFFSET + 8), ==,
                     -EINVAL);
     g_assert_cmpint(xen_init_control(vm, 0, NOT_RAM, 0), ==, -EINVAL);
-    /* None of these has changed the ABI. */
+    /* None of these has switched the ABI. */
     g_assert_cmpint(xen_expand_array(vm, page), ==, -EOPNOTSUPP);
 
     g_assert_cmpint(xen_init_control(vm, 0, page, LAST_OFFSET), ==, 0);
@@ -87,7 +87,7 @@ static void test_offsets(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* Ports past the array's end have no word yet: their events wait for it. */
+/* Ports beyond the array have no word yet: their events are parked. */
 static void test_expand(const void *opaque)
 {
     XenVm *vm = start(opaque);
@@ -125,13 +125,13 @@ static void test_priorities(const void *opaque)
                         -EINVAL);
         g_assert_cmpint(xen_set_priority(vm, port[i], i), ==, 0);
     }
-    /* Closed, and none at all. */
+    /* A closed port, and port 0. */
     g_assert_cmpint(xen_set_priority(vm, port[NR_PRIORITIES - 1] + 1, 0), ==,
                     -EACCES);
     g_assert_cmpint(xen_set_priority(vm, EVTCHN_FIFO_NR_CHANNELS, 0), ==,
                     -EINVAL);
 
-    /* The least urgent first. */
+    /* In ascending order of priority. */
     for (unsigned i = NR_PRIORITIES; i > 0; i--) {
         g_assert_cmpint(xen_send(vm, port[i - 1]), ==, 0);
     }
@@ -143,7 +143,7 @@ static void test_priorities(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* One queue is first in, first out, and a port is in it once. */
+/* A queue is FIFO, and a port is linked once. */
 static void test_order(const void *opaque)
 {
     static const unsigned sent[] = { 2, 0, 1, 0, 2 };
@@ -164,7 +164,7 @@ static void test_order(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* The number of a port that was closed while linked is free once it is not. */
+/* The number of a port closed while linked is reused once it is unlinked. */
 static void test_closed_linked(const void *opaque)
 {
     XenVm *vm = start(opaque);
@@ -185,7 +185,10 @@ static void test_closed_linked(const void *opaque)
 
 /* ------------------------------------------------------------- the switch */
 
-/* What is pending at the switch comes when its vCPU and its word are there. */
+/*
+ * Events pending at the switch are delivered when the vCPU has a control block,
+ * and the port a word.
+ */
 static void test_switch(const void *opaque)
 {
     XenVm *vm = start(opaque);
@@ -194,7 +197,7 @@ static void test_switch(const void *opaque)
     for (unsigned i = 0; i < 2; i++) {
         port[i] = new_port(vm, i);
         g_assert_cmpint(xen_send(vm, port[i]), ==, 0);
-        /* The guest has not looked; its kernel clears the old flag. */
+        /* The guest has not handled them; its kernel clears the old flag. */
         qtest_writeb(vm->qts, vm->vcpu_info[i], 0);
     }
     idle = new_port(vm, 0);
@@ -205,7 +208,9 @@ static void test_switch(const void *opaque)
     g_assert_cmpint(xen_init_control(vm, 0, xen_vm_page(vm), 0), ==, 0);
     g_assert_cmpint(xen_expand_array(vm, xen_vm_page(vm)), ==, 0);
     g_assert_cmpint(xen_send(vm, idle), ==, 0);
-    /* Words begin unmasked, for the page is new: the masked one comes too. */
+    /*
+     * The new page's words are unmasked, so the masked port is delivered, too.
+     */
     g_assert_cmpuint(xen_handle(vm, 0, seen, 4), ==, 3);
     g_assert_cmpuint(seen[0], ==, port[0]);
     g_assert_cmpuint(seen[1], ==, masked);
@@ -226,8 +231,8 @@ static void reset(XenVm *vm)
     g_array_set_size(vm->array, 0);
 }
 
-/* To and fro; the pages of the last time are the guest's own again. */
-static void test_there_and_back(const void *opaque)
+/* To FIFO and back repeatedly; the pages become ordinary memory again. */
+static void test_switch_repeatedly(const void *opaque)
 {
     XenVm *vm = start(opaque);
     uint8_t before[XEN_PAGE_SIZE], after[XEN_PAGE_SIZE];
@@ -240,7 +245,7 @@ static void test_there_and_back(const void *opaque)
         port = new_port(vm, 1);
         g_assert_cmpint(xen_send(vm, port), ==, 0);
         xen_expect_event(vm, 1, port);
-        /* Something is linked when it ends. */
+        /* A port is linked at the reset. */
         g_assert_cmpint(xen_send(vm, port), ==, 0);
         qtest_writeb(vm->qts, vm->vcpu_info[1], 0);
         control = vm->control[1];
@@ -272,7 +277,7 @@ static const struct {
     { "order", test_order },
     { "closed-linked", test_closed_linked },
     { "switch", test_switch },
-    { "there-and-back", test_there_and_back },
+    { "switch-repeatedly", test_switch_repeatedly },
 };
 
 int main(int argc, char **argv)

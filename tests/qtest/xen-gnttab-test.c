@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Grant table: version, size and frames; requests that a guest has no use for
+ * Grant table: version, size and frames; operations that do not apply to guests
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -22,7 +22,7 @@ static int64_t gnttab_op(XenVm *vm, unsigned cmd, uint64_t gva, uint32_t nr)
     return XEN_CALL(vm, 0, __HYPERVISOR_grant_table_op, cmd, gva, nr);
 }
 
-/* The same with one argument, copied in and out. */
+/* The same with one element, copied in and out. */
 static int64_t one_op(XenVm *vm, unsigned cmd, void *op, size_t len)
 {
     int64_t ret;
@@ -48,7 +48,7 @@ static void expect_size(XenVm *vm, unsigned nr, unsigned max)
     g_assert_cmpuint(op.max_nr_frames, ==, max);
 }
 
-/* Version 1 is all there is; what is in force always goes back. */
+/* Only version 1 is supported; the current version is always returned. */
 static void test_version(const void *long_mode)
 {
     static const struct {
@@ -107,7 +107,7 @@ static void test_size(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* xen-gnttab-max-frames, at both of its ends */
+/* xen-gnttab-max-frames: minimum and maximum */
 static void test_limit(const void *long_mode)
 {
     static const unsigned limits[] = { 1, 4096 };
@@ -129,7 +129,7 @@ static void test_limit(const void *long_mode)
     }
 }
 
-/* Entries stay with their frame wherever it is; all frames are one table. */
+/* Frames keep their entries when they move; they form a single table. */
 static void test_frames(const void *long_mode)
 {
     XenVm *vm = start(long_mode);
@@ -139,7 +139,7 @@ static void test_frames(const void *long_mode)
         page[i] = xen_vm_page(vm);
         g_assert_cmpint(map_frame(vm, i, page[i]), ==, 0);
     }
-    /* xenstore's page is granted, and in use by its back end. */
+    /* Xenstore's page is granted, and in use by the back end. */
     g_assert_cmphex(qtest_readw(vm->qts, page[0] +
                                 GNTTAB_RESERVED_XENSTORE * ENTRY_SIZE), ==,
                     GTF_permit_access | GTF_reading | GTF_writing);
@@ -152,7 +152,7 @@ static void test_frames(const void *long_mode)
     for (unsigned i = 0; i < 4; i++) {
         qtest_writel(vm->qts, page[i] + 2000, i + 100);
     }
-    /* In reverse order: each comes over another, which has to go. */
+    /* In reverse order, so that each replaces another. */
     for (unsigned i = 0; i < 4; i++) {
         g_assert_cmpint(map_frame(vm, i, page[3 - i]), ==, 0);
         g_assert_cmpuint(qtest_readl(vm->qts, page[3 - i] + 2000), ==,
@@ -168,7 +168,7 @@ static void test_frames(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* Reset of the guest resets its table. */
+/* A reset of the guest resets its table. */
 static void test_reset(const void *long_mode)
 {
     XenVm *vm = start(long_mode);
@@ -198,7 +198,7 @@ static void test_reset(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* Where the table's frames are an HVM guest has said itself. */
+/* HVM guests map the frames themselves. */
 static void test_setup_table(const void *long_mode)
 {
     static const struct {
@@ -281,7 +281,7 @@ static void test_errors(const void *long_mode)
         GNTTABOP_map_grant_ref, GNTTABOP_unmap_grant_ref,
         GNTTABOP_swap_grant_ref, GNTTABOP_copy,
     };
-    /* Xen does not let HVM guests at them. */
+    /* Xen refuses these to HVM guests. */
     static const unsigned refused[] = {
         GNTTABOP_dump_table, GNTTABOP_transfer, GNTTABOP_unmap_and_replace,
         GNTTABOP_get_status_frames, GNTTABOP_cache_flush, 13, 0x7fffffff,

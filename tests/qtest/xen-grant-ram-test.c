@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What QEMU's back ends reach by grants: the guest's RAM, and nothing else
+ * Grants give back ends access to the guest's RAM, and to nothing else
  */
 #include "qemu/osdep.h"
 #include "libxen.h"
@@ -16,7 +16,7 @@
 #define LAPIC           UINT64_C(0xfee00000)
 #define FLASH_SIZE      (128 << 10)
 #define DIMM            (UINT64_C(4) << 30)
-/* ACPI's memory hot plug of a PC: ports, and a bit in MEM_CONTROL. */
+/* A PC's ACPI memory hot-plug: ports, and a bit in MEM_CONTROL. */
 #define MEM_SELECT      0xa00
 #define MEM_CONTROL     0xa14
 #define MEM_EJECT       8
@@ -199,7 +199,7 @@ static void test_readonly(const void *long_mode)
     xen_vm_stop(g.vm);
 }
 
-/* --------------------------------------------------------- what is not RAM */
+/* ------------------------------------------------------- pages without RAM */
 
 static void expect_no_ram(Guest *g, uint64_t gpa)
 {
@@ -247,9 +247,9 @@ static void test_flash(const void *long_mode)
     unlink(path);
 }
 
-/* ------------------------------------------------------- pages that go away */
+/* --------------------------------------------------- RAM that is removed */
 
-/* The chip set hides RAM behind the option ROMs, or shows it. */
+/* The chip set hides RAM behind option ROMs, or shows it. */
 static void test_hidden(const void *long_mode)
 {
     Guest g = start(long_mode, "-nodefaults");
@@ -278,7 +278,7 @@ static void test_hidden(const void *long_mode)
     xen_vm_stop(g.vm);
 }
 
-/* Memory is unplugged and deleted while it is mapped. */
+/* Memory is unplugged while it is mapped. */
 static void test_unplugged(const void *long_mode)
 {
     Guest g = start(long_mode, "-nodefaults -m 64M,slots=1,maxmem=1G "
@@ -313,7 +313,7 @@ static void test_unplugged(const void *long_mode)
 
 /* ----------------------------------------------- entries and reset, mapped */
 
-/* What the guest writes to an entry in use has no effect. */
+/* Changes by the guest to an entry in use have no effect. */
 static void test_changed_in_use(const void *long_mode)
 {
     Guest g = start(long_mode, "-nodefaults");
@@ -347,7 +347,7 @@ static void soft_reset(Guest *g)
                            &op, sizeof(op)), ==, 0);
 }
 
-/* A mapping ends with its domain; the next one's grants are not its. */
+/* Mappings end at a reset; grants of the next domain are separate. */
 static void test_reset(const void *long_mode)
 {
     Guest g = start(long_mode, "-nodefaults");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * HVM parameters: which there are, who may set and read them, what they keep
+ * HVM parameters: which exist, access rights, values
  *
- * Indexes are numbers here, not names: they are what guests were built with.
+ * Indexes are numbers, not names: this is an ABI.
  */
 #include "qemu/osdep.h"
 #include "libxen.h"
@@ -11,7 +11,7 @@
 #include "hw/xen/interface/hvm/hvm_op.h"
 #include "hw/xen/interface/hvm/params.h"
 
-/* Past the last one that Xen 4.17 has */
+/* One past the last parameter of Xen 4.17 */
 #define NR_PARAMS           39
 
 #define CONSOLE_OPTIONS     "-chardev null,id=c -device xen-console,chardev=c"
@@ -21,7 +21,7 @@ static XenVm *start(const void *long_mode)
     return xen_vm_start(1, GPOINTER_TO_INT(long_mode), CONSOLE_OPTIONS);
 }
 
-/* What a set to 0 and a get give for each; GOOD is 0. */
+/* Results of setting a parameter to 0, and of getting it; GOOD is 0. */
 #define GOOD    0
 static const struct {
     int set, get;
@@ -29,8 +29,8 @@ static const struct {
     [0] = { GOOD, GOOD },               /* callback */
     [1] = { -EPERM, GOOD },             /* xenstore's page */
     [2] = { GOOD, GOOD },               /* and port */
-    [3] = { -EPERM, -EPERM },           /* never given out */
-    [4] = { -EINVAL, -EINVAL },         /* retired */
+    [3] = { -EPERM, -EPERM },           /* not accessible */
+    [4] = { -EINVAL, -EINVAL },         /* obsolete */
     [5] = { -EPERM, -EPERM },
     [6] = { -EPERM, -EPERM },
     [7] = { -EPERM, -EPERM },
@@ -39,21 +39,21 @@ static const struct {
     [10] = { -EPERM, -EPERM },
     [11] = { -EPERM, -EPERM },
     [12] = { -EPERM, -EPERM },
-    [13] = { -EINVAL, -EINVAL },        /* retired */
+    [13] = { -EINVAL, -EINVAL },        /* obsolete */
     [14] = { -EPERM, -EPERM },
     [15] = { GOOD, GOOD },              /* virtual-8086 TSS */
     [16] = { -EPERM, -EPERM },
     [17] = { -EPERM, GOOD },            /* console's page */
     [18] = { GOOD, GOOD },              /* and port */
-    [19] = { -EINVAL, GOOD },           /* ACPI ports do not move */
-    [20 ... 26] = { -EINVAL, -EINVAL }, /* retired */
+    [19] = { -EINVAL, GOOD },           /* ACPI ports cannot be moved */
+    [20 ... 26] = { -EINVAL, -EINVAL }, /* obsolete */
     [27 ... 29] = { -EPERM, -EPERM },
-    [30] = { -EINVAL, -EINVAL },        /* retired */
+    [30] = { -EINVAL, -EINVAL },        /* obsolete */
     [31 ... 33] = { -EPERM, -EPERM },
     [34] = { GOOD, GOOD },              /* generation ID */
     [35] = { -EPERM, GOOD },            /* altp2m */
     [36] = { GOOD, GOOD },              /* x87 FIP width */
-    [37] = { -EINVAL, GOOD },           /* TSS with a size, which 0 is not */
+    [37] = { -EINVAL, GOOD },           /* TSS with a size; 0 is invalid */
     [38] = { -EPERM, -EPERM },
     [NR_PARAMS] = { -EINVAL, -EINVAL },
 };
@@ -83,7 +83,7 @@ static int64_t hvm_op(XenVm *vm, unsigned cmd, uint16_t domid, uint32_t index)
     return xen_op(vm, 0, __HYPERVISOR_hvm_op, cmd, &op, sizeof(op));
 }
 
-/* The number is looked at first, then the domain, then the rest. */
+/* The index is checked first, then the domain, then the rest. */
 static void test_domains(const void *long_mode)
 {
     static const unsigned cmds[] = { HVMOP_set_param, HVMOP_get_param };
@@ -94,7 +94,7 @@ static void test_domains(const void *long_mode)
         g_assert_cmpint(hvm_op(vm, cmds[i], 7, 0), ==, -ESRCH);
         g_assert_cmpint(hvm_op(vm, cmds[i], 7, 4), ==, -ESRCH);
         g_assert_cmpint(hvm_op(vm, cmds[i], 7, NR_PARAMS), ==, -EINVAL);
-        /* QEMU's domain exists, and is no HVM guest. */
+        /* QEMU's domain exists, but is not an HVM guest. */
         g_assert_cmpint(hvm_op(vm, cmds[i], 0, 0), ==, -EINVAL);
         g_assert_cmpint(hvm_op(vm, cmds[i], 0, 5), ==, -EINVAL);
     }
@@ -109,7 +109,7 @@ static uint64_t get(XenVm *vm, uint32_t index)
     return value;
 }
 
-/* Where the parameters say that xenstore and console are, they are. */
+/* Xenstore and console are where the parameters say. */
 static void test_pages(const void *long_mode)
 {
     XenVm *vm = start(long_mode);
@@ -122,7 +122,7 @@ static void test_pages(const void *long_mode)
     g_assert_cmpint(xen_port_status(vm, get(vm, HVM_PARAM_CONSOLE_EVTCHN)),
                     ==, EVTCHNSTAT_interdomain);
 
-    /* The first grants are theirs. */
+    /* They have the first grants. */
     g_assert_cmpint(xen_add_to_physmap(vm, 1, 0, gnttab), ==, 0);
     g_assert_cmphex(qtest_readl(vm->qts, gnttab + 8 *
                                 GNTTAB_RESERVED_XENSTORE + 4), ==, store);
@@ -130,7 +130,7 @@ static void test_pages(const void *long_mode)
                                 GNTTAB_RESERVED_CONSOLE + 4), ==, console);
     g_assert_cmphex(store, !=, console);
 
-    /* Both are memory. */
+    /* Both are RAM. */
     qtest_writel(vm->qts, store * XEN_PAGE_SIZE + 4000, 0x12345678);
     qtest_writel(vm->qts, console * XEN_PAGE_SIZE + 4000, 0x9abcdef0);
     g_assert_cmphex(qtest_readl(vm->qts, store * XEN_PAGE_SIZE + 4000), ==,
@@ -140,7 +140,7 @@ static void test_pages(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* Without a console there are no page and port of one. */
+/* Without a console its page and port are 0. */
 static void test_no_console(const void *long_mode)
 {
     XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), "-nodefaults");
@@ -165,7 +165,7 @@ static void check_initial(XenVm *vm, uint64_t store_port)
     g_assert_cmphex(get(vm, HVM_PARAM_ACPI_IOPORTS_LOCATION), ==, 0);
 }
 
-/* What a guest may set it finds again, as Xen would have it, until a reset. */
+/* Values that a guest sets, as modified by Xen, until a reset. */
 static void test_values(const void *long_mode)
 {
     XenVm *vm = start(long_mode);
@@ -189,7 +189,7 @@ static void test_values(const void *long_mode)
     }
     g_assert_cmphex(get(vm, HVM_PARAM_X87_FIP_WIDTH), ==, 8);
 
-    /* An address alone has 128 bytes behind it. */
+    /* Without a size, the TSS has 128 bytes. */
     g_assert_cmpint(xen_set_param(vm, HVM_PARAM_VM86_TSS, 0xfc000), ==, 0);
     g_assert_cmphex(get(vm, HVM_PARAM_VM86_TSS), ==, 0xfc000);
     g_assert_cmphex(get(vm, HVM_PARAM_VM86_TSS_SIZED), ==,
@@ -204,7 +204,7 @@ static void test_values(const void *long_mode)
     g_assert_cmphex(get(vm, HVM_PARAM_VM86_TSS_SIZED), ==,
                     UINT64_C(104) << 32 | 0xfd000);
     g_assert_cmphex(get(vm, HVM_PARAM_VM86_TSS), ==, 0xfd000);
-    /* More than any TSS has is as much as one can have. */
+    /* Larger sizes are clipped to the maximum. */
     g_assert_cmpint(xen_set_param(vm, HVM_PARAM_VM86_TSS_SIZED,
                                   UINT64_C(0xffffffff) << 32 | 0xfd000), ==,
                     0);
@@ -216,11 +216,11 @@ static void test_values(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* The callback's write latches the caller's layout, as in Xen. */
+/* As in Xen, setting the callback latches the caller's layout. */
 static void test_latch(const void *long_mode)
 {
     XenVm *vm = start(long_mode);
-    /* The wall clock's place differs in the two layouts. */
+    /* The offset of the wall clock depends on the layout. */
     unsigned here = vm->long_mode ? 3072 : 2304;
     unsigned other = vm->long_mode ? 2304 : 3072;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Migration states that are truncated, damaged or made up
+ * Truncated, damaged and forged migration states
  *
- * A state is untrusted data.  An invalid one is refused with a message, and
- * QEMU continues; a valid one is loaded, and the guest's operations work
- * afterwards.  One QEMU loads thousands of invalid states here.
+ * A state is untrusted data.  An invalid one is refused with an error message,
+ * and QEMU keeps running; a valid one is loaded, and the guest's operations
+ * return afterwards.  A single QEMU loads thousands of invalid states here.
  */
 #include "qemu/osdep.h"
 #include "libxen-state.h"
@@ -17,7 +17,7 @@
 #define ARRAY_PAGES 2
 #define VECTOR      0xf3
 
-/* The sections of Xen's devices, and one of QEMU's with ours in it. */
+/* The sections of Xen devices, and QEMU's section with Xen's subsection. */
 static const struct {
     const char *name, *prefix;
 } sections[] = {
@@ -42,8 +42,8 @@ static uint32_t bind_pirq(XenVm *vm)
 }
 
 /*
- * Port 1 is xenstore's; then come ports of each type.  2 and 3 are pending, and
- * 4 is too, but masked; with FIFO the first two are linked.
+ * Port 1 is xenstore's, followed by ports of each type.  2, 3 and 4 are
+ * pending, 4 is masked; with FIFO, 2 and 3 are linked.
  */
 static XenVm *start_source(const XenVariant *v)
 {
@@ -76,7 +76,7 @@ static XenVm *start_source(const XenVariant *v)
     return vm;
 }
 
-/* Loaded or refused: the guest's operations return. */
+/* After a load, successful or not, the guest's operations return. */
 static void live_on(XenVm *vm)
 {
     enum { NR_PORTS = LAST_PORT + 2 };
@@ -99,14 +99,14 @@ static void live_on(XenVm *vm)
     }
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");
     xen_evtchn_ops(vm, op, ret, ARRAY_SIZE(op));
-    /* No state makes port 0 valid. */
+    /* Port 0 is always invalid. */
     g_assert_cmpint(ret[0], ==, -EINVAL);
     g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_reset, &reset), ==, 0);
     g_assert_cmpuint(xen_bind_ipi(vm, 0), ==, 1);
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'stop' }");
 }
 
-/* Each of @sections, with the fields that are ours only or all. */
+/* Finds each of @sections: all fields, or Xen's only. */
 static void find_sections(const char *path, XenStateSection **section,
                           bool ours_only)
 {
@@ -136,7 +136,7 @@ static uint8_t get_byte(XenSnapshot *s, size_t at)
     return byte;
 }
 
-/* Of long arrays a few elements stand for all. */
+/* In long arrays only a few elements are tested. */
 static bool is_one_of_many(const XenStateField *f)
 {
     const char *bracket = strrchr(f->path, '[');
@@ -155,7 +155,7 @@ static void try_byte(XenSnapshot *s, size_t at, uint8_t bits)
     put_byte(s, at, right);
 }
 
-/* Each byte of ours with all of its bits wrong, the lowest also with one. */
+/* Each byte: all bits inverted, and, for the lowest byte, one bit. */
 static void test_damaged(const void *opaque)
 {
     XenVm *vm = start_source(opaque);
@@ -184,7 +184,7 @@ static void test_damaged(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* xenstore's nodes are bytes to QEMU's description: each of them. */
+/* Xenstore's nodes are a byte array in the description: each byte. */
 static void test_damaged_tree(const void *opaque)
 {
     XenVm *vm = start_source(opaque);
@@ -266,7 +266,7 @@ static const Wrong wrong_2level[] = {
 #define FIFO            "xen_evtchn/fifo."
 #define FIFO_PORT(n, field) FIFO "fifo_port[" #n "]." field
 
-/* fifo_port[n] is port n + 1: those that are closed are not there. */
+/* fifo_port[n] is port n + 1: closed ports are not in the list. */
 static const Wrong wrong_fifo[] = {
     { "xen_evtchn", FIFO "nr_fifo_vcpus", 0, INVALID_INPUT },
     { "xen_evtchn", FIFO "nr_fifo_vcpus", 3, INVALID_INPUT },
@@ -296,7 +296,7 @@ static const Wrong wrong_fifo[] = {
     { "xen_evtchn", FIFO_PORT(8, "val"), 256, NOT_VALID },
 };
 
-/* @section: where each of @sections is. */
+/* @section: positions of @sections. */
 static void expect_refused(XenSnapshot *s, XenStateSection *const *section,
                            const Wrong *w)
 {
@@ -324,7 +324,7 @@ static void expect_refused(XenSnapshot *s, XenStateSection *const *section,
     }
 }
 
-static void test_wrong(const void *opaque)
+static void test_invalid(const void *opaque)
 {
     const XenVariant *v = opaque;
     XenVm *vm = start_source(v);
@@ -353,7 +353,7 @@ static void test_wrong(const void *opaque)
 
 /* -------------------------------------------------------------- truncated */
 
-/* A file that ends there makes QEMU exit with status 1. */
+/* Loading the file makes QEMU exit with status 1. */
 static void expect_exit(const XenVm *vm, const char *path, const char *data,
                         size_t len)
 {
@@ -366,7 +366,7 @@ static void expect_exit(const XenVm *vm, const char *path, const char *data,
     xen_vm_stop(target);
 }
 
-/* Where each field begins, and one byte later: within most. */
+/* At the start of each field, and one byte later. */
 static void test_truncated(const void *opaque)
 {
     XenVm *vm = start_source(opaque);
@@ -401,7 +401,7 @@ int main(int argc, char **argv)
     } tests[] = {
         { "damaged", test_damaged, false },
         { "damaged-tree", test_damaged_tree, false },
-        { "wrong", test_wrong, true },
+        { "invalid", test_invalid, true },
         { "truncated", test_truncated, false },
     };
 

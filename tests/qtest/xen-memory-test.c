@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * HYPERVISOR_memory_op: Xen's pages over the guest's RAM, ballooning, sizes
+ * HYPERVISOR_memory_op: mapping of Xen's pages, ballooning, sizes
  */
 #include "qemu/osdep.h"
 #include "libxen.h"
@@ -11,7 +11,7 @@
 #define RAM_BYTES           (UINT64_C(128) << 20)
 #define PATTERN             0xa5
 
-/* A frame number that no address can have, in the guest's longs */
+/* A frame number beyond the physical address space, as a guest's long */
 #define BAD_GFN(vm)         ((vm)->long_mode ? UINT64_C(1) << 53 : 0xffffffff)
 #define LAST_GFN            (UINT64_MAX >> 12)
 
@@ -28,7 +28,7 @@ static int64_t memory_op(XenVm *vm, unsigned cmd, const char *format,
 #define MEMORY_OP(vm, cmd, format, ...) \
     memory_op(vm, cmd, format, (const uint64_t[]) { __VA_ARGS__ })
 
-/* A page of RAM that is known when seen again. */
+/* A page of RAM filled with a pattern. */
 static uint64_t marked_page(XenVm *vm)
 {
     uint64_t gpa = xen_vm_page(vm);
@@ -45,7 +45,7 @@ static bool is_filled(XenVm *vm, uint64_t gpa, uint8_t byte)
     return !memcmp(page, page + 1, sizeof(page) - 1) && page[0] == byte;
 }
 
-/* Words of @size bytes that a guest's array has. */
+/* An array in guest memory, with elements of @size bytes. */
 static void write_array(XenVm *vm, uint64_t gpa, const uint64_t *value,
                         unsigned nr)
 {
@@ -58,7 +58,7 @@ static void write_array(XenVm *vm, uint64_t gpa, const uint64_t *value,
     }
 }
 
-/* It covers RAM, moves with all that is in it, and gives the RAM back. */
+/* The page covers RAM, keeps its contents when moved, and uncovers the RAM. */
 static void test_shared_info(const void *long_mode)
 {
     XenVm *vm = start(long_mode);
@@ -82,12 +82,12 @@ static void test_shared_info(const void *long_mode)
     g_assert_cmphex(qtest_readl(vm->qts, b + 4000), ==, 0x12345678);
     xen_unmask(vm, port);
     xen_expect_event(vm, 0, port);
-    /* To where it is already. */
+    /* To its current address. */
     g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_shared_info, 0, b), ==,
                     0);
     g_assert_cmphex(qtest_readl(vm->qts, b + 4000), ==, 0x12345678);
 
-    /* Nowhere: events come nevertheless, and are found later. */
+    /* Unmapped: events become pending all the same. */
     g_assert_cmpint(xen_remove_from_physmap(vm, b), ==, 0);
     g_assert_true(is_filled(vm, b, PATTERN));
     g_assert_cmpint(xen_send(vm, port), ==, 0);
@@ -100,7 +100,7 @@ static void test_shared_info(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* A page that another one comes over has no place any more. */
+/* A page that is covered by another one is unmapped. */
 static void test_cover(const void *long_mode)
 {
     XenVm *vm = start(long_mode);
@@ -117,7 +117,7 @@ static void test_cover(const void *long_mode)
     g_assert_cmpint(xen_remove_from_physmap(vm, a), ==, 0);
     g_assert_true(is_filled(vm, a, PATTERN));
 
-    /* All three are what they were, once they are somewhere again. */
+    /* All three keep their contents, and can be mapped again. */
     g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_grant_table, 1, a), ==,
                     0);
     g_assert_cmpuint(qtest_readl(vm->qts, a + 4000), ==, 2);
@@ -169,7 +169,7 @@ static void test_add_errors(const void *long_mode)
     }
     g_assert_cmpint(XEN_CALL(vm, 0, __HYPERVISOR_memory_op,
                              XENMEM_add_to_physmap, XEN_NO_RAM), ==, -EFAULT);
-    /* Nothing moved. */
+    /* Nothing was moved. */
     g_assert_true(is_filled(vm, gpa, PATTERN));
     g_assert_false(is_filled(vm, vm->shared_info, 0));
 
@@ -190,10 +190,10 @@ static void test_add_errors(const void *long_mode)
 }
 
 /*
- * The guest's physical addresses have 40 bits.  KVM has no memory slots for
- * more than the host's have, and QEMU ends where it is refused one.
+ * The guest has 40 physical address bits.  KVM refuses memory slots beyond the
+ * host's address bits, which makes QEMU exit.
  */
-static void test_add_beyond_addresses(const void *long_mode)
+static void test_add_out_of_range(const void *long_mode)
 {
     const uint64_t end = UINT64_C(1) << (40 - 12);
     XenVm *vm = start(long_mode);
@@ -206,7 +206,7 @@ static void test_add_beyond_addresses(const void *long_mode)
         g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_grant_table, 0,
                             gfn + 1), ==, -EINVAL);
     }
-    /* Nothing moved; and the last frame is one like others. */
+    /* Nothing was moved; and the last valid frame works. */
     g_assert_false(is_filled(vm, vm->shared_info, 0));
     g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_shared_info, 0, end - 1),
                     ==, 0);
@@ -262,7 +262,7 @@ static void test_batch(const void *long_mode)
                               0, 0), ==, 0);
     g_assert_cmphex(qtest_readl(vm->qts, errs), ==, 0xeeeeeeee);
 
-    /* One after another, each with its own result. */
+    /* In order, each with its own result. */
     g_assert_cmpint(add_batch(vm, DOMID_SELF, XENMAPSPACE_grant_table, BATCH,
                               idxs, gfns, errs), ==, 0);
     qtest_memread(vm->qts, errs, err, sizeof(err));
@@ -276,7 +276,7 @@ static void test_batch(const void *long_mode)
     g_assert_cmpint(add_batch(vm, DOMID_SELF, XENMAPSPACE_gmfn_foreign, 1,
                               idxs, gfns, errs), ==, 0);
     g_assert_cmpint((int32_t)qtest_readl(vm->qts, errs), ==, -EPERM);
-    /* A start, as in a call that is continued, past the end */
+    /* A start, as in a continued call, beyond the end */
     g_assert_cmpint(MEMORY_OP(vm, XENMEM_add_to_physmap_batch | 2 << 6,
                               "hhhhlll", DOMID_SELF, XENMAPSPACE_grant_table,
                               1, 0, idxs, gfns, errs), ==, -EILSEQ);
@@ -293,7 +293,7 @@ static int64_t reserve(XenVm *vm, unsigned cmd, uint64_t extents, uint64_t nr,
     return MEMORY_OP(vm, cmd, "llwwh", extents, nr, order, 0, domid);
 }
 
-/* Pages that the guest gives back and takes again. */
+/* Pages that the guest releases and populates again. */
 static void test_balloon(const void *long_mode)
 {
     XenVm *vm = start(long_mode);
@@ -307,7 +307,7 @@ static void test_balloon(const void *long_mode)
     gfn[1] = XEN_NO_RAM / XEN_PAGE_SIZE;
     write_array(vm, extents, gfn, 3);
 
-    /* The result is the number of frames done; every error is 0 frames. */
+    /* The result is the number of frames processed; for every error it is 0. */
     g_assert_cmpint(reserve(vm, XENMEM_decrease_reservation, extents, 3, 0, 5),
                     ==, 0);
     g_assert_cmpint(reserve(vm, XENMEM_decrease_reservation, extents, 3, 10,
@@ -324,7 +324,7 @@ static void test_balloon(const void *long_mode)
                             DOMID_SELF), ==, 0);
     g_assert_true(is_filled(vm, page[0], PATTERN));
 
-    /* It stops at the first that is not RAM. */
+    /* It stops at the first page that is not RAM. */
     g_assert_cmpint(reserve(vm, XENMEM_decrease_reservation, extents, 3, 0,
                             DOMID_SELF), ==, 1);
     g_assert_true(is_filled(vm, page[0], 0));
@@ -334,7 +334,7 @@ static void test_balloon(const void *long_mode)
     qtest_memset(vm->qts, page[0], PATTERN, XEN_PAGE_SIZE);
     g_assert_true(is_filled(vm, page[0], PATTERN));
 
-    /* Xen's own pages are not the guest's to give. */
+    /* Xen's own pages cannot be released. */
     gfn[0] = vm->shared_info / XEN_PAGE_SIZE;
     write_array(vm, extents, gfn, 1);
     g_assert_cmpint(reserve(vm, XENMEM_decrease_reservation, extents, 1, 0,
@@ -391,7 +391,7 @@ typedef struct QEMU_PACKED E820Entry {
     uint32_t type;
 } E820Entry;
 
-/* Entries that the call wrote, or an error. */
+/* The number of entries written, or an error. */
 static int64_t memory_map(XenVm *vm, unsigned room, uint64_t buffer)
 {
     int64_t ret = MEMORY_OP(vm, XENMEM_memory_map, "wl", room, buffer);
@@ -412,7 +412,7 @@ static void test_memory_map(const void *long_mode)
     qtest_memread(vm->qts, buffer, entry, sizeof(entry));
     for (int i = 0; i < nr; i++) {
         ram += entry[i].type == 1 ? entry[i].size : 0;
-        /* No page can be placed over those of xenstore and console. */
+        /* No page can be mapped over those of xenstore and console. */
         special |= entry[i].type == 2 && entry[i].addr == 0xfeff8000 &&
                    entry[i].size == 0x4000;
     }
@@ -435,7 +435,7 @@ int main(int argc, char **argv)
         { "shared-info", test_shared_info },
         { "cover", test_cover },
         { "add-errors", test_add_errors },
-        { "add-beyond-addresses", test_add_beyond_addresses },
+        { "add-out-of-range", test_add_out_of_range },
         { "batch", test_batch },
         { "balloon", test_balloon },
         { "sizes", test_sizes },

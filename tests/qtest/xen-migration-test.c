@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen guests saved in the middle of traffic, and loaded: nothing is lost, and
- * nothing comes twice
+ * Xen guests are saved and loaded during traffic: no event is lost or
+ * duplicated
  *
- * What is said of a vCPU holds for each; the guests have 1 to 64.
+ * Per-vCPU checks are made for each vCPU; the guests have 1 to 64.
  */
 #include "qemu/osdep.h"
 #include "libxen-state.h"
@@ -38,7 +38,7 @@ static const Variant variants[] = {
     { "fifo/32/64-vcpus", false, true, 64 },
 };
 
-/* Of one vCPU. */
+/* Per vCPU. */
 typedef struct Ports {
     uint32_t pending, masked, idle, timer;
 } Ports;
@@ -96,7 +96,7 @@ static void expect_traffic(XenVm *vm, unsigned vcpu, const Ports *p)
     g_assert_true(xen_upcall_pending(vm, vcpu));
     /* The upcall was raised before; it is in the LAPIC's state. */
     g_assert_true(xen_take_vector(vm, vcpu, VECTOR));
-    /* In FIFO the queue's tail has moved, too: what is sent now follows it. */
+    /* In FIFO this port is linked behind the tail. */
     g_assert_cmpint(xen_send(vm, p->idle), ==, 0);
     g_assert_cmpuint(xen_handle(vm, vcpu, seen, 2), ==, 2);
     g_assert_cmpuint(seen[0], ==, p->pending);
@@ -112,7 +112,7 @@ static void expect_traffic(XenVm *vm, unsigned vcpu, const Ports *p)
     g_assert_cmpint(xen_port_status(vm, p->timer), ==, EVTCHNSTAT_virq);
 }
 
-/* The first just not, then one after the other, each at its time. */
+/* Nothing before the first deadline, then each timer at its time. */
 static void expect_timers(XenVm *vm, const Ports *p)
 {
     qtest_clock_set(vm->qts, FIRST_DEADLINE - 1);
@@ -146,7 +146,7 @@ static void test_traffic(const void *opaque)
     }
     expect_timers(vm, p);
 
-    /* A new port does not get the number of an old one. */
+    /* New ports do not reuse the numbers of old ones. */
     g_assert_cmpuint(xen_bind_ipi(vm, 0), ==,
                      p[v->nr_vcpus - 1].timer + 1);
     xen_vm_stop(vm);
@@ -154,7 +154,7 @@ static void test_traffic(const void *opaque)
 
 /* ----------------------------------------------------------------- timers */
 
-/* A period is in the state, its phase is not: it begins again. */
+/* The period is migrated, the phase is not: it restarts. */
 static void test_periodic(const void *opaque)
 {
     XenVm *vm = start(opaque);
@@ -164,7 +164,9 @@ static void test_periodic(const void *opaque)
 
     g_assert_cmpint(xen_vcpu_op(vm, last, VCPUOP_set_periodic_timer, last,
                                 &timer, sizeof(timer)), ==, 0);
-    /* The first ticks count from the epoch, long ago. */
+    /*
+     * The first tick is immediate: it is relative to the last tick, at time 0.
+     */
     qtest_clock_step(vm->qts, 2 * PERIOD);
     xen_expect_event(vm, last, port);
 
@@ -178,7 +180,9 @@ static void test_periodic(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* Its deadline has passed when it is loaded: it fires immediately, once. */
+/*
+ * The deadline has passed when the state is loaded: it fires once, immediately.
+ */
 static void test_overdue(const void *opaque)
 {
     XenVm *vm = start(opaque);
@@ -199,7 +203,7 @@ static void test_overdue(const void *opaque)
 
 /* ------------------------------------------------------ places and upcalls */
 
-/* vcpu_info where it is unless registered: in shared_info. */
+/* The default vcpu_info, in shared_info. */
 static void test_default_info(const void *opaque)
 {
     const Variant *v = opaque;
@@ -236,7 +240,7 @@ static void test_callback(const void *opaque)
     vm = xen_state_move(vm, NULL, 0);
     g_assert_cmpint(xen_get_param(vm, HVM_PARAM_CALLBACK_IRQ, &param), ==, 0);
     g_assert_cmphex(param, ==, CALLBACK_VECTOR);
-    /* A vCPU's own vector comes first. */
+    /* A vCPU's own vector takes precedence. */
     g_assert_cmpint(xen_send(vm, port), ==, 0);
     g_assert_true(xen_take_vector(vm, 0, 0x10));
     g_assert_cmpuint(xen_take_callbacks(vm, 0), ==, 0);
@@ -247,8 +251,8 @@ static void test_callback(const void *opaque)
 /* ---------------------------------------------------------- FIFO's queues */
 
 /*
- * Queues that the guest has half emptied, with ports in them that were closed,
- * masked or given another priority meanwhile.
+ * Partly handled queues, with ports that were closed, masked or changed
+ * priority while linked.
  */
 static void test_queues(const void *opaque)
 {
@@ -273,7 +277,7 @@ static void test_queues(const void *opaque)
     g_assert_cmpuint(seen[3], ==, port[0]);
     g_assert_cmpuint(seen[4], ==, port[3]);
 
-    /* The new priority counts from now on, for the highest is served first. */
+    /* The new priority applies from now on: the highest is handled first. */
     g_assert_cmpint(xen_send(vm, port[4]), ==, 0);
     g_assert_cmpint(xen_send(vm, port[3]), ==, 0);
     xen_unmask(vm, port[1]);
@@ -284,8 +288,8 @@ static void test_queues(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* The guest has taken the first of a queue; the rest goes with the state. */
-static void test_half_taken(const void *opaque)
+/* The guest has unlinked the first port of a queue; the rest is migrated. */
+static void test_half_handled(const void *opaque)
 {
     XenVm *vm = start(opaque);
     uint32_t port[3], seen[4];
@@ -295,7 +299,7 @@ static void test_half_taken(const void *opaque)
     }
     g_assert_cmpint(xen_send(vm, port[0]), ==, 0);
     xen_expect_event(vm, 0, port[0]);
-    /* The tail is stale: the port it names is not linked any more. */
+    /* The tail is stale: its port is no longer linked. */
     vm = xen_state_move(vm, NULL, SAVED_AT);
     g_assert_cmpint(xen_send(vm, port[1]), ==, 0);
     g_assert_cmpint(xen_send(vm, port[0]), ==, 0);
@@ -308,7 +312,7 @@ static void test_half_taken(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* On one vCPU's queue, and bound to another: both are in the state. */
+/* Linked on one vCPU's queue, and bound to another vCPU: both are migrated. */
 static void test_moved(const void *opaque)
 {
     XenVm *vm = start(opaque);
@@ -327,7 +331,7 @@ static void test_moved(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* Pending since 2-level times, and the guest has no event array yet. */
+/* Pending since before the switch; the guest has no event array yet. */
 static void test_parked(const void *opaque)
 {
     const Variant *v = opaque;
@@ -348,7 +352,7 @@ static void test_parked(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* The page that a port's word is on is away when it is unmasked. */
+/* The page of the port's word is missing at the unmask. */
 static void test_unmask_hidden(const void *opaque)
 {
     const Variant *v = opaque;
@@ -378,7 +382,7 @@ static void test_unmask_hidden(const void *opaque)
 
 /* -------------------------------------------------------------- snapshots */
 
-/* Back to what was, in a QEMU that has gone on. */
+/* The same QEMU goes back to an earlier state. */
 static void test_snapshot(const void *opaque)
 {
     const Variant *v = opaque;
@@ -394,7 +398,7 @@ static void test_snapshot(const void *opaque)
         qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");
         expect_traffic(vm, 0, &p);
         if (v->fifo) {
-            /* What the guest's kernel remembers comes back with its memory. */
+            /* The guest kernel's own data is restored with its memory. */
             memset(vm->head, 0, sizeof(vm->head));
         }
         g_assert_cmpint(xen_close(vm, p.pending), ==, 0);
@@ -420,7 +424,7 @@ static bool state_has(const char *path, const char *text)
     return memmem(state, len, text, strlen(text));
 }
 
-/* A QEMU that loaded it saves it again. */
+/* A QEMU that loaded it can save it again. */
 static void test_runstate_flag(const void *opaque)
 {
     const Variant *v = opaque;
@@ -461,7 +465,7 @@ static const struct {
     { "snapshot", test_snapshot },
     { "runstate-flag", test_runstate_flag },
     { "queues", test_queues, .fifo_only = true },
-    { "half-taken", test_half_taken, .fifo_only = true },
+    { "half-handled", test_half_handled, .fifo_only = true },
     { "moved", test_moved, .fifo_only = true },
     { "parked", test_parked, .fifo_only = true },
     { "unmask-hidden", test_unmask_hidden, .fifo_only = true },

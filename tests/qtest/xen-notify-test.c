@@ -53,7 +53,7 @@ static Guest start(const XenVariant *v)
     return g;
 }
 
-/* vCPU 1 was notified @times times since the last call, and vCPU 0 never. */
+/* vCPU 1 was notified @times times since the last call, vCPU 0 not at all. */
 static void expect_notified(Guest *g, unsigned times)
 {
     g_assert_cmpuint(xen_take_callbacks(g->vm, 1), ==, times);
@@ -128,7 +128,7 @@ static void test_closed(Guest *g)
     expect_notified(g, 0);
 }
 
-/* The other end is unbound, or QEMU. */
+/* The other end is unbound, or QEMU's. */
 static void test_unbound(Guest *g)
 {
     send_to(g, xen_alloc_unbound(g->vm, DOMID_SELF));
@@ -180,9 +180,9 @@ static void test_unmask_notified(Guest *g)
     expect_notified(g, 0);
 }
 
-/* --------------------------------- the place or the way has changed -- */
+/* ------------------------ the place or kind of notification has changed -- */
 
-static void test_new_way(Guest *g)
+static void test_new_callback(Guest *g)
 {
     set_callback(g->vm, CALLBACK_NONE);
     send_to(g, g->port);
@@ -207,7 +207,7 @@ static void test_own_vector(Guest *g)
     g_assert_false(xen_take_vector(g->vm, 1, OWN_VECTOR));
 }
 
-/* As vcpu_info can be registered once, on a VM of its own. */
+/* vcpu_info can be registered only once, so this needs a VM of its own. */
 static void place_vcpu_info(const XenVariant *v, bool pending)
 {
     Guest g = { .vm = xen_vm_start_bare(2, v->long_mode, XEN_VM_ACCEL CHECK,
@@ -323,7 +323,7 @@ static const struct {
     { "unmask-pending", test_unmask_pending },
     { "unmask-idle", test_unmask_idle },
     { "unmask-notified", test_unmask_notified },
-    { "new-way", test_new_way },
+    { "new-callback", test_new_callback },
     { "own-vector", test_own_vector },
     { "bql-check", test_bql_check },
 };

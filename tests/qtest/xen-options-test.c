@@ -2,8 +2,8 @@
 /*
  * The accelerators' xen-* properties: valid values and error messages
  *
- * A refusal names the property and its value, says what is valid, and ends QEMU
- * with status 1.
+ * An error message has the property, its value and the valid values, and QEMU
+ * exits with status 1.
  */
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
@@ -11,7 +11,7 @@
 
 #define VERSIONS    "3.0 to 3.4 and 4.0 to 4.21"
 
-/* Accelerators that take Xen on any machine. */
+/* Accelerators that support Xen on any host. */
 static const char *const accels[] = { "qtest", "tcg" };
 
 typedef struct Refusal {
@@ -44,7 +44,7 @@ static const Refusal refusals[] = {
     { "xen-evtchn-abi", "", "auto, 2level and fifo" },
 };
 
-/* Runs QEMU, which must end by itself or at "quit"; its words, to be freed. */
+/* Runs QEMU, which exits by itself or by "quit"; the output, to be freed. */
 static char *run_qemu(const char *options, int *status)
 {
     const char *qemu = getenv("QTEST_QEMU_BINARY");
@@ -80,7 +80,7 @@ static void expect_refusal(const char *options, const char *property,
     g_assert_cmpint(WEXITSTATUS(status), ==, 1);
 }
 
-static void test_refusals(const void *opaque)
+static void test_invalid_values(const void *opaque)
 {
     const char *accel = opaque;
 
@@ -94,8 +94,8 @@ static void test_refusals(const void *opaque)
     }
 }
 
-/* Not numbers: QEMU's own words say so, and name the property. */
-static void test_no_numbers(const void *opaque)
+/* Not numbers: QEMU's own error message has the property's name. */
+static void test_not_a_number(const void *opaque)
 {
     static const char *const properties[] = {
         "xen-gnttab-max-frames", "xen-evtchn-max-pirq",
@@ -113,7 +113,7 @@ static void test_no_numbers(const void *opaque)
     }
 }
 
-/* What the machine would have to be. */
+/* Requirements on the machine. */
 static void test_machines(const void *opaque)
 {
     static const struct {
@@ -148,7 +148,7 @@ static void expect_version(const char *accel, const char *value,
     xen_qtest_quit(qts);
 }
 
-/* A release by its name and as XENVER_version has it; both ends of the range */
+/* A version as name and as returned by XENVER_version; minimum and maximum */
 static void test_versions(const void *opaque)
 {
     static const struct {
@@ -164,7 +164,7 @@ static void test_versions(const void *opaque)
     }
 }
 
-/* What the guest hears of it. */
+/* The version that the guest sees. */
 static void test_guest_sees_version(void)
 {
     XenVm *vm = xen_vm_start_bare(1, true, "-accel qtest,xen-version=0x40005",
@@ -176,7 +176,7 @@ static void test_guest_sees_version(void)
     xen_vm_stop(vm);
 }
 
-/* Both ends of the numbers' ranges, and no Xen by version 0. */
+/* Minimum and maximum of numbers; version 0 for no Xen. */
 static void test_accepted(const void *opaque)
 {
     static const char *const options[] = {
@@ -208,7 +208,7 @@ static void test_accepted(const void *opaque)
     }
 }
 
-/* xen-evtchn-abi as a guest meets it */
+/* The effect of xen-evtchn-abi on a guest */
 static void test_abi(void)
 {
     static const struct {
@@ -233,8 +233,8 @@ int main(int argc, char **argv)
         const char *name;
         void (*run)(const void *accel);
     } tests[] = {
-        { "refusals", test_refusals },
-        { "no-numbers", test_no_numbers },
+        { "invalid-values", test_invalid_values },
+        { "not-a-number", test_not_a_number },
         { "machines", test_machines },
         { "versions", test_versions },
         { "accepted", test_accepted },

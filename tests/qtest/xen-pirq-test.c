@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PIRQs: GSIs, MSIs and MSI-X vectors that become events
+ * PIRQs: GSIs, MSIs and MSI-X vectors as events
  *
- * vCPU 0 is notified by its own LAPIC vector: PIRQs need an upcall that is
- * not itself a line.  The serial port is the edge-triggered line, edu's pin
- * the level-triggered one.
+ * vCPU 0 is notified by its own LAPIC vector, because PIRQs require an upcall
+ * by vector.  The edge-triggered line is that of the serial port, the
+ * level-triggered one is edu's pin.
  */
 #include "qemu/osdep.h"
 #include "libqos/pci-pc.h"
@@ -14,7 +14,7 @@
 #include "hw/xen/interface/physdev.h"
 
 #define VECTOR              0xf3
-/* A vector of the guest's for an ordinary MSI. */
+/* The vector of an ordinary MSI. */
 #define MSI_VECTOR          0x41
 
 #define SERIAL_GSI          4
@@ -25,7 +25,7 @@
 #define FIRST_GSI_PIRQ      16
 #define NR_GSIS             24
 
-/* e1000e: a cause that software sets, on vector 0 of MSI-X. */
+/* e1000e: software can trigger a cause, on vector 0 of MSI-X. */
 #define E1000E_OPTIONS      "-machine q35 -netdev hubport,id=n,hubid=0 " \
                             "-device e1000e,addr=6,netdev=n"
 #define E1000E_DEVFN        QPCI_DEVFN(6, 0)
@@ -35,7 +35,7 @@
 #define E1000E_IVAR         0xe4
 #define E1000E_OTHER        (1u << 24)
 #define E1000E_IVAR_OTHER   (8u << 16)      /* valid, vector 0 */
-/* No second interrupt before that. */
+/* The minimum interval between interrupts. */
 #define E1000E_THROTTLE_NS  1000000
 
 static XenVm *start(const void *long_mode, const char *options)
@@ -51,7 +51,7 @@ static int64_t physdev_op(XenVm *vm, unsigned cmd, void *op, size_t len)
     return xen_op(vm, 0, __HYPERVISOR_physdev_op, cmd, op, len);
 }
 
-/* The PIRQ, or an error; @pirq -1: any. */
+/* Returns the PIRQ or an error; @pirq -1: any. */
 static int64_t map_pirq(XenVm *vm, uint16_t domid, int type, int index,
                         int pirq)
 {
@@ -90,7 +90,7 @@ static int64_t eoi(XenVm *vm, uint32_t pirq)
     return physdev_op(vm, PHYSDEVOP_eoi, &op, sizeof(op));
 }
 
-/* XENIRQSTAT_*, or an error. */
+/* XENIRQSTAT_* or an error. */
 static int64_t irq_status(XenVm *vm, uint32_t pirq)
 {
     struct physdev_irq_status_query op = { .irq = pirq, .flags = ~0u };
@@ -99,7 +99,7 @@ static int64_t irq_status(XenVm *vm, uint32_t pirq)
     return ret ? ret : (int64_t)op.flags;
 }
 
-/* The port, or an error. */
+/* The port or an error. */
 static int64_t bind_pirq(XenVm *vm, uint32_t pirq, uint32_t flags)
 {
     struct evtchn_bind_pirq op = { .pirq = pirq, .flags = flags };
@@ -108,7 +108,7 @@ static int64_t bind_pirq(XenVm *vm, uint32_t pirq, uint32_t flags)
     return ret ? ret : (int64_t)op.port;
 }
 
-/* Bound and unmasked. */
+/* Binds and unmasks it. */
 static uint32_t open_pirq(XenVm *vm, uint32_t pirq)
 {
     int64_t port = bind_pirq(vm, pirq, 0);
@@ -123,7 +123,7 @@ static void set_serial_irq(XenVm *vm, bool high)
     qtest_outb(vm->qts, SERIAL_IER, high ? SERIAL_IER_THRE : 0);
 }
 
-/* Who gets which number, and that all come back. */
+/* Allocation and release of numbers. */
 static void test_numbers(const void *long_mode)
 {
     XenVm *vm = start(long_mode, NULL);
@@ -141,7 +141,7 @@ static void test_numbers(const void *long_mode)
     g_assert_cmpint(unmap_pirq(vm, DOMID_SELF, NR_PIRQS - 1), ==, 0);
     g_assert_cmpint(get_free_pirq(vm, MAP_PIRQ_TYPE_MSI), ==, NR_PIRQS - 1);
 
-    /* A number that is only bound is not free either. */
+    /* A number that is only bound is not free, either. */
     g_assert_cmpint(bind_pirq(vm, NR_PIRQS - 4, 0), >, 0);
     for (int i = NR_PIRQS - 5; i >= NR_GSIS; i--) {
         g_assert_cmpint(get_free_pirq(vm, MAP_PIRQ_TYPE_MSI), ==, i);
@@ -157,16 +157,16 @@ static void test_map(const void *long_mode)
 {
     XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), NULL);
 
-    /* The line would have to move the line that announces it. */
+    /* PIRQs are not allowed while the upcall is a line. */
     g_assert_cmpint(map_gsi(vm, 4, -1), ==, -EINVAL);
     g_assert_cmpint(xen_set_upcall_vector(vm, 0, VECTOR), ==, 0);
 
     g_assert_cmpint(map_gsi(vm, 4, -1), ==, FIRST_GSI_PIRQ);
-    /* A kernel that was started by another one asks again. */
+    /* A kernel started by kexec maps it again. */
     g_assert_cmpint(map_gsi(vm, 4, -1), ==, FIRST_GSI_PIRQ);
     g_assert_cmpint(map_gsi(vm, 5, 5), ==, 5);
     g_assert_cmpint(map_gsi(vm, 23, 255), ==, 255);
-    /* What is in use stays as it is. */
+    /* An existing mapping does not change. */
     g_assert_cmpint(map_gsi(vm, 6, 5), ==, 5);
     g_assert_cmpint(map_gsi(vm, 6, -1), ==, FIRST_GSI_PIRQ + 1);
     g_assert_cmpint(map_gsi(vm, 5, -1), ==, 5);
@@ -216,7 +216,7 @@ static void test_bind(const void *long_mode)
     g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_status, &status), ==, 0);
     g_assert_cmpuint(status.status, ==, EVTCHNSTAT_pirq);
     g_assert_cmpuint(status.u.pirq, ==, 30);
-    /* A guest cannot raise an interrupt of its own. */
+    /* A guest cannot send to a PIRQ's port. */
     g_assert_cmpint(xen_send(vm, port), ==, -EINVAL);
 
     g_assert_cmpint(xen_close(vm, port), ==, 0);
@@ -225,7 +225,7 @@ static void test_bind(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* An edge comes once, and needs no EOI. */
+/* One event per edge, without EOI. */
 static void test_edge(const void *long_mode)
 {
     XenVm *vm = start(long_mode, NULL);
@@ -255,11 +255,11 @@ static void test_edge(const void *long_mode)
     xen_expect_event(vm, 0, port);
     set_serial_irq(vm, false);
 
-    /* Unbound: the IO-APIC delivers it again. */
+    /* Unbound: the I/O APIC delivers it again. */
     g_assert_cmpint(xen_close(vm, port), ==, 0);
     set_serial_irq(vm, true);
     g_assert_true(qtest_get_irq(vm->qts, SERIAL_GSI));
-    /* An edge from before is not the new port's. */
+    /* An edge from before the bind is lost. */
     port = open_pirq(vm, pirq);
     xen_expect_event(vm, 0, 0);
     set_serial_irq(vm, false);
@@ -273,7 +273,7 @@ static void test_edge(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* A level comes again at each EOI until the device has let it fall. */
+/* A level raises an event at each EOI until the device lowers it. */
 static void check_level(XenVm *vm, unsigned wish)
 {
     XenEdu *edu = xen_edu_new(vm);
@@ -307,7 +307,7 @@ static void check_level(XenVm *vm, unsigned wish)
     xen_unmask(vm, port);
     xen_expect_event(vm, 0, port);
 
-    /* Still high when the next driver comes. */
+    /* Still high at the next bind. */
     g_assert_cmpint(xen_close(vm, port), ==, 0);
     port = open_pirq(vm, pirq);
     xen_expect_event(vm, 0, port);
@@ -319,13 +319,13 @@ static void check_level(XenVm *vm, unsigned wish)
     xen_vm_stop(vm);
 }
 
-/* A level among the ISA interrupts, as PIIX3 has them. */
+/* A level-triggered ISA interrupt, as on PIIX3. */
 static void test_level(const void *long_mode)
 {
     check_level(start(long_mode, XEN_EDU_OPTION), 10);
 }
 
-/* One above them. */
+/* A GSI above the ISA interrupts. */
 static void test_level_q35(const void *long_mode)
 {
     check_level(start(long_mode, "-machine q35 " XEN_EDU_OPTION), 0);
@@ -346,12 +346,12 @@ static void test_msi(const void *long_mode)
 
     g_assert_cmpint(irq_status(vm, pirq), ==, -EINVAL);
     xen_edu_set_msi(edu, xen_msi_pirq_address(pirq), XEN_MSI_DATA);
-    /* No EOI hypercall for a message. */
+    /* No EOI is needed for a message. */
     g_assert_cmpint(irq_status(vm, pirq), ==, 0);
     xen_edu_raise(edu);
     xen_edu_lower(edu);
     port = open_pirq(vm, pirq);
-    /* It came before the port did. */
+    /* It was sent before the port was bound. */
     xen_expect_event(vm, 0, 0);
     xen_edu_raise(edu);
     g_assert_true(xen_take_vector(vm, 0, VECTOR));
@@ -361,7 +361,7 @@ static void test_msi(const void *long_mode)
     xen_edu_raise(edu);
     xen_expect_event(vm, 0, port);
 
-    /* Another PIRQ for the same device. */
+    /* The device switches to another PIRQ. */
     other = get_free_pirq(vm, MAP_PIRQ_TYPE_MSI);
     g_assert_cmpint(other, !=, pirq);
     xen_edu_set_msi(edu, xen_msi_pirq_address(other), XEN_MSI_DATA);
@@ -373,7 +373,7 @@ static void test_msi(const void *long_mode)
     xen_edu_raise(edu);
     xen_expect_event(vm, 0, port);
 
-    /* The guest wants its LAPIC again. */
+    /* The device switches to an ordinary MSI. */
     xen_edu_set_msi(edu, 0xfee00000, MSI_VECTOR);
     xen_edu_raise(edu);
     xen_expect_event(vm, 0, 0);
@@ -384,7 +384,7 @@ static void test_msi(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* PIRQ numbers of more than 8 bits, and such as do not exist. */
+/* PIRQ numbers with more than 8 bits, and invalid ones. */
 static void test_msi_wide(const void *long_mode)
 {
     XenVm *vm = start(long_mode, XEN_EDU_OPTION);
@@ -395,7 +395,7 @@ static void test_msi_wide(const void *long_mode)
     xen_edu_raise(edu);
     xen_edu_set_msi(edu, xen_msi_pirq_address(0xffffffff), XEN_MSI_DATA);
     xen_edu_raise(edu);
-    /* A GSI's PIRQ is not to be had by a message. */
+    /* A message cannot use the PIRQ of a GSI. */
     g_assert_cmpint(map_gsi(vm, 6, 100), ==, 100);
     port = open_pirq(vm, 100);
     xen_edu_set_msi(edu, xen_msi_pirq_address(100), XEN_MSI_DATA);
@@ -420,7 +420,7 @@ static void test_msi_wide(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* More messages than there can be: the guest gets nothing for it. */
+/* More vectors than the device has: refused. */
 static void test_msi_count(const void *long_mode)
 {
     XenVm *vm = start(long_mode, XEN_EDU_OPTION);
@@ -438,7 +438,7 @@ static void test_msi_count(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* Xen unmasks a vector when its PIRQ is bound; guests rely on it. */
+/* As in Xen, binding a PIRQ unmasks its vector, on which guests rely. */
 static void test_msix(const void *long_mode)
 {
     XenVm *vm = start(long_mode, E1000E_OPTIONS);

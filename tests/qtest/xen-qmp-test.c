@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The monitor: query-xen, xen-event-list, xen-event-inject, and as text
+ * Monitor commands in QMP and HMP: query-xen, xen-event-list, xen-event-inject
  */
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
@@ -13,7 +13,7 @@
 
 #define VECTOR      0xf3
 #define VIA_GSI_20  20
-/* xenstore has one from the start. */
+/* Xenstore's port is bound from the start. */
 #define OWN_PORTS   1
 
 static XenVm *start(const void *long_mode)
@@ -87,7 +87,7 @@ static void test_query(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* A count of @vcpu, as query-xen has it now. */
+/* A counter of @vcpu in query-xen. */
 static int64_t count(XenVm *vm, unsigned vcpu, const char *name)
 {
     QDict *info = query(vm);
@@ -97,7 +97,7 @@ static int64_t count(XenVm *vm, unsigned vcpu, const char *name)
     return value;
 }
 
-/* Each thing that happens is counted once, where it happened. */
+/* Each event is counted once, for the right vCPU. */
 static void test_counts(const void *long_mode)
 {
     XenVm *vm = start(long_mode);
@@ -245,7 +245,7 @@ static void test_inject(const void *long_mode)
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         expect_error(inject(vm->qts, bad[i]), "is not open");
     }
-    /* Not a port at all */
+    /* Not port numbers */
     expect_error(inject(vm->qts, -1), "port");
     expect_error(inject(vm->qts, INT64_C(1) << 32), "port");
     reply = qtest_qmp(vm->qts, "{ 'execute': 'xen-event-inject' }");
@@ -312,7 +312,7 @@ static void test_text(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* A machine without Xen says so. */
+/* A machine without Xen emulation returns errors. */
 static void test_no_xen(void)
 {
     QTestState *qts = qtest_init("-nodefaults");
@@ -330,7 +330,7 @@ static void test_no_xen(void)
 
 /* ------------------------------------------------------------ PV devices -- */
 
-/* A guest with a PV device cannot be migrated, and says why. */
+/* A PV device without vmsd blocks migration. */
 static void test_pv_device(const void *long_mode)
 {
     static const char refused[] = "cannot be migrated";

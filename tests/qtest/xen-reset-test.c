@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Resets: of the machine, of the domain (before kexec), of event channels
+ * Resets of the machine, of the domain (before kexec), of event channels
  *
- * A guest uses all that there is, is reset, must find nothing of it, and uses
- * all of it again.
+ * After a reset the guest must find nothing of what it had used, and be able to
+ * use all of it again.
  */
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
@@ -25,10 +25,10 @@
 #define VIA_VECTOR          (UINT64_C(2) << 56 | CALLBACK_VECTOR)
 #define PATTERN             0xa5
 #define OPTIONS             "-nodefaults " XEN_EDU_OPTION
-/* More often than a grant can be mapped at the same time. */
+/* More than the number of mappings that a grant can have. */
 #define MANY_RESETS         300
 
-/* Where the guest had what. */
+/* Addresses and ports used by the guest. */
 typedef struct Places {
     uint64_t shared_info, grant_frame, runstate, time;
     uint32_t ipi, timer, pirq;
@@ -59,7 +59,7 @@ static bool is_marked(XenVm *vm, uint64_t gpa)
     return page[0] == PATTERN && !memcmp(page, page + 1, sizeof(page) - 1);
 }
 
-/* The guest's pages, vCPU areas and upcalls; nothing in event channels. */
+/* Mapped pages, vCPU areas and upcalls; no event channels. */
 static void set_up_domain(XenVm *vm, Places *p)
 {
     uint64_t pointer;
@@ -97,7 +97,7 @@ static void set_up_domain(XenVm *vm, Places *p)
     g_assert_cmpint(sched_op(vm, SCHEDOP_watchdog, "ww", 0, 1000000), ==, 1);
 }
 
-/* Ports of all kinds, with events that wait, and timers. */
+/* Ports of all kinds, with pending events and armed timers. */
 static void set_up_events(XenVm *vm, const XenVariant *v, Places *p)
 {
     struct physdev_get_free_pirq free_pirq = { .type = MAP_PIRQ_TYPE_MSI };
@@ -111,7 +111,7 @@ static void set_up_events(XenVm *vm, const XenVariant *v, Places *p)
     }
     p->ipi = xen_bind_ipi(vm, 1);
     p->timer = xen_bind_virq(vm, 0, VIRQ_TIMER);
-    /* A timer of the kernel before this one would tell now. */
+    /* A timer armed before the reset would fire now. */
     qtest_clock_step(vm->qts, 50000000);
     g_assert_false(xen_is_pending(vm, p->timer));
     unbound = xen_alloc_unbound(vm, DOMID_SELF);
@@ -131,12 +131,12 @@ static void set_up_events(XenVm *vm, const XenVariant *v, Places *p)
                                 sizeof(single)), ==, 0);
 }
 
-/* Each of them works. */
+/* Checks that each of them works. */
 static void use_events(XenVm *vm, XenEdu *edu, const Places *p)
 {
     uint32_t seen[8];
 
-    /* The loop-back channel's first event */
+    /* The first event of the loopback channel */
     xen_handle(vm, 0, seen, ARRAY_SIZE(seen));
     xen_unmask(vm, p->ipi);
     g_assert_cmpint(xen_send(vm, p->ipi), ==, 0);
@@ -150,7 +150,10 @@ static void use_events(XenVm *vm, XenEdu *edu, const Places *p)
     g_assert_true(xen_is_pending(vm, p->pirq));
     xen_edu_lower(edu);
 
-    /* Left behind: one that the guest has not seen, one that is masked. */
+    /*
+     * Left for the reset: a pending event that was not handled, and a masked
+     * one.
+     */
     g_assert_cmpint(xen_send(vm, p->ipi), ==, 0);
     g_assert_true(xen_upcall_pending(vm, 1));
 }
@@ -164,8 +167,8 @@ static void use_store(XenVm *vm)
 }
 
 /*
- * xen-event-list and what of query-xen tells of the guest, as text.  Without
- * what is pending: the console tells that it is connected again.
+ * Output of xen-event-list and parts of query-xen, as text.  Without pending
+ * bits: the console sends an event when it reconnects.
  */
 static char *describe(XenVm *vm)
 {
@@ -189,7 +192,7 @@ static char *describe(XenVm *vm)
     return text;
 }
 
-/* Nothing writes to the old kernel's memory, and nothing of it is left. */
+/* Nothing is written to the old kernel's memory, and nothing is left of it. */
 static void expect_nothing(XenVm *vm, const Places *p)
 {
     uint64_t value;
@@ -262,13 +265,13 @@ static void test_system(const void *opaque)
     check_reset(opaque, reset_system, true);
 }
 
-/* As on Xen a watchdog outlives what is not a new machine. */
+/* As in Xen, a watchdog survives a soft reset. */
 static void test_domain(const void *opaque)
 {
     check_reset(opaque, reset_domain, false);
 }
 
-/* EVTCHNOP_reset: ports and ABI only. */
+/* EVTCHNOP_reset only resets ports and ABI. */
 static void test_events(const void *opaque)
 {
     const XenVariant *v = opaque;
@@ -285,7 +288,7 @@ static void test_events(const void *opaque)
         set_up_events(vm, v, &p);
         use_events(vm, edu, &p);
 
-        /* The other end of xenstore's channel, to connect to again. */
+        /* Connect to xenstore's port again. */
         g_assert_cmpint(xen_get_param(vm, HVM_PARAM_STORE_EVTCHN, &store_port),
                         ==, 0);
         status.port = store_port;
@@ -312,7 +315,9 @@ static void test_events(const void *opaque)
             xen_handle(vm, cpu, seen, 8);
             xen_take_vector(vm, cpu, VECTOR);
         }
-        /* A timer without a port is silent; areas and upcalls stay. */
+        /*
+         * A timer without a port raises no event; areas and upcalls are kept.
+         */
         qtest_clock_step(vm->qts, 50000000);
         for (unsigned cpu = 0; cpu < NR_VCPUS; cpu++) {
             g_assert_false(xen_upcall_pending(vm, cpu));
@@ -335,8 +340,8 @@ static void test_events(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* A guest may do this for ever. */
-static void test_many(const void *opaque)
+/* A guest may do this any number of times. */
+static void test_repeated(const void *opaque)
 {
     const XenVariant *v = opaque;
     XenVm *vm = xen_vm_start_bare(NR_VCPUS, v->long_mode, NULL,
@@ -366,7 +371,7 @@ static const XenVariantTest tests[] = {
     { "system", test_system },
     { "domain", test_domain },
     { "events", test_events },
-    { "many", test_many, true },
+    { "repeated", test_repeated, true },
 };
 
 int main(int argc, char **argv)

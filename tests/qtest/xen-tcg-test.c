@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What only a vCPU that runs can show: sleeping in a hypercall, on TCG
+ * Tests that need a running vCPU: halts in hypercalls, on TCG
  *
- * The guest is a few instructions of real-mode code in the place of the
- * firmware, and counts what it does in memory.  Its interrupts are off, so
- * nothing but the end of its poll gets it going again.
+ * The guest is a few instructions of real-mode code in place of the firmware,
+ * and counts its steps in memory.  It runs with interrupts disabled, so that
+ * only the end of its poll can wake it.
  */
 #include "qemu/osdep.h"
 #include "libxen-state.h"
@@ -67,14 +67,14 @@ static QTestState *start(const Thread *t, const char *firmware,
                        options);
 }
 
-/* Stopped, until what it polls for is in its memory. */
+/* The VM is stopped until the guest's poll is in its memory. */
 static QTestState *start_guest(const Thread *t, const char *firmware)
 {
     QTestState *qts = start(t, firmware, "-S");
 
     qtest_writel(qts, SCHED_POLL, POLLED_PORT);
     qtest_writel(qts, SCHED_POLL + 4, 1);
-    qtest_writeq(qts, SCHED_POLL + 8, 0);       /* without a time-out */
+    qtest_writeq(qts, SCHED_POLL + 8, 0);       /* no timeout */
     qtest_writel(qts, POLLED_PORT, XENSTORE_PORT);
     qtest_writel(qts, STARTED, 0);
     qtest_writel(qts, POLLED, 0);
@@ -86,7 +86,7 @@ static void wait_for(QTestState *qts, uint64_t counter, uint32_t value)
 {
     for (unsigned i = 0; qtest_readl(qts, counter) != value; i++) {
         if (i == PATIENCE * 1000) {
-            g_error("counter 0x%" PRIx64 " is %u, not %u", counter,
+            g_error("counter 0x%" PRIx64 " is %u, expected %u", counter,
                     qtest_readl(qts, counter), value);
         }
         g_usleep(1000);
@@ -99,7 +99,7 @@ static void inject(QTestState *qts)
                              "'arguments': { 'port': %u } }", XENSTORE_PORT);
 }
 
-/* It sleeps now, unless it has polled in vain. */
+/* The vCPU is halted; it has polled @polled times. */
 static void expect_quiet(QTestState *qts, uint32_t polled)
 {
     g_usleep(QUIET_US);
@@ -122,8 +122,8 @@ static void test_poll(const void *opaque)
 }
 
 /*
- * Who polls for what is not in a stream: the poll is over in the target, or
- * nothing would ever end it.
+ * Pollers are not migrated: the poll ends spuriously in the target, since
+ * nothing else would end it.
  */
 static void test_poll_migrates(const void *opaque)
 {
@@ -138,7 +138,7 @@ static void test_poll_migrates(const void *opaque)
     xen_state_load(&target, path);
     qtest_qmp_eventwait(target.qts, "RESUME");
     wait_for(target.qts, POLLED, 1);
-    /* The same poll again; it is one like the first. */
+    /* The guest polls again, as before. */
     expect_quiet(target.qts, 1);
     inject(target.qts);
     while (qtest_readl(target.qts, POLLED) == 1) {

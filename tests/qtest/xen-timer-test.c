@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen timers, to the nanosecond
+ * Xen timers, exact to the nanosecond
  */
 #include "qemu/osdep.h"
 #include "libxen.h"
@@ -26,7 +26,7 @@ static uint64_t now(XenVm *vm)
     return op.now;
 }
 
-/* Some time after the machine's start, with VIRQ_TIMER bound on vCPU 0. */
+/* Some time after the machine was started, with VIRQ_TIMER bound on vCPU 0. */
 static Guest start(const void *long_mode)
 {
     Guest g = { .vm = xen_vm_start(2, GPOINTER_TO_INT(long_mode), NULL) };
@@ -66,7 +66,7 @@ static int64_t set_timer_op(XenVm *vm, uint64_t timeout_ns)
                     timeout_ns >> 32);
 }
 
-/* The event comes after exactly @ns. */
+/* The event is raised after exactly @ns. */
 static void expect_after(Guest *g, uint64_t ns)
 {
     qtest_clock_step(g->vm->qts, ns - 1);
@@ -85,7 +85,7 @@ static void test_singleshot(const void *long_mode)
     qtest_clock_step(g.vm->qts, 1000 * MS);
     xen_expect_event(g.vm, 0, 0);
 
-    /* A second one takes the place of the first. */
+    /* A second deadline replaces the first. */
     g_assert_cmpint(singleshot(g.vm, 0, 0, now(g.vm) + 1000), ==, 0);
     g_assert_cmpint(singleshot(g.vm, 0, 0, now(g.vm) + 5000), ==, 0);
     expect_after(&g, 5000);
@@ -115,7 +115,7 @@ static void test_set_timer_op(const void *long_mode)
 {
     Guest g = start(long_mode);
 
-    /* A time that needs the high half. */
+    /* A deadline with a non-zero high half. */
     qtest_clock_step(g.vm->qts, INT64_C(5000) * MS);
     g_assert_cmpint(set_timer_op(g.vm, now(g.vm) + 777), ==, 0);
     expect_after(&g, 777);
@@ -125,7 +125,7 @@ static void test_set_timer_op(const void *long_mode)
     qtest_clock_step(g.vm->qts, MS);
     xen_expect_event(g.vm, 0, 0);
 
-    /* Xen's rule for times that look like an overflow. */
+    /* Xen's rule for timeouts that look like an overflow. */
     g_assert_cmpint(set_timer_op(g.vm, UINT64_MAX), ==, 0);
     expect_after(&g, 100 * MS);
     g_assert_cmpint(set_timer_op(g.vm, now(g.vm) + (UINT64_C(1) << 51)), ==,
@@ -139,13 +139,13 @@ static void test_periodic(const void *long_mode)
 {
     Guest g = start(long_mode);
 
-    /* It has not ticked for longer than that. */
+    /* The last tick is longer ago than that. */
     g_assert_cmpint(periodic(g.vm, 0, 2 * MS), ==, 0);
     xen_expect_event(g.vm, 0, g.port);
     for (int i = 0; i < 5; i++) {
         expect_after(&g, 2 * MS);
     }
-    /* Not seen for three ticks: one event, and no drift. */
+    /* Three ticks were missed: one event, and no drift. */
     qtest_clock_step(g.vm->qts, 7 * MS);
     xen_take_vector(g.vm, 0, VECTOR);
     xen_expect_event(g.vm, 0, g.port);
@@ -176,7 +176,7 @@ static void test_errors(const void *long_mode)
     xen_vm_stop(g.vm);
 }
 
-/* The VM stands still: so does its clock, and nothing fires. */
+/* While the VM is stopped its clock stands still, and nothing fires. */
 static void test_pause(const void *long_mode)
 {
     Guest g = start(long_mode);
@@ -190,7 +190,7 @@ static void test_pause(const void *long_mode)
     xen_vm_stop(g.vm);
 }
 
-/* Xen's system time jumps by so much. */
+/* Xen's system time jumps by @by. */
 static void move_clock(XenVm *vm, int64_t by)
 {
     uint64_t then = now(vm);
@@ -201,8 +201,8 @@ static void move_clock(XenVm *vm, int64_t by)
 }
 
 /*
- * What is armed is a time of Xen's clock: where that is put back while a timer
- * waits, the wait ends early and is continued.
+ * Deadlines are in Xen system time: if it is set back while a timer waits, the
+ * wait ends early and is continued.
  */
 static void test_clock_back(const void *long_mode)
 {
@@ -213,7 +213,7 @@ static void test_clock_back(const void *long_mode)
     expect_after(&g, 15 * MS);
 
     g_assert_cmpint(periodic(g.vm, 0, 10 * MS), ==, 0);
-    xen_expect_event(g.vm, 0, g.port);      /* it never ticked before */
+    xen_expect_event(g.vm, 0, g.port);      /* it has never ticked */
     xen_take_vector(g.vm, 0, VECTOR);
     move_clock(g.vm, -5 * MS);
     expect_after(&g, 15 * MS);
@@ -226,7 +226,7 @@ static void test_clock_back(const void *long_mode)
 static void test_clock_set_while_stopped(const void *long_mode)
 {
     static const struct {
-        int64_t by, late;   /* the clock's jump; when the event comes then */
+        int64_t by, late;   /* jump of the clock; event after resume */
     } jumps[] = {
         { -3 * MS, 8 * MS }, { 3 * MS, 2 * MS }, { -1, 5 * MS + 1 },
     };
@@ -240,7 +240,9 @@ static void test_clock_set_while_stopped(const void *long_mode)
         expect_after(&g, jumps[i].late);
     }
 
-    /* A passed deadline fires immediately at resume, and so does one tick. */
+    /*
+     * A deadline in the past fires immediately at resume, and so does a tick.
+     */
     g_assert_cmpint(singleshot(g.vm, 0, 0, now(g.vm) + 5 * MS), ==, 0);
     qtest_qmp_assert_success(g.vm->qts, "{ 'execute': 'stop' }");
     move_clock(g.vm, 1000 * MS);
@@ -253,7 +255,7 @@ static void test_clock_set_while_stopped(const void *long_mode)
     xen_vm_stop(g.vm);
 }
 
-/* Two clocks that drift apart: however long the wait, it is never too short. */
+/* With two clocks that drift apart, no wait ends too early. */
 static void test_clock_drifts(const void *long_mode)
 {
     Guest g = start(long_mode);

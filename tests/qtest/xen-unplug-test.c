@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A vCPU that is unplugged and comes back
+ * A vCPU is unplugged and plugged again
  *
- * The guest's ACPI code ends the unplugging by a register of the machine's.
+ * The test writes the machine's hot-plug registers as the guest's ACPI code
+ * does.
  */
 #include "qemu/osdep.h"
 #include "libxen.h"
@@ -57,13 +58,16 @@ static void use(XenVm *vm, uint32_t port)
                                 sizeof(timer)), ==, 0);
 }
 
-static void test_again(const void *long_mode)
+static void test_replug(const void *long_mode)
 {
     XenVm *vm = xen_vm_start_bare(2, GPOINTER_TO_INT(long_mode), NULL, OPTIONS);
     uint32_t port, timer;
 
     xen_vm_set_up(vm);
-    /* The old registers, which cannot unplug, give way to the new ones. */
+    /*
+     * Switches from the old registers, which do not support unplug, to the new
+     * ones.
+     */
     qtest_outb(vm->qts, HOTPLUG, 0);
     plug(vm);
     port = xen_bind_ipi(vm, 2);
@@ -88,7 +92,7 @@ static void test_again(const void *long_mode)
 int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
-        { "again", test_again },
+        { "replug", test_replug },
     };
 
     g_test_init(&argc, &argv, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Upcalls: the four ways to notify vCPU 0, and switching between them
+ * Upcalls: the four kinds of notifying vCPU 0, and switching between them
  *
- * HVM_PARAM_CALLBACK_IRQ is the way for all vCPUs; a vCPU's own vector takes
+ * HVM_PARAM_CALLBACK_IRQ applies to all vCPUs; a vCPU's own vector takes
  * precedence over it until the domain is reset.
  */
 #include "qemu/osdep.h"
@@ -83,7 +83,7 @@ static void set_way(Setup *s, Way way)
     }
 }
 
-/* vCPU 0 is notified this way; a vector is taken, and is not raised again. */
+/* Returns whether vCPU 0 was notified this way.  Clears a vector. */
 static bool is_told(Setup *s, Way way)
 {
     switch (way) {
@@ -110,15 +110,15 @@ static void expect_silence(Setup *s)
     expect_told(s, NR_WAYS);
 }
 
-/* The guest's handler: it clears its flag before the EOI. */
+/* The guest's handler clears the flag before the EOI. */
 static void handle(Setup *s, uint32_t port)
 {
     xen_expect_event(s->vm, 0, port);
     qtest_outb(s->vm->qts, PIC_COMMAND, PIC_EOI);
 }
 
-/* An event from before the guest chose its way. */
-static void test_late(const void *long_mode)
+/* The event was sent before the guest set the upcall. */
+static void test_set_after_event(const void *long_mode)
 {
     for (Way way = 0; way < NR_WAYS; way++) {
         Setup s = start(long_mode);
@@ -134,7 +134,7 @@ static void test_late(const void *long_mode)
     }
 }
 
-/* From each way to each other while an event is pending. */
+/* Between each two kinds, while an event is pending. */
 static void test_transitions(const void *long_mode)
 {
     Setup s = start(long_mode);
@@ -161,7 +161,7 @@ static void test_transitions(const void *long_mode)
     stop(&s);
 }
 
-/* A vCPU with its own vector no longer uses the domain's way. */
+/* A vCPU with its own vector no longer uses the domain-wide callback. */
 static void test_own_vector(const void *long_mode)
 {
     for (Way from = 0; from < WAY_OWN_VECTOR; from++) {
@@ -177,7 +177,7 @@ static void test_own_vector(const void *long_mode)
         handle(&s, s.port);
         g_assert_cmpint(xen_send(s.vm, s.port), ==, 0);
         expect_told(&s, WAY_OWN_VECTOR);
-        /* The domain's way may change without effect on this vCPU. */
+        /* Changes of the domain-wide callback have no effect on this vCPU. */
         set_way(&s, WAY_GSI);
         expect_told(&s, WAY_OWN_VECTOR);
         handle(&s, s.port);
@@ -186,7 +186,7 @@ static void test_own_vector(const void *long_mode)
     }
 }
 
-/* The line is high exactly while the flag is set, as seen at each EOI. */
+/* The line is high exactly while the flag is set, updated at each EOI. */
 static void check_level(const void *long_mode, Way way)
 {
     Setup s = start(long_mode);
@@ -195,14 +195,14 @@ static void check_level(const void *long_mode, Way way)
     xen_unmask(s.vm, other);
     set_way(&s, way);
     expect_silence(&s);
-    /* vCPU 1's flag does not count. */
+    /* vCPU 1's flag has no effect. */
     g_assert_cmpint(xen_send(s.vm, other), ==, 0);
     expect_silence(&s);
     xen_expect_event(s.vm, 1, other);
 
     g_assert_cmpint(xen_send(s.vm, s.port), ==, 0);
     expect_told(&s, way);
-    /* An EOI with the flag still set: the interrupt comes again. */
+    /* If the flag is still set at the EOI, the interrupt is raised again. */
     qtest_outb(s.vm->qts, PIC_COMMAND, PIC_EOI);
     expect_told(&s, way);
     g_assert_cmpint(xen_send(s.vm, s.port), ==, 0);
@@ -277,7 +277,7 @@ static void test_shared_line(const void *long_mode)
     stop(&s);
 }
 
-/* A refused parameter changes nothing, one without target delivers nothing. */
+/* Invalid parameters are refused; unknown types deliver nothing. */
 static void test_invalid_params(const void *long_mode)
 {
     static const uint64_t bad[] = {
@@ -318,7 +318,7 @@ static void test_invalid_params(const void *long_mode)
 int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
-        { "late", test_late },
+        { "set-after-event", test_set_after_event },
         { "transitions", test_transitions },
         { "own-vector", test_own_vector },
         { "gsi", test_gsi },

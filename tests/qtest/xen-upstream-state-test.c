@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * States saved by upstream's QEMU: their content, and traffic after the load
+ * States saved by upstream QEMU: contents, and traffic after the load
  *
- * The guest is tests/bare/saved.c, which says in its memory what it has bound;
- * xen-states/README.rst says how it was saved.
+ * The guest is tests/bare/saved.c, which notes in its memory what it has bound.
+ * xen-states/README.rst describes how it was saved.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -24,7 +24,7 @@
 
 typedef struct SavedGuestNotes Notes;
 
-/* Loads the state of the guest with that layout; @n is what it noted. */
+/* Loads the state of the guest with that layout; @n: the guest's notes. */
 static XenVm *start(bool long_mode, const char *accel, Notes *n)
 {
     g_autofree char *state = g_test_build_filename(
@@ -37,13 +37,13 @@ static XenVm *start(bool long_mode, const char *accel, Notes *n)
     XenVm *vm;
     int fd = g_file_open_tmp("xen-qtest-XXXXXX", &rom, &err);
 
-    /* The firmware comes with the state, if there is room for it. */
+    /* The firmware's memory is migrated; it must have the right size. */
     g_assert_no_error(err);
     g_assert_cmpint(write(fd, zeros, ROM_SIZE), ==, ROM_SIZE);
     close(fd);
     options = g_strdup_printf(MACHINE " -bios %s -incoming defer", rom);
     vm = xen_vm_start_bare(SAVED_GUEST_VCPUS, long_mode, accel, options);
-    /* Not before QMP listens: the event is not to be missed. */
+    /* Not before QMP is connected, so that no QMP event is missed. */
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate-incoming', "
                              "'arguments': { 'uri': %s } }", uri);
     qtest_qmp_eventwait(vm->qts, "RESUME");
@@ -98,7 +98,7 @@ static void test_ports(const void *opaque)
     expect_status(vm, n.loop[1], EVTCHNSTAT_interdomain, 0, n.loop[0]);
     expect_status(vm, n.for_backend, EVTCHNSTAT_unbound, 0, 0);
     expect_status(vm, n.pirq, EVTCHNSTAT_pirq, 0, SAVED_GUEST_PIRQ);
-    /* No number of theirs is free. */
+    /* The numbers of existing ports are not reused. */
     g_assert_cmpuint(xen_bind_ipi(vm, 0), ==, n.pirq + 1);
     xen_vm_stop(vm);
 }
@@ -108,7 +108,7 @@ static void test_events(const void *opaque)
     Notes n;
     XenVm *vm = start(opaque, NULL, &n);
 
-    /* What was pending at the save, and delivered by KVM's LAPIC. */
+    /* Pending at the save, and delivered by KVM's LAPIC. */
     g_assert_true(xen_is_pending(vm, n.masked));
     g_assert_true(xen_is_masked(vm, n.masked));
     g_assert_true(xen_take_vector(vm, 1, SAVED_GUEST_VECTOR));
@@ -126,7 +126,7 @@ static void test_events(const void *opaque)
     g_assert_true(xen_take_vector(vm, 1, SAVED_GUEST_VECTOR));
     xen_expect_event(vm, 1, n.other);
 
-    /* The GSI's line is the PIRQ's port. */
+    /* The GSI raises the PIRQ's port. */
     xen_unmask(vm, n.pirq);
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'xen-event-inject', "
                              "'arguments': { 'port': %u } }", n.pirq);
@@ -152,20 +152,20 @@ static void test_timers(const void *opaque)
     xen_vm_stop(vm);
 }
 
-static void test_places(const void *opaque)
+static void test_areas(const void *opaque)
 {
     Notes n;
     XenVm *vm = start(opaque, NULL, &n);
     struct vcpu_register_vcpu_info again = { .mfn = FREE_PAGES >> 12 };
     uint64_t callback;
 
-    /* vcpu_info is registered once in a guest's life. */
+    /* vcpu_info can be registered only once. */
     g_assert_cmpint(xen_vcpu_op(vm, 0, VCPUOP_register_vcpu_info, 1, &again,
                                 sizeof(again)), ==, -EINVAL);
     g_assert_cmpint(xen_get_param(vm, HVM_PARAM_CALLBACK_IRQ, &callback), ==,
                     0);
     g_assert_cmphex(callback, ==, SAVED_GUEST_CALLBACK);
-    /* Both copies of vCPU 0's time info are written for this QEMU's clock. */
+    /* Both copies of vCPU 0's time info are updated for this QEMU's clock. */
     for (unsigned i = 0; i < 2; i++) {
         uint64_t at = i ? n.time : n.vcpu_info[0] + 32;
 
@@ -175,7 +175,7 @@ static void test_places(const void *opaque)
     xen_vm_stop(vm);
 }
 
-/* Waits until the guest's handler took an event of @port. */
+/* Waits until the guest has handled an event of @port. */
 static void wait_for_event(XenVm *vm, uint32_t port)
 {
     uint64_t at = SAVED_GUEST_NOTES + offsetof(Notes, taken[port]);
@@ -186,10 +186,10 @@ static void wait_for_event(XenVm *vm, uint32_t port)
         }
         g_usleep(1000);
     }
-    g_error("the guest took no event of port %u", port);
+    g_error("the guest did not handle an event of port %u", port);
 }
 
-/* The guest, which was halted, continues with the next event. */
+/* The guest was halted; the next event wakes it. */
 static void test_tcg(const void *opaque)
 {
     Notes n;
@@ -210,7 +210,7 @@ static const struct {
     { "ports", test_ports },
     { "events", test_events },
     { "timers", test_timers },
-    { "places", test_places },
+    { "areas", test_areas },
     { "tcg", test_tcg },
 };
 

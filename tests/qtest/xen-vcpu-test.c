@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vcpu_info, runstate and time areas, wall clock, and the ways of an upcall
+ * vcpu_info, runstate and time areas, wall clock, kinds of upcalls
  *
- * Offsets are numbers here, not names: they are what guests were built with.
+ * Offsets are numbers, not names: this is an ABI.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -16,7 +16,7 @@
 #define CALLBACK_GSI(gsi)   (uint64_t)(gsi)
 #define CALLBACK_VECTOR(v)  (UINT64_C(2) << 56 | (v))
 
-/* Until the guest names another place, and what is pending moves with it. */
+/* The default vcpu_info, until one is registered; pending state moves along. */
 static void test_vcpu_info(const void *long_mode)
 {
     XenVm *vm = xen_vm_start_bare(2, GPOINTER_TO_INT(long_mode), NULL, NULL);
@@ -51,7 +51,7 @@ static void test_vcpu_info(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* On Xen shared_info is there before the guest says where it wants to see it. */
+/* Events before shared_info is mapped; on Xen it exists before. */
 static void test_before_shared_info(const void *long_mode)
 {
     XenVm *vm = xen_vm_start_bare(2, GPOINTER_TO_INT(long_mode), NULL, NULL);
@@ -107,7 +107,7 @@ static void test_runstate(const void *long_mode)
     g_assert_cmpuint(sum, ==, 123456789);
     g_assert_cmpuint(ldq_le_p(info + entry + 8), ==, 123456789);
 
-    /* vCPU 1 never ran. */
+    /* vCPU 1 has never run. */
     g_assert_cmpint(xen_vcpu_op(vm, 0, VCPUOP_get_runstate_info, 1, info,
                                 sizeof(info)), ==, 0);
     g_assert_cmpuint(ldl_le_p(info), ==, RUNSTATE_offline);
@@ -146,7 +146,7 @@ static void test_time(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* Each way of telling, changed while events come. */
+/* Each kind of upcall, changed while events are pending. */
 static void test_upcalls(const void *long_mode)
 {
     XenVm *vm = xen_vm_start(2, GPOINTER_TO_INT(long_mode), NULL);
@@ -157,7 +157,7 @@ static void test_upcalls(const void *long_mode)
     xen_unmask(vm, port0);
     xen_unmask(vm, port1);
 
-    /* A GSI follows vCPU 0's flag, and says nothing for vCPU 1. */
+    /* A GSI follows vCPU 0's flag; vCPU 1's has no effect. */
     g_assert_cmpint(xen_set_param(vm, HVM_PARAM_CALLBACK_IRQ,
                                   CALLBACK_GSI(20)), ==, 0);
     g_assert_cmpint(xen_send(vm, port1), ==, 0);
@@ -166,7 +166,10 @@ static void test_upcalls(const void *long_mode)
     g_assert_cmpint(xen_send(vm, port0), ==, 0);
     g_assert_true(qtest_get_irq(vm->qts, 20));
 
-    /* Another way: the line falls, and what is pending is renotified. */
+    /*
+     * Another kind: the line is lowered, and the pending upcall is raised
+     * again.
+     */
     g_assert_cmpint(xen_set_param(vm, HVM_PARAM_CALLBACK_IRQ,
                                   CALLBACK_VECTOR(VECTOR)), ==, 0);
     g_assert_false(qtest_get_irq(vm->qts, 20));
@@ -181,7 +184,7 @@ static void test_upcalls(const void *long_mode)
     g_assert_false(xen_take_vector(vm, 1, VECTOR));
     xen_expect_event(vm, 1, port1);
 
-    /* A vCPU's own vector comes before that. */
+    /* A vCPU's own vector takes precedence. */
     g_assert_cmpint(xen_set_upcall_vector(vm, 1, VECTOR + 1), ==, 0);
     g_assert_cmpint(xen_send(vm, port1), ==, 0);
     g_assert_cmpuint(xen_take_callbacks(vm, 1), ==, 0);
