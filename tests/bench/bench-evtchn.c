@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Event-channel engine: nanoseconds a send, an unmask, an allocation
+ * Event-channel engine: time per send, unmask and allocation
  *
  *     bench-evtchn [--json FILE] [--quick | --smoke]
  *
- * With one thread, and with two of which each has its own vCPU and half of the
- * ports (of one port: both have it).  Each figure is the fastest of many short
- * rounds: what the code costs, not what else the machine did.
+ * With one thread, and with two, each with its own vCPU and half of the ports
+ * (if there is only one port, both use it).  Each result is the fastest of many
+ * short rounds, to exclude other load of the host.
  *
  * The FIFO send to an empty queue is compared with the bare atomic operations
- * that the ABI asks of it, measured in the same run: set PENDING, set LINKED,
+ * that the ABI requires, measured in the same run: set PENDING, set LINKED,
  * store the head, set READY, set the upcall flag.
  *
- * The exit status is 1 if an operation fails, or if the engine has not counted
- * each event that was sent; it never depends on a time.  --quick: fewer rounds;
- * --smoke: one, as a test of the benchmark itself.
+ * The exit status is 1 if an operation fails, or if the engine's counters do
+ * not match the events sent; it never depends on a time.  --quick: fewer
+ * rounds; --smoke: one, as a test of the benchmark itself.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include "evtchn-guest.h"
 
-/* The ports of a page of the FIFO ABI's event array. */
+/* Ports per page of the FIFO event array. */
 #define PAGE_PORTS      (XEN_EMU_PAGE_SIZE / sizeof(uint32_t))
 #define ARRAY_PAGES     (EVTCHN_FIFO_NR_CHANNELS / PAGE_PORTS)
 
-/* --smoke: into the second page of an array, where there is one. */
+/* --smoke: reaches the second page of the array, if there is one. */
 #define SMOKE_BATCH     1500
 
-/* A round ends before a busy machine's scheduler ends it. */
+/* A round is shorter than a time slice of the host's scheduler. */
 static unsigned rounds = 100;
 static unsigned batch = 20000;
 
@@ -59,15 +59,15 @@ static void note(const char *what, const char *abi, unsigned threads,
 }
 
 /*
- * A guest with @n IPI ports, an equal share of them for each of @nr_vcpus
- * vCPUs: the first ports for vCPU 0.
+ * A guest with @n IPI ports, in equal shares for @nr_vcpus vCPUs: the first
+ * ports are vCPU 0's.
  */
 static EvtchnGuest *bench_guest(bool fifo, unsigned n, unsigned nr_vcpus)
 {
     EvtchnGuest *g = evtchn_guest_new(nr_vcpus, true);
     unsigned share = MAX(1, n / nr_vcpus);
 
-    /* The engine shall be measured, and not the guest. */
+    /* Measure the engine, not the guest. */
     g->upcalls_uncounted = true;
     if (fifo) {
         evtchn_guest_use_fifo(g, n / 1024 + 1);
@@ -82,7 +82,7 @@ static EvtchnGuest *bench_guest(bool fifo, unsigned n, unsigned nr_vcpus)
 
 typedef struct Work {
     EvtchnGuest *g;
-    unsigned vcpu;              /* that its ports notify */
+    unsigned vcpu;              /* notified by its ports */
     uint32_t first, n;          /* its ports */
     uint32_t bound;             /* alloc: the port that it closes next */
     uint64_t events;            /* sent in all rounds */
@@ -90,8 +90,8 @@ typedef struct Work {
 } Work;
 
 /*
- * Does it @batch times, or less where noted, and adds to w->events and
- * w->failed; nanoseconds each.
+ * Does the operation @batch times, or less if noted, and updates w->events and
+ * w->failed.  Returns ns per operation.
  */
 typedef double Loop(Work *w);
 
@@ -101,7 +101,7 @@ static inline uint32_t next_port(const Work *w, uint32_t port)
     return port == w->first + w->n - 1 ? w->first : port + 1;
 }
 
-/* As a guest does that has handled everything: queue empty, flag clear. */
+/* Like a guest that has handled all events: queue empty, flag clear. */
 static inline void empty_fifo(uint32_t *word,
                               struct evtchn_fifo_control_block *cb,
                               uint8_t *flag)
@@ -111,7 +111,7 @@ static inline void empty_fifo(uint32_t *word,
     __atomic_store_n(flag, 0, __ATOMIC_RELAXED);
 }
 
-/* One instruction: what becomes of the old value decides that. */
+/* Compiles to one instruction if only this bit of the old value is used. */
 static inline bool test_and_set(uint32_t *word, uint32_t bit)
 {
     return __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST) & bit;
@@ -171,7 +171,7 @@ static double loop_send_empty_2l(Work *w)
         xen_evtchn_send_fast(g->e, port);
         __atomic_store_n(flag, 0, __ATOMIC_RELAXED);
         __atomic_store_n((uint64_t *)(flag + 8), 0, __ATOMIC_RELAXED);
-        /* Another vCPU's ports may be in the same word. */
+        /* Another vCPU's ports may share the word. */
         __atomic_fetch_and(&pending[port / 32], ~(1u << port % 32),
                            __ATOMIC_RELAXED);
         port = next_port(w, port);
@@ -180,7 +180,7 @@ static double loop_send_empty_2l(Work *w)
     return (double)(now_ns() - start) / batch;
 }
 
-/* What is pending stays so: the answer to most sends on a busy channel. */
+/* The port stays pending, as in most sends on a busy channel. */
 static double loop_send(Work *w)
 {
     uint32_t port = w->first;
@@ -194,7 +194,7 @@ static double loop_send(Work *w)
     return (double)(now_ns() - start) / batch;
 }
 
-/* Send all, handle all: the cost of both sides together. */
+/* Send and handle all events: the cost of both sides. */
 static double loop_send_and_handle(Work *w)
 {
     unsigned times = MAX(1, batch / w->n), n = 0;
@@ -225,7 +225,7 @@ static double loop_unmask(Work *w)
     return (double)(now_ns() - start) / batch;
 }
 
-/* With all other ports in use: a search would show here. */
+/* With all other ports in use: a linear search would show. */
 static double loop_alloc_close(Work *w)
 {
     unsigned n = batch / 10;
@@ -258,13 +258,13 @@ static gpointer run_thread(gpointer opaque)
 
     __atomic_fetch_sub(t->waiting, 1, __ATOMIC_SEQ_CST);
     while (__atomic_load_n(t->waiting, __ATOMIC_SEQ_CST)) {
-        /* until all are there */
+        /* until all threads have started */
     }
     t->ns = t->loop(&t->work);
     return NULL;
 }
 
-/* Events that the engine has counted, delivered or found pending. */
+/* Events counted by the engine, as delivered or already pending. */
 static uint64_t counted(EvtchnGuest *g)
 {
     uint64_t sum = 0;
@@ -278,9 +278,9 @@ static uint64_t counted(EvtchnGuest *g)
 }
 
 /*
- * @seen events were counted in the rounds.  Two threads that send to one port
- * also clear its word under one another: an event is then linked already,
- * which is no delivery.
+ * @seen events were counted in all rounds.  Two threads that use the same port
+ * also clear each other's bits, so an event may find the port linked, which
+ * does not count as delivery.
  */
 static void check_rounds(const Thread *t, unsigned threads, uint64_t seen)
 {
@@ -303,7 +303,7 @@ static void check_rounds(const Thread *t, unsigned threads, uint64_t seen)
     }
 }
 
-/* The slower of the threads in the fastest of the rounds. */
+/* The time of the slower thread in the fastest round. */
 static double best_of(Loop *loop, EvtchnGuest *g, unsigned threads,
                       unsigned ports)
 {
@@ -314,7 +314,7 @@ static double best_of(Loop *loop, EvtchnGuest *g, unsigned threads,
     int waiting;
 
     for (unsigned i = 0; i < threads; i++) {
-        /* One port: all threads have it. */
+        /* A single port is shared by all threads. */
         uint32_t first = ports == 1 ? 1 : 1 + i * share;
 
         t[i] = (Thread) {
@@ -378,7 +378,7 @@ static void bench_ports(bool fifo, unsigned threads, unsigned ports)
          best_of(loop_unmask, g, threads, ports));
     evtchn_guest_free(g);
 
-    /* The port that each closes and opens again is its own. */
+    /* Each thread closes and allocates its own port. */
     if (ports >= threads) {
         g = bench_guest(fifo, ports, vcpus);
         note("close and allocate", abi, threads, ports,
@@ -403,7 +403,7 @@ static void bench_all(void)
     }
 }
 
-/* Both in turn, so that a change of clock speed meets both. */
+/* Alternately, so that changes of clock speed affect both. */
 static void bench_bare_and_send(double *bare, double *send)
 {
     Thread t = {
@@ -447,8 +447,8 @@ static void write_json(const char *name, double bare, double send)
 }
 
 /*
- * As long as a process has one thread, the C library's mutexes do without
- * atomic operations.  QEMU has several, always.
+ * In a process with only one thread the C library's mutexes use no atomic
+ * operations.  QEMU always has several threads.
  */
 static gpointer idle_thread(gpointer opaque)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a lookup in the index of guest RAM costs, against a linear scan
+ * Lookups in the index of guest RAM, compared with a linear scan
  *
  *     bench-slots [--json FILE] [--smoke]
  *
- * For 10 to 32,000 slots of one size with a hole after each: ns for finding the
- * slot of a random frame, and for walking the 8 slots that overlap a random
- * range.  The scan is the same array from its start.
+ * For 10 to 32,000 slots of equal size with holes in between: ns to find the
+ * slot of a random frame, and to iterate over the 8 slots that overlap a random
+ * range. The scan starts at the beginning of the same array.
  *
  * The exit status is 1 if index and scan do not find the same slots; it never
  * depends on a time.  --smoke: few lookups, as a test of the benchmark itself.
@@ -87,7 +87,7 @@ static int64_t now_ns(void)
     return g_get_monotonic_time() * 1000;
 }
 
-/* What @what has found: the offsets and misses of COMPARED lookups. */
+/* The result of COMPARED lookups by @what: offsets and misses. */
 static uint64_t found(const Bench *b, void (*what)(const Bench *, uint64_t))
 {
     uint64_t state = 88172645463325252ull;
@@ -113,7 +113,7 @@ static void compare(const Bench *b)
     }
 }
 
-/* Median of five runs, less what the choice of the frame costs. */
+/* The median of five runs, minus the time to choose a frame. */
 static double ns_each(const Bench *b, void (*what)(const Bench *, uint64_t))
 {
     double runs[5];

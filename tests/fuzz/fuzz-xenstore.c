@@ -2,10 +2,10 @@
 /*
  * A hostile guest against the xenstore library: ring, messages, migration state
  *
- * The input is a list of steps.  A step is a byte for what is done, and what that
- * needs: bytes of a message, an index of the ring, a part of a saved state that
- * is changed.  A client in QEMU makes changes too.  Whatever comes, the counts of
- * nodes and the limits must hold.
+ * The input is a list of steps.  Each step is a byte for the operation and
+ * bytes for its arguments: a message, an index of the ring, a modified part of
+ * a saved state.  A client in QEMU also makes changes.  After all steps the
+ * counts of nodes must be right and the limits kept.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ typedef struct Fuzz {
     struct xenstore_domain_interface page;
 } Fuzz;
 
-/* 0 where the input has ended. */
+/* 0 at the end of the input. */
 static uint8_t byte(Fuzz *f)
 {
     return f->p < f->end ? *f->p++ : 0;
@@ -40,7 +40,7 @@ static uint32_t word(Fuzz *f)
     return value | (uint32_t)byte(f) << 24;
 }
 
-/* Words of the protocol, so that an input need not find them. */
+/* Words of the protocol, so that the fuzzer need not find them. */
 static const char *const words[] = {
     "data", "data/a", "data/a/b", "data/c", HOME "/data", HOME, "/", "domid",
     "@releaseDomain", "@introduceDomain", "n1", "b1", "r0", "n0", "T", "F",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What libFuzzer calls with each input, and replay.c in its place
+ * The entry point of a fuzz target, called by libFuzzer or by replay.c
  */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Always returns 0; ends the process if the input finds a bug. */
+/* Always returns 0; aborts if the input triggers a bug. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #endif

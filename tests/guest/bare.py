@@ -25,10 +25,10 @@ TIME_LIMIT = 240                    # seconds, on a busy host
 # width: of the program; abi: the event-channel ABI, also for xen-evtchn-abi;
 # thread: of TCG; words: only tests with one of these in their name; move: the
 # guest is saved when it requests that, and resumed in another QEMU; accel:
-# more options of the accelerator; told: more words of the guest's command
+# more options of the accelerator; append: more words of the guest's command
 # line.
 Row = collections.namedtuple('Row', 'name width abi cpus thread words move '
-                             'accel told',
+                             'accel append',
                              defaults=(CPUS, 'multi', (), False, '', ''))
 
 ROWS = tuple(Row('bare%d-%s' % (width, abi), width, abi)
@@ -36,9 +36,9 @@ ROWS = tuple(Row('bare%d-%s' % (width, abi), width, abi)
 
 ROWS += (
     Row('bare64-2level-million', 64, '2level', cpus=1,
-        words=('timer-rearmed',), told=' rearms=1000000'),
+        words=('timer-rearmed',), append=' rearms=1000000'),
     Row('bare64-2level-unstable-tsc', 64, '2level', words=('clock-',),
-        accel=',xen-tsc-stable=off', told=' tsc=unstable'),
+        accel=',xen-tsc-stable=off', append=' tsc=unstable'),
 )
 
 # With one thread for all vCPUs, TCG generates and halts in different ways.
@@ -101,7 +101,7 @@ def count(chosen):
 def arguments(row, names, accel, kernel, readback=_READBACK_HERE):
     """QEMU's arguments. The caller provides the chardev serial, and stops the
     machine when the guest requests it (pauses.py)."""
-    parameters = 'accel=%s abi=%s pauses=yes' % (accel, row.abi) + row.told
+    parameters = 'accel=%s abi=%s pauses=yes' % (accel, row.abi) + row.append
     if accel == 'tcg':
         accel += ',thread=' + row.thread
     if row.move:
@@ -121,15 +121,15 @@ def arguments(row, names, accel, kernel, readback=_READBACK_HERE):
 def outcomes(name, names, run):
     """Checks a finished guest: an Outcome for its end, and one for each
     test."""
-    told, reasons, bail_out = {}, [], None
+    results, reasons, bail_out = {}, [], None
     for line in run.serial.lines:
         point = _POINT.match(line)
         if point:
             failed, _, test, skipped = point.groups()
             if failed and not reasons:
                 reasons = ['the guest gave no reason']
-            told[test] = report.Outcome('%s.%s' % (name, test), 0,
-                                        reasons if failed else (), skipped)
+            results[test] = report.Outcome('%s.%s' % (name, test), 0,
+                                           reasons if failed else (), skipped)
             reasons = []
         elif line.startswith('# '):
             reasons.append(line[2:])
@@ -137,11 +137,11 @@ def outcomes(name, names, run):
             bail_out = line
     end = [text for text in (run.ending(), bail_out) if text]
     end += reasons
-    if not end and list(told) != names:
-        end.append('%d of %d tests reported' % (len(told), len(names)))
+    if not end and list(results) != names:
+        end.append('%d of %d tests reported' % (len(results), len(names)))
     result = [report.Outcome(name, run.seconds, end, machine=run)]
     for test in names:
-        result.append(told.get(test) or report.Outcome(
+        result.append(results.get(test) or report.Outcome(
             '%s.%s' % (name, test), 0, ['not reached']))
     return result
 

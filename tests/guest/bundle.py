@@ -17,9 +17,9 @@ PROGRAM = '/bin/qemu-system-x86_64'
 
 def _firmware_folders(qemu):
     """The folders of this QEMU, then those of Debian's packages."""
-    told = run([qemu, '-L', 'help'], capture_output=True, text=True,
-               check=True, timeout=60).stdout.split()
-    return told + ['/usr/share/seabios', '/usr/share/qemu']
+    folders = run([qemu, '-L', 'help'], capture_output=True, text=True,
+                  check=True, timeout=60).stdout.split()
+    return folders + ['/usr/share/seabios', '/usr/share/qemu']
 
 
 def _firmware(qemu, name):

@@ -6,7 +6,7 @@ import guestvm
 SLEEP_NS = 10 * 1000 * 1000
 # More than the 2-level ABI supports; an even number for each vCPU.
 CHANNELS = 20000
-# What tcp-load does: one byte to and fro so often, then so many each way.
+# tcp-load: round trips of one byte, then bytes in each direction.
 TCP_ROUNDS = 2000
 TCP_BYTES = 8 << 20
 
@@ -89,7 +89,7 @@ def net(run):
 
 
 def tcp(run):
-    """No segment was sent again, for no frame was lost on its way."""
+    """There were no retransmissions, since no frame was lost."""
     yield from run.same('tcp-rounds', TCP_ROUNDS)
     for key in ('tcp-out', 'tcp-in'):
         moved = (run.vm.fact(key) or '0').split()[0]

@@ -56,11 +56,11 @@ class Watcher:
         self.begun_after = time.monotonic() - self._started
 
     def _powered_off(self, _):
-        def told(value, error):
+        def answered(value, error):
             self.xen = value
             self.qmp.execute('quit')
 
-        self.qmp.execute('query-xen', told)
+        self.qmp.execute('query-xen', answered)
 
 
 def demo(options):
@@ -135,7 +135,7 @@ def report(machine, watcher, stimulus, accel_value, why):
     text += ['%-13s %s' % line for line in lines]
     text += events(machine)
     if watcher.xen:
-        text += told_by_qemu(watcher.xen)
+        text += describe_answer(watcher.xen)
     text.append('-' * 78)
     return '\n'.join(text)
 
@@ -155,7 +155,7 @@ def by_vcpu(title, rows, cpus):
         for name, numbers in rows]
 
 
-def told_by_qemu(answer):
+def describe_answer(answer):
     """The answer to query-xen: a table of the counters per vCPU, and the rest
     in a few lines. Zeros are left out."""
     vcpus = answer.get('vcpus', [])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes counts of what KVM's trace points recorded: exits to userspace by
-reason, and hypercalls by name with how many of them left the kernel.
+"""Counts the events of KVM's trace points: exits to userspace by reason, and
+hypercalls by name with the number of them that exited to userspace.
 
 Numbers: Xen's public headers (xen.h, event_channel.h, physdev.h, vcpu.h,
 sched.h, version.h, memory.h, grant_table.h, hvm/hvm_op.h) and Linux'

@@ -89,11 +89,11 @@ class Plan:
             arguments[1] += ',x-kvm-xen-fail=' + fault.ioctl + fault.option
             command = ' '.join(shlex.quote(word) for word in (
                 bundle.PROGRAM, '-L', bundle.FIRMWARE_FOLDER,
-                '-chardev', 'file,id=serial,path=told',
+                '-chardev', 'file,id=serial,path=console',
                 '-trace', 'xen_kvm_fault', *arguments))
-            yield ('rm -f told; echo fault=%s\n'
+            yield ('rm -f console; echo fault=%s\n'
                    'timeout -s KILL %d %s </dev/null; status=$?\n'
-                   'cat told 2>/dev/null; echo status=$status\n'
+                   'cat console 2>/dev/null; echo status=$status\n'
                    % (fault.ioctl, TIME_LIMIT, command))
 
     def add_to(self, tar):
@@ -108,11 +108,11 @@ class Plan:
 
     def outcomes(self, run):
         """Yields one for the folder and one for each fault."""
-        told = _split(run.errors.lines)
+        results = _split(run.errors.lines)
         end = [run.ending()] if run.ending() else []
         yield report.Outcome(self.name, run.seconds, end, machine=run)
         for fault in FAULTS:
-            status, lines = told.get(fault.ioctl, (None, []))
+            status, lines = results.get(fault.ioctl, (None, []))
             yield report.Outcome('%s.%s' % (self.name, fault.ioctl), 0,
                                  self._wrong(fault, status, lines))
 
@@ -144,16 +144,16 @@ def _words(fault):
 
 def _split(lines):
     """Returns {ioctl: (status, lines of output of QEMU and its guest)}."""
-    told, ioctl, said = {}, None, []
+    results, ioctl, said = {}, None, []
     for line in lines:
         begin, end = _BEGIN.match(line), _END.match(line)
         if begin:
             ioctl, said = begin.group(1), []
         elif end:
-            told[ioctl] = (int(end.group(1)), said)
+            results[ioctl] = (int(end.group(1)), said)
         else:
             said.append(line)
-    return told
+    return results
 
 
 def selection(folder, words):

@@ -79,7 +79,7 @@ def guest_arguments(boot, accels, cpus, disk, written, parameters,
 
 
 def read_slowly(hvc):
-    """QEMU finds its end of @hvc full again and again, and once for long."""
+    """Reads @hvc in small steps with pauses: QEMU's end is often full."""
     hvc.theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     pauses = iter((0.001,) * 50 + (1,))
     hvc.on_bytes = lambda data: time.sleep(next(pauses, 0.001))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Kernel images and initramfs images, made from Debian packages and our own
-scripts, and kept under a name that contains a hash of all that went in: what
-is there is right, and a second run neither unpacks nor fetches."""
+"""Kernel images and initramfs images, created from Debian packages and this
+tree's scripts. Their names contain a hash of all inputs, so an existing image
+is up to date, and a second run neither unpacks nor fetches."""
 import collections
 import glob
 import hashlib
@@ -15,7 +15,7 @@ import cpio
 import material
 import paths
 
-# What a guest boots: its table row and where its parts come from.
+# What a guest boots: its table row and the sources of its parts.
 GuestKernel = collections.namedtuple(
     'GuestKernel', 'name suite arch flavour cpu64 title')
 
@@ -31,7 +31,7 @@ GUESTS = {k.name: k for k in (
 GUEST_MODULES = ('xen-blkfront', 'xen-netfront')
 GUEST_SCRIPTS = os.path.join(paths.HERE, 'guest')
 
-# Our programs, and the kernel modules that each needs.
+# Programs of this tree, and the kernel modules that each needs.
 PROGRAMS = os.path.join(paths.HERE, 'programs')
 PROGRAM_MODULES = {'many-channels': ('xen-evtchn',), 'kexec-now': (),
                    'event-rate': ('xen-evtchn',), 'lateness': (),
@@ -105,8 +105,8 @@ def kernel_image(deb):
 
 
 def cached_initrd(name, key, fill):
-    """build/guest/images/@name-@key.cpio; @fill(archive) makes it at need,
-    and those that it replaces go."""
+    """build/guest/images/@name-@key.cpio. If it does not exist, @fill(archive)
+    creates it, and older ones with that name are removed."""
     path = os.path.join(paths.IMAGES, '%s-%s.cpio' % (name, key))
     if not os.path.exists(path):
         for old in glob.glob(os.path.join(
@@ -121,7 +121,7 @@ def cached_initrd(name, key, fill):
 
 
 def compiled(name):
-    """The static binary of one of our programs, for this machine."""
+    """The static binary of a program of this tree, for this machine."""
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, name)
         command = ['gcc', '-std=c11', '-O2', '-Wall', '-Werror', '-static',

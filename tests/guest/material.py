@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Debian packages that the guests are made of: fetched once, then read where
-they lie.
+"""Debian packages for the guests: fetched once, then read in place.
 
 scripts/debian-fetch fetches and checks them into build/guest/packages, and
 finds them there again without network. Nothing is unpacked to disk: callers
@@ -47,8 +46,8 @@ class Package:
 
 
 def package(suite, arch, name):
-    """The package @name, or the kernel that a kernel's meta package stands
-    for; fetched when it is not in build/guest/packages yet. Raises
+    """The package @name, or for a kernel's meta package the kernel that it
+    depends on. Fetched if it is not in build/guest/packages. Raises
     MissingMaterial."""
     folder = os.path.join(paths.PACKAGES, '%s-%s' % (suite, arch))
     os.makedirs(folder, exist_ok=True)

@@ -5,8 +5,7 @@ import os
 
 class Move:
     """The QMP commands for the two QEMUs. The guest is stopped as soon as it
-    reports the fact @key, so it is saved while it is doing what it does
-    then."""
+    reports the fact @key, so it is saved during what it does then."""
 
     def __init__(self, source, target, path, key):
         self.trouble = []
@@ -45,9 +44,9 @@ class Move:
 
 
 def run(new_vm, folder, key, timeout):
-    """Starts a guest in new_vm(@folder), moves it when it first gives the fact
-    @key, and runs it to its end. The second Vm, which knows all facts, and a
-    list of what went wrong with the move."""
+    """Starts a guest in new_vm(@folder), moves it when it first reports the
+    fact @key, and runs it to its end. Returns the second Vm, with all facts,
+    and a list of errors of the move."""
     path = os.path.join(folder, 'state')
     source, target = new_vm(folder), new_vm(os.path.join(folder, 'target'))
     move = Move(source, target, path, key)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stops and continues a VM over QMP, many times.
 
-The guest requests it with a line on its console that has the number of a port.
-It gets an event on that port after the last time.
+The guest requests it with a line on its console that has the number of a port,
+on which it gets an event when this is done.
 """
 import re
 import threading

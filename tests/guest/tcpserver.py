@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The host's side of tcp-load.c: connections from guests, each of which begins
-with a line that says what it is for."""
+with a line that is a command."""
 import functools
 import socket
 import socketserver
@@ -36,7 +36,7 @@ class Handler(socketserver.StreamRequestHandler):
             {b'echo': self.echo, b'take': self.take,
              b'give': self.give}[words[0]](*map(int, words[1:]))
         except (OSError, KeyError, IndexError):
-            # The guest hears of it by the end of its connection.
+            # The guest notices that its connection is closed.
             pass
 
     def echo(self):

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The page cache under threads: each kind of user beside an invalidator
+ * The page cache with threads: each kind of user, and an invalidator
  *
  *     stress-pages [--seconds N] [--seed S]
  *
- *   writers     write to a page under the lock of its user, and refresh it when it
- *               is stale, as the engine does
- *   areas       the same with an area of two pages, which is placed anew all the
+ *   writers     write to a page under the lock of its user, and refresh it when
+ *               it is stale, as the engine does
+ *   areas       the same with an area of two pages that is set again all the
  *               time, as a runstate area is
- *   sharer      sets a page and shares it with another whose pin outlives an
- *               invalidation until it is set again, as a vcpu_info is that the
- *               kernel writes to; a "kernel" thread writes there without any lock
- *   invalidator takes frames away and brings them back
+ *   sharer      sets a page and shares it with another whose pin is kept after
+ *               an invalidation until it is set again, like a vcpu_info that
+ *               KVM writes to; a "kernel" thread writes there without any lock
+ *   invalidator removes frames and adds them again
  *
- * A frame that is away must not be written to once xen_page_cache_invalidate() has
- * returned, but by the kernel as long as it is pinned for it; memory that nobody
- * has pinned must not be written to at all.  What is found, by these checks or by
- * a sanitizer, ends the run with status 1.
+ * After xen_page_cache_invalidate() has returned, a removed frame must not be
+ * written to, except by the kernel thread while it is pinned for that; memory
+ * that is not pinned must never be written to.  If these checks or a sanitizer
+ * find an error, the exit status is 1.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@
 #define AREA_LEN    48
 
 typedef struct Frame {
-    uint32_t present;           /* atomic; else nobody may pin it */
+    uint32_t present;           /* atomic; else it must not be pinned */
     uint32_t pins;              /* atomic */
     uint64_t words[XEN_EMU_PAGE_SIZE / 8];
 } Frame;
@@ -154,7 +154,7 @@ static void *placer(void *opaque)
     g_autoptr(GRand) rand = g_rand_new_with_seed(u->seed);
 
     while (going_on()) {
-        /* 4-byte aligned, as all that is written here. */
+        /* 4-byte aligned, like all data written here. */
         uint64_t gpa = g_rand_int_range(rand, 0, NR_FRAMES *
                                         XEN_EMU_PAGE_SIZE / 4 - 16) * 4;
 
@@ -164,7 +164,7 @@ static void *placer(void *opaque)
     return NULL;
 }
 
-/* What the kernel writes to; NULL: nowhere.  Atomic. */
+/* The address that the kernel thread writes to, or NULL.  Atomic. */
 static void *kernel_hva;
 
 static void *kernel(void *opaque)
@@ -184,8 +184,8 @@ static void *kernel(void *opaque)
 }
 
 /*
- * The kernel is told under a lock of its own, never the page's user's: that is
- * the point of keeping the pin.
+ * The kernel's address is set under a lock of its own, not under the page's
+ * user's lock; therefore the pin must be kept.
  */
 typedef struct Sharer {
     User kernels_page;          /* the pin that is kept for the kernel */
@@ -208,7 +208,7 @@ static void *sharer(void *opaque)
         if (!xen_guest_page_set(&cache, &page, gpa, 64)) {
             hva = xen_guest_page_check(&page);
         }
-        /* Whatever becomes of @page, it keeps the memory pinned for now. */
+        /* The pin of @page is kept at least until here. */
         pthread_mutex_lock(&s->kernel.lock);
         kernel_hva = hva;
         pthread_mutex_unlock(&s->kernel.lock);

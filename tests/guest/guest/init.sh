@@ -6,12 +6,12 @@
 # as a line "XENEMU: key=value" on the console, and powers off. The variables
 # XE_* come from the kernel's command line:
 #   XE_STEPS    comma-separated names of functions step_* below
-#   XE_NONCE    a word of this run, so that no old output can pass for new
+#   XE_NONCE    a random word, to distinguish this run's output from old output
 #   XE_URL      a file that the host offers over HTTP
-#   XE_SLEEPS   how many 10 ms sleeps each vCPU does
-#   XE_CHANNELS how many event channels step_channels binds
-#   XE_LINES    how many lines step_lines writes, and how many it echoes
-#   XE_EVENTS   how many events step_rate sends
+#   XE_SLEEPS   number of 10 ms sleeps on each vCPU
+#   XE_CHANNELS number of event channels that step_channels binds
+#   XE_LINES    numbers of lines that step_lines writes and echoes
+#   XE_EVENTS   number of events that step_rate sends
 #   XE_TCP      the arguments of tcp-load, with commas
 #   XE_THEN     the steps of the kernel that step_kexec starts
 #   XE_LATENESS what step_lateness measures, in each of XE_TURNS
@@ -21,7 +21,7 @@ export PATH=/bin
 mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t devtmpfs none /dev 2>/dev/null
-# From here only our lines go to the console, whole ones.
+# Keep kernel messages out of the lines written to the console.
 dmesg -n 1
 
 say() { echo "XENEMU: $*"; }
@@ -36,7 +36,7 @@ now() {
     done < /proc/timer_list
 }
 
-# nproc counts only where this shell may run, and steps change that.
+# nproc would only count the CPUs of this shell's affinity, which steps change.
 CPUS=$(nproc)
 all_cpus() { seq 0 $((CPUS - 1)); }
 run_on() { taskset -pc "$1" $$ >/dev/null; }
@@ -92,7 +92,7 @@ step_disk() {
     say "disk-sha256=${sum%% *}"
 }
 
-# The host knows the nonce and so what the second disk must hold afterwards.
+# The host checks the second disk, whose contents are a function of the nonce.
 step_write() {
     wait_for /dev/xvdb || return
     blocks=$(($(blockdev --getsize64 /dev/xvdb) / 4096))
@@ -115,8 +115,8 @@ step_net() {
     rm -f /tmp/fetched
 }
 
-# A host that is busy for some seconds is not to look like a lost frame: nothing
-# is sent again sooner than 10 s after it was sent (Linux 6.11 and later).
+# A busy host must not look like a lost frame: the retransmission timeout is at
+# least 10 s (Linux 6.11 and later).
 step_tcp() {
     t=/proc/sys/net/ipv4
     echo 0 >$t/tcp_early_retrans
@@ -130,7 +130,7 @@ step_tcp() {
     done </tmp/tcp
 }
 
-# Something out, something in; the host answers with a word of its own.
+# Writes a line and reads the host's answer.
 step_console() {
     wait_for /dev/hvc0 || return
     stty -F /dev/hvc0 raw -echo
@@ -145,11 +145,11 @@ step_console() {
     exec 3<&-
 }
 
-# Out as fast as it goes, while the host reads slowly; then what the host sends
-# comes back, a line at a time.
+# Writes lines as fast as possible, while the host reads slowly; then echoes the
+# host's lines one at a time.
 step_lines() {
     wait_for /dev/hvc0 || return
-    # Open first: the last close puts a terminal's settings back.
+    # Open first: the last close would reset the terminal's settings.
     exec 3<>/dev/hvc0
     stty raw -echo <&3
     out=${XE_LINES%,*} echoed=0
@@ -180,7 +180,7 @@ step_sleep() {
     say "sleep-timer-irqs=$(($(count_irqs 'timer[0-9]+$') - before))"
 }
 
-# No vCPU's clock may be behind what another has shown before.
+# No vCPU's clock may be behind a time already read on another.
 step_clock() {
     last=0 backwards=0 reads=0
     for _ in $(seq 10); do
@@ -196,9 +196,9 @@ step_clock() {
     say "clock-backwards=$backwards"
 }
 
-# A hypercall that nobody else makes (XENVER_extraversion): a mark for the
-# harness that counts exits, at an exact place in this vCPU's stream.
-# Read by the shell itself: cat would look twice.
+# A hypercall that is not used otherwise (XENVER_extraversion): a mark in the
+# trace for the harness that counts exits.  The shell reads the file itself,
+# because cat would read it twice.
 step_mark() { read -r _ < /sys/hypervisor/version/extra; }
 
 step_channels() {
@@ -219,7 +219,7 @@ step_rate() {
     done </tmp/rate
 }
 
-# The same kernel and the same files again, without the machine's being reset.
+# Boots the same kernel and files again by kexec, without a machine reset.
 step_kexec() {
     cd / && {
         printf '%s\n' proc sys tmp dev dev/console
@@ -230,7 +230,7 @@ step_kexec() {
     say "$(kexec-now /boot/kernel /tmp/initrd "$line")"
 }
 
-# A second vCPU comes, and takes part from then on.
+# Waits for a second vCPU to be plugged, and brings it online.
 step_hotadd() {
     cpu=/sys/devices/system/cpu/cpu1
     say "monitor=wanted with $CPUS vCPU"
@@ -239,8 +239,8 @@ step_hotadd() {
     CPUS=$(nproc)
 }
 
-# Measures by turns with QEMU at rest and kept busy; the host hears of each turn
-# and has two seconds.  XE_LATENESS: the program's arguments, with commas.
+# Measures alternately with QEMU idle and busy.  The guest reports each turn, and
+# waits for two seconds.  XE_LATENESS: the program's arguments, with commas.
 step_lateness() {
     # shellcheck disable=SC3060 # busybox replaces
     for turn in ${XE_TURNS//,/ }; do

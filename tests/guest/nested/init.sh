@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=dash
 #
-# First process of the L1 VM: Linux with KVM, run by an
-# emulator, running Xen guests with the QEMU under test. The first disk is a
-# tar archive with a folder a guest; each holds "command", a shell script that
-# is QEMU's command line. What came of it goes back as a tar archive on the
-# second disk: the console, QEMU's messages and exit status, and what KVM's
-# trace points counted.
+# First process of the L1 VM: Linux with KVM, which runs Xen guests with the QEMU
+# under test. The first disk is a tar archive with a folder for each guest, which
+# has a shell script "command" with QEMU's command line. Results are written as a
+# tar archive to the second disk: the console, QEMU's messages and exit status,
+# and the counts of KVM's trace points.
 
 /bin/busybox --install -s /bin 2>/dev/null
 export PATH=/bin
@@ -20,16 +19,16 @@ dmesg -n 1
 T=/sys/kernel/tracing
 EXITS=$T/events/kvm/kvm_userspace_exit
 CALLS=$T/events/kvm/kvm_xen_hypercall
-# KVM_EXIT_XEN, as include/uapi/linux/kvm.h numbers it.
+# KVM_EXIT_XEN in include/uapi/linux/kvm.h.
 EXIT_XEN=34
 
-# Where a QEMU that was built for coverage puts its counters (scripts/coverage).
+# The counters of a QEMU that was built for coverage (scripts/coverage).
 export GCOV_PREFIX=/results/coverage
 
 say() { echo "XENEMU: $*"; }
 
-# Exits are counted by reason in the kernel, for there are many; hypercalls
-# and the exits that they cause are kept one by one, to be matched later.
+# Exits are frequent, so they are counted by reason in the kernel; hypercalls and
+# the exits that they cause are recorded one by one, to be matched later.
 count_from_here() {
     echo 0 > $T/tracing_on
     echo '!hist:keys=reason' > $EXITS/trigger 2>/dev/null
@@ -41,7 +40,7 @@ count_from_here() {
     echo 1 > $T/tracing_on
 }
 
-# Answers the guest's console once, as the host does without nesting.
+# Writes one line to the guest's console, as the host does without nesting.
 answer_console() {
     read -r line < hvc.out
     case $line in
@@ -49,7 +48,7 @@ answer_console() {
     esac
 }
 
-# Gives QEMU's monitor its command once the guest says that it waits for it.
+# Sends a command to QEMU's monitor when the guest requests it.
 serve_monitor() {
     cat monitor.out > monitor.log &
     until grep -q 'XENEMU: monitor=' console.log 2>/dev/null; do
@@ -67,7 +66,7 @@ run_guest() {
         serve_monitor &
         helpers="$helpers $!"
     fi
-    # Tracing takes time, which a benchmark does not want to measure.
+    # Tracing takes time, which must not be measured by a benchmark.
     [ -e untraced ] || count_from_here
     began=$(date +%s)
     timeout -s KILL "$(cat limit)" sh ./command > qemu.log 2>&1

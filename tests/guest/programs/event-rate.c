@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How long an event takes, from the send to the reader, through
- * /dev/xen/evtchn
+ * The latency of an event, from send to read, through /dev/xen/evtchn
  *
  *     event-rate EVENTS
  *
- * Runs in a guest.  The two ends of a loop-back channel are sent to and read in
- * turn, so that never more than one event is on its way.  First by one thread,
- * then by two, on the first and the last vCPU, which sleep in between.
+ * Runs in a guest.  Sends to the two ends of a loopback channel alternately, so
+ * that at most one event is pending.  First with one thread, then with two, on
+ * the first and the last vCPU, which block in between.
  *
- * Prints, for each form, the line
- *   event-ns=NAME NS       of time for an event, on average
- * and, when something fails, error=...; the exit status is then 1.
+ * Prints for each of them the line
+ *   event-ns=NAME NS       average time per event
+ * or, if something fails, error=..., with exit status 1.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -33,7 +32,7 @@ static void notify(const End *end)
     evtchn_notify(end->fd, end->port);
 }
 
-/* Waits for the event, and takes the next one from here on. */
+/* Waits for the event, and unmasks the port. */
 static void take(const End *end)
 {
     struct pollfd pfd = { .fd = end->fd, .events = POLLIN };

@@ -2,8 +2,8 @@
 /*
  * /dev/xen/evtchn, for programs that run in a guest
  *
- * What fails ends the program: with a line error=... on standard output and
- * status 1.
+ * An error ends the program with exit status 1, after a line error=... on
+ * standard output.
  */
 #ifndef TESTS_GUEST_PROGRAMS_EVTCHN_H
 #define TESTS_GUEST_PROGRAMS_EVTCHN_H
@@ -17,7 +17,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* The kernel's interface: its include/uapi/xen/evtchn.h. */
+/* The kernel's ABI: include/uapi/xen/evtchn.h. */
 #define EVTCHN_IOCTL(nr, words) \
     _IOC(_IOC_NONE, 'E', nr, (words) * sizeof(uint32_t))
 #define BIND_INTERDOMAIN    EVTCHN_IOCTL(1, 2)  /* remote domain, its port */
@@ -47,7 +47,7 @@ static inline int evtchn_open(void)
     return fd;
 }
 
-/* A port for BIND_INTERDOMAIN to connect to. */
+/* Returns a port for BIND_INTERDOMAIN. */
 static inline uint32_t evtchn_bind_unbound(int fd)
 {
     uint32_t remote = DOMID_SELF;
@@ -59,7 +59,7 @@ static inline uint32_t evtchn_bind_unbound(int fd)
     return port;
 }
 
-/* The other end of @remote, both ends of this guest. */
+/* Connects to @remote; both ends are this guest's. */
 static inline uint32_t evtchn_bind_loopback(int fd, uint32_t remote)
 {
     uint32_t arg[] = { DOMID_SELF, remote };
@@ -78,7 +78,7 @@ static inline void evtchn_notify(int fd, uint32_t port)
     }
 }
 
-/* The calling thread runs on vCPU @cpu only. */
+/* Pins the calling thread to vCPU @cpu. */
 static inline void run_on(unsigned cpu)
 {
     cpu_set_t set;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Starts another kernel in place of this one, at once
+ * Starts another kernel by kexec, immediately
  *
  *     kexec-now KERNEL INITRD COMMAND-LINE
  *
- * Runs in a guest.  The kernel does the loading (kexec_file_load, which only
- * 64-bit kernels have); returning means that it failed, which is said as a line
- * error=... on standard output.
+ * Runs in a guest.  The kernel is loaded by kexec_file_load, which only 64-bit
+ * kernels have.  If something fails, prints a line error=... to standard
+ * output.
  */
 #define _GNU_SOURCE
 #include <errno.h>

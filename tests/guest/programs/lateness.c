@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How late a sleep ends
+ * Measures how late sleeps end
  *
  *     lateness MICROSECONDS:TIMES...
  *
- * Sleeps so long, so often, on one vCPU that does nothing else, and reports for
- * each argument a line
+ * Sleeps for MICROSECONDS, TIMES times, on a vCPU that does nothing else.
+ * Prints for each argument a line
  *
  *     lateness=MICROSECONDS TIMES PERCENTILE:NANOSECONDS...
  *
- * Lateness is from when the sleep should have been over to when the program
- * runs again.  The kernel's own slack is off.
+ * Lateness is the time from the end of the sleep until the program runs again.
+ * The kernel's timer slack is disabled.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,7 +40,7 @@ static int64_t sleep_once(int64_t ns)
                            .tv_nsec = ns % 1000000000 };
     int64_t end = now() + ns;
 
-    /* A signal would end it early; there are none. */
+    /* Interrupted only by signals, of which there are none. */
     if (nanosleep(&ts, NULL)) {
         perror("nanosleep");
         exit(1);
@@ -63,7 +63,7 @@ static void measure(long us, long times)
         perror("malloc");
         exit(1);
     }
-    /* Caches and pages are warm then. */
+    /* Warm up caches and pages first. */
     for (long i = -20; i < times; i++) {
         late[i < 0 ? 0 : i] = sleep_once(us * 1000);
     }
@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 
         if (sscanf(argv[i], "%ld:%ld", &us, &times) != 2 || us < 0 ||
             us > 10000000 || times < 1 || times > 1000000) {
-            fprintf(stderr, "lateness: what is %s?\n", argv[i]);
+            fprintf(stderr, "lateness: invalid argument %s\n", argv[i]);
             return 1;
         }
         measure(us, times);

@@ -1,33 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Binds event channels by the thousand through /dev/xen/evtchn, and counts
- * what each of them delivers
+ * Binds thousands of event channels through /dev/xen/evtchn, and counts the
+ * events of each of them
  *
  *     many-channels CHANNELS
  *
- * Runs in a guest.  The channels are the two ends of loop-back pairs, so a
- * send to one end is an event for the other.  A thread for each vCPU has its
- * share of the pairs, and all threads send at the same time.  In each pass the
- * kernel delivers each channel's event to a reader as often as is expected and
- * never more often:
+ * Runs in a guest.  The channels are both ends of loopback pairs, so a send to
+ * one end raises an event on the other.  There is a thread for each vCPU, with
+ * an equal share of the pairs, and all threads send concurrently.  In each pass
+ * each channel must deliver exactly the expected number of events to its
+ * reader:
  *
  *   bind    binding the second end raises it once
  *   sent    each end is sent to once
  *   masked  again, while the kernel keeps each channel masked: no event
  *   unmask  unmasking each delivers what was sent while it was masked
- *   quiet   nothing is left
+ *   quiet   no further event
  *
  * Prints lines KEY=VALUE:
  *   channels-bound=N        ports bound
  *   channels-highest=N      the highest port
  *   channels-pass=NAME EVENTS WRONG
- *                           events read, channels with another number of them
- *                           than expected
- *   channels-vcpu=CPU N     interrupts that the vCPU took for the channels
+ *                           events read; channels with a wrong number of events
+ *   channels-vcpu=CPU N     interrupts of the channels on that vCPU
  *   channels-irqs=N TWICE THRICE
- *                           interrupts of all, channels that had two or three
- *                           (first and second ends, if all went well)
- * and, when something fails, error=...; the exit status is then 1.
+ *                           interrupts in total; channels with two or three
+ *                           (the first and second ends, if all is well)
+ * or, if something fails, error=..., with exit status 1.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -50,7 +49,7 @@ typedef struct Share {
 static unsigned nr_cpus;
 static Share shares[MAX_CPUS];
 static pthread_barrier_t barrier;
-/* By port; each is written by the one thread that has it. */
+/* By port; each is written by one thread only. */
 static uint8_t seen[MAX_PORTS];
 
 static void bind_share(Share *s)
@@ -68,7 +67,7 @@ static void send_share(const Share *s)
     }
 }
 
-/* Tells the kernel that the channels' events are handled: it unmasks them. */
+/* Unmasks the channels, by writing their ports to the device. */
 static void unmask_share(const Share *s, unsigned first, unsigned step)
 {
     uint32_t ports[PORTS_A_READ];
@@ -85,7 +84,9 @@ static void unmask_share(const Share *s, unsigned first, unsigned step)
     }
 }
 
-/* Reads @wanted events; then, that nothing else comes.  What came: seen[]. */
+/*
+ * Reads @wanted events, and checks that there are no more.  Counts in seen[].
+ */
 static void read_share(const Share *s, unsigned wanted)
 {
     struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
@@ -106,8 +107,8 @@ static void read_share(const Share *s, unsigned wanted)
 }
 
 /*
- * All threads are done with a pass: one of them judges.  The first end of a
- * pair shall have seen @first events, the second @second.
+ * All threads have finished a pass: one of them checks it.  The first end of
+ * each pair must have had @first events, the second @second.
  */
 static void judge(const char *name, unsigned first, unsigned second)
 {
@@ -125,7 +126,7 @@ static void judge(const char *name, unsigned first, unsigned second)
                 seen[port] = 0;
             }
         }
-        /* Events of ports that are not ours. */
+        /* Events of ports that are not bound here. */
         for (unsigned port = 0; port < MAX_PORTS; port++) {
             wrong += seen[port] != 0;
             seen[port] = 0;
@@ -164,7 +165,7 @@ static void *run_share(void *opaque)
     return NULL;
 }
 
-/* The counts that the kernel kept, per vCPU and in all. */
+/* The kernel's interrupt counts, per vCPU and in total. */
 static void report_interrupts(void)
 {
     static const char name[] = "evtchn:many-channels";

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A QEMU whose main loop is busy: LD_PRELOAD for any build of QEMU
+ * Blocks QEMU's main loop: an LD_PRELOAD library for any build of QEMU
  *
- *     STALL=BLOCK,PERIOD     from one SIGUSR2 to the next, the main loop does
- *                            nothing for BLOCK ms of every PERIOD ms, holding the
- *                            big lock, like a monitor command that takes so long
+ *     STALL=BLOCK,PERIOD     between SIGUSR2 and the next SIGUSR2, the main
+ *                            loop blocks for BLOCK ms of every PERIOD ms with
+ *                            the BQL held, like a monitor command that takes so
+ *                            long
  *     XEN_HVM_CAPS=MASK      KVM_CAP_XEN_HVM has only these bits
  *
- * QEMU's main loop holds the big lock whenever it is not in ppoll().  What it
- * calls next, still holding it, is g_main_context_check(): there it stops.  To
- * come by in time it must not sleep for longer than until then.
+ * QEMU's main loop holds the BQL whenever it is not in ppoll().  The next
+ * function that it calls, still with the BQL, is g_main_context_check(): this
+ * blocks.  The timeout of ppoll() is limited so that it is called in time.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * TCP through the guest's network: one byte to and fro, then a lot of bytes
+ * TCP over the guest's network: single bytes back and forth, then bulk data
  *
  *     tcp-load ADDRESS PORT ROUNDS BYTES
  *
- * The host's side is tcpserver.py.  A connection begins with a line that says
- * what it is for: "echo" sends back what comes, "take BYTES" reads so many and
- * says whether they were right, "give BYTES" sends so many.
+ * The host's side is tcpserver.py.  The first line of a connection is a
+ * command: "echo" sends back what it receives; "take BYTES" receives so many
+ * bytes and replies whether they were correct; "give BYTES" sends so many.
  *
- * The bytes of a stream follow from their place in it, so that each side knows
- * what must come.  What was sent again is counted by the kernel.
+ * Each byte of a stream is a function of its position, so that both sides can
+ * check it.  Retransmissions are counted by the kernel.
  *
  * Prints
- *   tcp-rounds=N           that went to and fro
+ *   tcp-rounds=N           completed
  *   tcp-round-ns=MEDIAN WORST
  *   tcp-out=BYTES NS, tcp-in=BYTES NS
- *   tcp-resent=N           segments of connections that stood, by /proc/net/snmp
+ *   tcp-resent=N           segments of established connections (/proc/net/snmp)
  *   tcp-dropped=N          frames, by the network device
- * and, when something fails, error=...; the exit status is then 1.
+ * or, if something fails, error=..., with exit status 1.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -75,7 +75,9 @@ static void read_all(int fd, void *buf, size_t len)
     }
 }
 
-/* RetransSegs: below that word in the two lines that begin with "Tcp:". */
+/*
+ * RetransSegs: the column with that name in the lines that begin with "Tcp:".
+ */
 static unsigned long read_resent(void)
 {
     FILE *f = fopen("/proc/net/snmp", "r");
@@ -106,7 +108,7 @@ static unsigned long read_resent(void)
     return resent;
 }
 
-/* Adds what was sent again since the connection stands. */
+/* Adds the retransmissions since the connection was established. */
 static void count_resent(void)
 {
     resent += read_resent() - resent_before;
@@ -123,7 +125,7 @@ static int open_for(const char *purpose)
         connect(fd, (struct sockaddr *)&server, sizeof(server))) {
         die("connect");
     }
-    /* A connection that was slow to come about says nothing. */
+    /* Do not count retransmissions during the handshake. */
     resent_before = read_resent();
     write_all(fd, purpose, strlen(purpose));
     return fd;
@@ -162,7 +164,7 @@ static void ping_pong(unsigned rounds)
     free(took);
 }
 
-/* The stream's byte number @at; the period is no power of two. */
+/* Byte number @at of the stream; the period is not a power of two. */
 static uint8_t stream_byte(size_t at)
 {
     return at % 251 + at / 65521;
