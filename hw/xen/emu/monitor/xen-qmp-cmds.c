@@ -202,13 +202,13 @@ static void hmp_info_xen(Monitor *mon, const QDict *qdict)
     }
     monitor_printf(mon, "Xen %s on %s, %s layout\n", info->version,
                    info->accelerator, info->long_mode ? "64-bit" : "32-bit");
-    print_caps(mon, "in the kernel", info->capabilities);
-    print_caps(mon, "not in the kernel", info->missing_capabilities);
+    print_caps(mon, "capabilities", info->capabilities);
+    print_caps(mon, "missing capabilities", info->missing_capabilities);
     monitor_printf(mon, "event ABI %s (fifo %s), %u ports, delivered by %s, "
                    "callback 0x%" PRIx64 "\n",
                    XenEventAbi_str(info->event_abi),
                    info->fifo_allowed ? "allowed" : "refused", info->ports,
-                   info->kernel_delivery ? "the kernel" : "QEMU",
+                   info->kernel_delivery ? "KVM" : "QEMU",
                    info->callback);
     for (XenVcpuStatsList *v = info->vcpus; v; v = v->next) {
         print_vcpu(mon, v->value);
