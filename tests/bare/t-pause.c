@@ -16,9 +16,9 @@ static bool is_over(void)
 }
 
 /* Alternately, the vCPU is busy or halted while its timer is armed. */
-static void wait_for_event(uint32_t before, bool asleep)
+static void wait_for_event(uint32_t before, bool halted)
 {
-    if (!asleep) {
+    if (!halted) {
         EXPECT_SOON(timer_fired() != before);
         return;
     }
@@ -102,7 +102,7 @@ static void keep_timing(void *unused)
 TEST(paused, "timer-across-pauses")
 {
     if (!guest_is("pauses", "yes")) {
-        test_skip("nobody stops this machine");
+        test_skip("the host does not stop the VM");
         return;
     }
     bind_timers();

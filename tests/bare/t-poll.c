@@ -26,7 +26,7 @@ static bool poll_yields(void)
 }
 
 /* At most 20 polls, plus one per millisecond of @ns. */
-static void check_asleep(unsigned polls, uint64_t ns)
+static void check_halted(unsigned polls, uint64_t ns)
 {
     CHECK(polls * MS <= 20 * MS + ns || poll_yields());
 }
@@ -74,7 +74,7 @@ static void check_timeout(uint32_t *ports, unsigned nr)
         CHECK_EQ(poll(ports, nr, time_is_relative() ? 30 * MS : end), 0);
         polls++;
     }
-    check_asleep(polls, 30 * MS);
+    check_halted(polls, 30 * MS);
 }
 
 TEST(timeout, "poll-timeout")
@@ -164,7 +164,7 @@ static void check_woken(unsigned nr, unsigned i)
     CHECK_EQ(port_send(sleeper.ports[i]), 0);
     cpu_wait(nr_cpus - 1);
     CHECK_EQ(sleeper.found, sleeper.ports[i]);
-    check_asleep(sleeper.polls, system_time() - begin);
+    check_halted(sleeper.polls, system_time() - begin);
     events_close_all();
 }
 

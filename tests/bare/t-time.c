@@ -137,18 +137,18 @@ static void sleep_ms(unsigned ms)
 static void check_area(VcpuRunstate *r)
 {
     struct vcpu_runstate_info copy;
-    uint64_t asleep, all;
+    uint64_t halted, all;
 
     bind_virq(VIRQ_TIMER, this_cpu());
     CHECK_EQ(register_runstate((void *)r), 0);
     sleep_ms(2);
     CHECK_EQ(r->state, RUNSTATE_running);
-    asleep = r->time[RUNSTATE_blocked];
+    halted = r->time[RUNSTATE_blocked];
     all = all_time(r);
     sleep_ms(20);
     CHECK_EQ(r->state, RUNSTATE_running);
     /* With KVM's in-kernel runstate, HLT counts as running. */
-    CHECK(r->time[RUNSTATE_blocked] > asleep || guest_is("accel", "kvm"));
+    CHECK(r->time[RUNSTATE_blocked] > halted || guest_is("accel", "kvm"));
     CHECK(all_time(r) >= all + 15 * MS);
     CHECK(!(r->state_entry_time & XEN_RUNSTATE_UPDATE));
     CHECK(r->state_entry_time <= system_time());

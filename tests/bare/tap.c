@@ -9,7 +9,7 @@
 
 #define DEBUG_CONSOLE   0xe9
 
-#define MOST_REASONS    5       /* that a test tells */
+#define MOST_REASONS    5       /* printed per test */
 
 static struct {
     _Atomic unsigned failures;

@@ -79,7 +79,7 @@ static Frame *frame_of(void *hva)
 static void write_to(void *hva, uint64_t *counter)
 {
     if (!__atomic_load_n(&frame_of(hva)->pins, __ATOMIC_SEQ_CST)) {
-        fail("memory is written that nobody has pinned");
+        fail("write to memory that is not pinned");
     }
     __atomic_fetch_add((uint32_t *)hva, 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);

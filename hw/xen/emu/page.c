@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest pages: set, share, refresh, invalidate
+ * Guest pages that are shared with the emulation
  */
 #include <errno.h>
 #include <glib.h>
@@ -14,7 +14,7 @@ struct XenPagePin {
     unsigned refs;              /* cache lock */
     uint64_t gpa;
     uint32_t len;
-    void *pin;                  /* the provider's */
+    void *pin;                  /* from XenGuestPageOps */
 };
 
 typedef struct PageRange {
@@ -22,7 +22,7 @@ typedef struct PageRange {
     uint32_t len;               /* 0: no such page */
 } PageRange;
 
-/* What a page is to be, before it is put in place. */
+/* The new contents of a XenGuestPage, before they are published. */
 typedef struct NewPage {
     void *hva;
     uint64_t gpa;
@@ -54,7 +54,7 @@ void xen_guest_page_init(XenGuestPage *page, const XenGuestPageUser *user,
 
 /* ---------------------------------------------------------------- pins -- */
 
-/* No lock but, the last time, the cache's. */
+/* No lock, except for the cache lock in the last try. */
 static XenPagePin *pin_range(XenPageCache *cache, const PageRange *range,
                              void **hva)
 {
@@ -79,7 +79,7 @@ static void unpin(XenPageCache *cache, XenPagePin *p)
     g_free(p);
 }
 
-/* Cache lock.  True: it was the last reference, to be unpinned without lock. */
+/* Cache lock.  True: it was the last one; unpin it without the lock. */
 static bool drop_ref(XenPagePin *p)
 {
     return p && --p->refs == 0;
@@ -95,7 +95,7 @@ static void unpin_all(XenPageCache *cache, NewPage *new, unsigned n)
     }
 }
 
-/* All of the ranges that are not empty, or none. */
+/* Pins all ranges that are not empty, or none. */
 static bool pin_all(XenPageCache *cache, const PageRange *range, NewPage *new,
                     unsigned n)
 {
@@ -115,7 +115,7 @@ static bool pin_all(XenPageCache *cache, const PageRange *range, NewPage *new,
 }
 
 /*
- * Returns with the cache lock held and a result that no invalidation outdates.
+ * Returns with the cache lock held, and a result that is up to date.
  */
 static bool pin_current(XenPageCache *cache, const PageRange *range,
                         NewPage *new, unsigned n)
@@ -182,8 +182,8 @@ static void list_page(XenPageCache *cache, XenGuestPage *page)
 }
 
 /*
- * Cache lock, which is released.  Puts @new in place, all at once for the user
- * that the pages share, and drops what was there.
+ * Releases the cache lock.  Sets the pages to @new, atomically for their user,
+ * and unpins the old memory.
  */
 static void replace_and_unlock(XenPageCache *cache, XenGuestPage *page,
                                const NewPage *new, unsigned n)
@@ -308,7 +308,7 @@ int xen_guest_page_refresh(XenPageCache *cache, XenGuestPage *page)
             xen_guest_page_is_stale(page)) {
             break;
         }
-        /* Somebody else has set or refreshed it meanwhile. */
+        /* Another thread has set or refreshed it. */
         pthread_mutex_unlock(&cache->lock);
         if (pinned) {
             unpin(cache, new.pin);
@@ -331,7 +331,7 @@ static bool overlaps(const XenGuestPage *page, uint64_t gpa, uint64_t len)
                             : gpa - page->gpa < page->len && len;
 }
 
-/* Cache lock.  Returns what is to be unpinned without it, or NULL. */
+/* Cache lock.  Returns the pin to drop without the lock, or NULL. */
 static XenPagePin *make_stale(XenGuestPage *page)
 {
     XenPagePin *pin = page->pin;

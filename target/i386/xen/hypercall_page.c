@@ -56,7 +56,7 @@ int xen_hypercall_page_write(CPUState *cs, uint64_t msr_value, bool long_mode)
     bool intel = IS_INTEL_CPU(&X86_CPU(cs)->env);
     uint8_t page[XEN_EMU_PAGE_SIZE];
 
-    /* The low bits select a page; there is one, as CPUID tells. */
+    /* The low bits select a page; according to CPUID there is only one. */
     if (gpa != msr_value) {
         return -EFAULT;
     }

@@ -2,7 +2,7 @@
 /*
  * Ballooning: XENMEM_decrease_reservation, _populate_physmap and friends
  *
- * RAM stays part of the machine.  A page that the guest gives back is discarded
+ * RAM stays part of the machine.  A page that the guest releases is discarded
  * on the host, and reads as zeroes if the guest still accesses it.  Getting it
  * back needs no action.  So there is no state to count or to migrate.
  */

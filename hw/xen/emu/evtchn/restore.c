@@ -27,7 +27,7 @@ static void evtchn_forget_all(XenEvtchn *e)
     }
     evtchn_free_all_closing(e);
 
-    /* The incoming guest assigns the numbers of back ends anew. */
+    /* The numbers of back ends are those of the incoming guest. */
     g_hash_table_iter_init(&iter, e->backends);
     while (g_hash_table_iter_next(&iter, NULL, &be)) {
         xen_idmap_release(&e->used_be_ports,

@@ -73,7 +73,7 @@ typedef struct XenPageCache {
     const XenGuestPageOps *ops;
     void *opaque;               /* for ops */
     pthread_mutex_t lock;
-    /* The rest is guarded by the lock. */
+    /* The rest is protected by the lock. */
     uint64_t invalidations;
     XenGuestPage *pages;        /* list of pages that have a gpa */
 } XenPageCache;
@@ -108,7 +108,7 @@ void xen_page_cache_destroy(XenPageCache *cache);
 unsigned xen_page_cache_invalidate(XenPageCache *cache, uint64_t gpa,
                                    uint64_t len);
 
-/* Unset.  @user NULL: nobody uses the page concurrently. */
+/* Initially unset.  @user NULL: the page is not used concurrently. */
 void xen_guest_page_init(XenGuestPage *page, const XenGuestPageUser *user,
                          void *opaque);
 
@@ -135,8 +135,7 @@ void xen_guest_page_set_stale(XenPageCache *cache, XenGuestPage *page,
 void xen_guest_page_set_fixed(XenPageCache *cache, XenGuestPage *page,
                               void *hva, uint32_t len);
 /*
- * Sets @page to the place of @from, valid or stale, and shares the memory that
- * @from keeps pinned.
+ * Sets @page to the address of @from, valid or stale, and shares its pin.
  */
 void xen_guest_page_share(XenPageCache *cache, XenGuestPage *page,
                           const XenGuestPage *from);
