@@ -22,7 +22,7 @@ typedef struct XenCompatSetupTable {
 } XenCompatSetupTable;
 QEMU_BUILD_BUG_ON(sizeof(XenCompatSetupTable) != 16);
 
-/* Where a field is in both layouts. */
+/* Offset and size of a field in both layouts. */
 typedef struct XenCompatField {
     uint8_t offset32, size32;
     uint8_t offset64, size64;
@@ -43,9 +43,9 @@ extern const XenCompatArg xen_arg_remove_from_physmap;
 extern const XenCompatArg xen_arg_sched_poll;
 
 /*
- * Copies argument @arg from @gva, in the layout of the caller, to @op, which has
- * the layout of 64-bit guests and @size bytes.  Missing upper halves are 0.  0 or
- * -EFAULT; threads as in guest_access.h.
+ * Copies argument @arg from @gva, in the layout of the caller, to @op, which
+ * has the layout of 64-bit guests and @size bytes.  Missing upper halves are 0.
+ * 0 or -EFAULT; threads as in guest_access.h.
  */
 int xen_get_arg(XenHypercall *hc, void *op, size_t size, uint64_t gva,
                 const XenCompatArg *arg);

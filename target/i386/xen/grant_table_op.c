@@ -3,8 +3,8 @@
  * HYPERVISOR_grant_table_op
  *
  * The guest grants pages to QEMU's back ends in its table, without a hypercall.
- * No domain grants pages to the guest, so there is nothing to map or to copy: each
- * element of such a request gets the status that Xen would return.
+ * No domain grants pages to the guest, so there is nothing to map or to copy:
+ * each element of such a request gets the status that Xen would return.
  */
 #include "qemu/osdep.h"
 #include "hw/i386/kvm/xen_gnttab.h"
@@ -21,7 +21,7 @@ QEMU_BUILD_BUG_ON(sizeof(gnttab_map_grant_ref_t) != 32);
 QEMU_BUILD_BUG_ON(sizeof(gnttab_unmap_grant_ref_t) != 24);
 QEMU_BUILD_BUG_ON(sizeof(gnttab_swap_grant_ref_t) != 12);
 
-/* Xen's table is never empty. */
+/* As in Xen, the table is never empty. */
 #define INITIAL_NR_FRAMES   1
 
 /* GNTST_okay for the guest's own domain, or Xen's status for another one. */
@@ -42,7 +42,7 @@ static int set_version(XenHypercall *hc, uint64_t gva)
         return -EFAULT;
     }
     ret = xen_gnttab_set_version_op(&op);
-    /* The version in force goes back, whatever became of the request. */
+    /* The current version is returned even if the request failed. */
     return XEN_PUT(hc, gva, &op) ? -EFAULT : ret;
 }
 
@@ -75,8 +75,8 @@ static int query_size(XenHypercall *hc, uint64_t gva)
 }
 
 /*
- * It would tell where the table's frames are; an HVM guest put them there with
- * XENMEM_add_to_physmap and has no use for this.
+ * For PV guests it returns the frames of the table; an HVM guest maps them by
+ * XENMEM_add_to_physmap.
  */
 static int setup_table(XenHypercall *hc, uint64_t gva)
 {
@@ -147,7 +147,7 @@ static int copy_one(XenHypercall *hc, uint64_t gva)
                    &status);
 }
 
-/* @one on each of an array's elements of @size bytes. */
+/* Calls @one for each element, of @size bytes, of an array. */
 static int for_each(XenHypercall *hc, size_t size,
                     int (*one)(XenHypercall *hc, uint64_t gva))
 {

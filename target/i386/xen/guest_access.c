@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What hypercalls need of their caller: memory, registers, preemption
+ * Access to the caller of a hypercall: memory, registers, preemption
  */
 #include "qemu/osdep.h"
 #include "exec/address-spaces.h"

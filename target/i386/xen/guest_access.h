@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What hypercalls need of their caller: its memory, and preemption
+ * Access to the caller of a hypercall: memory and preemption
  *
  * Guest addresses are virtual, in the address space that the vCPU of the
  * hypercall is in.  All functions are for the thread of that vCPU (under qtest
@@ -15,7 +15,7 @@
 
 /*
  * Copy @len bytes between guest memory at @gva and host memory.  0, or -EFAULT
- * if part of it is not mapped (to guest: writable) or is no RAM; a part may
+ * if part of it is not mapped (to guest: writable) or is not RAM; a part may
  * have been copied then.
  */
 int xen_copy_from_guest(XenHypercall *hc, void *dst, uint64_t gva, size_t len);

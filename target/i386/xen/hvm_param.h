@@ -17,10 +17,10 @@
 #include "hw/xen/emu/hypercall.h"
 
 /*
- * HVMOP_set_param and HVMOP_get_param; @gva: struct xen_hvm_param.  0 or -EFAULT;
- * -EINVAL: no such parameter (any more), an invalid value, or QEMU's domain, which
- * is no HVM guest; -ESRCH: no such domain; -EPERM: not accessible to a guest.
- * The thread of the vCPU; they take the BQL.
+ * HVMOP_set_param and HVMOP_get_param; @gva: struct xen_hvm_param.  0 or
+ * -EFAULT; -EINVAL: no such parameter (any more), an invalid value, or QEMU's
+ * domain, which is no HVM guest; -ESRCH: no such domain; -EPERM: not accessible
+ * to a guest. The thread of the vCPU; they take the BQL.
  */
 int xen_hvm_set_param(XenHypercall *hc, uint64_t gva);
 int xen_hvm_get_param(XenHypercall *hc, uint64_t gva);

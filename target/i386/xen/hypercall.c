@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Hypercalls: entry, dispatch, and setting up what keeps state
+ * Hypercalls: entry, dispatch, and initialization of operations with state
  */
 #include "qemu/osdep.h"
 #include "hvm_param.h"

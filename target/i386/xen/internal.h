@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Inside the hypercall layer: one function per hypercall, one file per function
+ * Internal header of the hypercall layer: one function and one file per
+ * hypercall
  *
  * Each takes the call with its registers and returns the result for the guest.
- * They run in the thread of the vCPU without the BQL, and take it where they
+ * They run in the thread of the vCPU without the BQL, and take it if they
  * change the machine.  Under qtest the caller holds it already.
  */
 #ifndef TARGET_I386_XEN_INTERNAL_H

@@ -24,7 +24,7 @@
 /* The type of the grant table device, which owns the frames. */
 #define TYPE_XEN_GNTTAB     "xen-gnttab"
 
-/* No frame: it contains address XEN_GPA_NONE. */
+/* Not a valid frame: it contains address XEN_GPA_NONE. */
 #define GFN_NONE            (UINT64_MAX >> XEN_EMU_PAGE_SHIFT)
 
 typedef struct XenPage {

@@ -155,7 +155,7 @@ int64_t xen_hcall_vcpu_op(XenHypercall *hc)
     uint64_t gva = hc->arg[2];
     XenVcpu *v;
 
-    /* Another vCPU could be unplugged meanwhile. */
+    /* Another vCPU can be unplugged at any time. */
     RCU_READ_LOCK_GUARD();
     v = xen_vcpu_get((uint32_t)hc->arg[1]);
     if (!v) {
