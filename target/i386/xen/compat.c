@@ -86,7 +86,8 @@ static const XenCompatField add_to_physmap_batch[] = {
     BATCH(errs),
 };
 const XenCompatArg xen_arg_add_to_physmap_batch =
-    ARG(CompatAddToPhysmapBatch, xen_add_to_physmap_batch_t, add_to_physmap_batch);
+    ARG(CompatAddToPhysmapBatch, xen_add_to_physmap_batch_t,
+        add_to_physmap_batch);
 
 #define MAP(name)       FIELD(CompatMemoryMap, xen_memory_map_t, name)
 QEMU_BUILD_BUG_ON(sizeof(xen_memory_map_t) != 16);
@@ -113,7 +114,8 @@ static const XenCompatField remove_from_physmap[] = {
     REMOVE(domid), REMOVE(gpfn),
 };
 const XenCompatArg xen_arg_remove_from_physmap =
-    ARG(CompatRemoveFromPhysmap, xen_remove_from_physmap_t, remove_from_physmap);
+    ARG(CompatRemoveFromPhysmap, xen_remove_from_physmap_t,
+        remove_from_physmap);
 
 #define POLL(name)      FIELD(CompatSchedPoll, sched_poll_t, name)
 QEMU_BUILD_BUG_ON(sizeof(sched_poll_t) != 24);

@@ -22,6 +22,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,7 +151,7 @@ static void ping_pong(unsigned rounds)
         write_all(fd, &out, 1);
         read_all(fd, &in, 1);
         if (in != out) {
-            printf("error=tcp-load: a byte came back as another\n");
+            printf("error=tcp-load: a byte came back changed\n");
             exit(1);
         }
         took[i] = now_ns() - start;
@@ -177,56 +178,43 @@ static void fill(uint8_t *buf, size_t at, size_t len)
     }
 }
 
-static void send_out(size_t bytes)
+/* @out: sends a stream; the host replies whether it was right. */
+static void transfer(size_t bytes, bool out)
 {
-    static uint8_t buf[PIECE];
-    uint64_t start;
-    char purpose[40], answer[6];
-    int fd;
-
-    snprintf(purpose, sizeof(purpose), "take %zu\n", bytes);
-    fd = open_for(purpose);
-    start = now_ns();
-    for (size_t at = 0; at < bytes; at += PIECE) {
-        size_t len = bytes - at < PIECE ? bytes - at : PIECE;
-
-        fill(buf, at, len);
-        write_all(fd, buf, len);
-    }
-    read_all(fd, answer, sizeof(answer));
-    count_resent();
-    close(fd);
-    if (memcmp(answer, "right\n", sizeof(answer))) {
-        printf("error=tcp-load: the stream out arrived changed\n");
-        exit(1);
-    }
-    printf("tcp-out=%zu %llu\n", bytes,
-           (unsigned long long)(now_ns() - start));
-}
-
-static void take_in(size_t bytes)
-{
-    static uint8_t buf[PIECE], wanted[PIECE];
-    char purpose[40];
+    static uint8_t expected[PIECE], received[PIECE];
+    char command[40], answer[6];
+    bool right = true;
     uint64_t start;
     int fd;
 
-    snprintf(purpose, sizeof(purpose), "give %zu\n", bytes);
-    fd = open_for(purpose);
+    snprintf(command, sizeof(command), "%s %zu\n", out ? "take" : "give",
+             bytes);
+    fd = open_for(command);
     start = now_ns();
-    for (size_t at = 0; at < bytes; at += PIECE) {
+    for (size_t at = 0; right && at < bytes; at += PIECE) {
         size_t len = bytes - at < PIECE ? bytes - at : PIECE;
 
-        read_all(fd, buf, len);
-        fill(wanted, at, len);
-        if (memcmp(buf, wanted, len)) {
-            printf("error=tcp-load: the stream in arrived changed\n");
-            exit(1);
+        fill(expected, at, len);
+        if (out) {
+            write_all(fd, expected, len);
+        } else {
+            read_all(fd, received, len);
+            right = !memcmp(received, expected, len);
         }
     }
+    if (out) {
+        read_all(fd, answer, sizeof(answer));
+        right = !memcmp(answer, "right\n", sizeof(answer));
+    }
     count_resent();
     close(fd);
-    printf("tcp-in=%zu %llu\n", bytes, (unsigned long long)(now_ns() - start));
+    if (!right) {
+        printf("error=tcp-load: the %s stream was changed\n",
+               out ? "outgoing" : "incoming");
+        exit(1);
+    }
+    printf("tcp-%s=%zu %llu\n", out ? "out" : "in", bytes,
+           (unsigned long long)(now_ns() - start));
 }
 
 static void print_dropped(void)
@@ -250,8 +238,8 @@ int main(int argc, char **argv)
     server.sin_family = AF_INET;
     server.sin_port = htons(atoi(argv[2]));
     ping_pong(atoi(argv[3]));
-    send_out(atoll(argv[4]));
-    take_in(atoll(argv[4]));
+    transfer(atoll(argv[4]), true);
+    transfer(atoll(argv[4]), false);
     printf("tcp-resent=%lu\n", resent);
     print_dropped();
     return 0;
