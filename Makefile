@@ -19,12 +19,12 @@ export DESTDIR
 .PHONY: all help deps setup source build demo shell check check-unit check-qtest \
 	check-guest check-nested check-upstream install clean distclean \
 	coverage patch-stat stress fuzz fuzz-corpus bench-evtchn bench-slots bench-timer \
-	check-lint docs
+	check-lint check-debian12 check-debian13 docs
 
 all: build
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | \
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1 /p' Makefile | \
 	while read -r name text; do printf '  %-16s%s\n' "$$name" "$$text"; done
 	@echo 'Variables:'
 	@echo '  QEMU_SRC=DIR    build from this QEMU 10.0 tree; kept until QEMU_SRC= resets it'
@@ -91,6 +91,15 @@ check-nested: deps-guest build ## the same on real KVM, inside an emulated machi
 
 check-upstream: build ## QEMU's own x86_64 qtests, all that pass without us
 	@tests/upstream/run all
+
+# What both check on a minimal system in build/root-SUITE.
+minimal := make --no-print-directory demo check-unit check-qtest
+
+check-debian12: deps-root source ## the demo, unit and qtest on a minimal Debian 12
+	@scripts/debian-root bookworm $(minimal)
+
+check-debian13: deps-root source ## the same on a minimal Debian 13, with its compiler
+	@scripts/debian-root trixie $(minimal)
 
 coverage: deps-coverage deps-guest source ## which of our lines and branches the tests run
 	@scripts/coverage $(SUITES)
