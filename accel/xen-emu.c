@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Xen emulation: the xen-* properties of accelerators, and enabling it
+ * Xen emulation: the xen-* properties, and enabling it
  *
- * KVM, TCG and qtest have the same properties.  Their values belong to one
- * accelerator object, not to the process: with "-accel kvm,xen-version=4.17
- * -accel tcg", if KVM has no Xen support, the TCG machine that is created
- * instead must not be affected.  So xen_mode changes only in xen_emu_init(),
- * when the accelerator has been chosen.
+ * KVM, TCG and qtest have the same properties, and so has the PC machine, whose
+ * values are the defaults of all accelerators that QEMU tries.  Those of an
+ * accelerator belong to its object, not to the process: with "-accel
+ * kvm,xen-version=4.17 -accel tcg", if KVM has no Xen support, the TCG machine
+ * that is created instead must not be affected.  So xen_mode changes only in
+ * xen_emu_init(), when the accelerator has been chosen.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -27,8 +28,8 @@
 #include "system/qtest.h"
 #include "system/tcg.h"
 
-/* Object * -> XenEmuConfig *, for accelerators with a xen-* property set. */
-static GHashTable *accel_configs;
+/* Object * -> XenEmuConfig *, for objects with a xen-* property set. */
+static GHashTable *configs;
 
 static const XenEmuConfig default_config = {
     .gnttab_max_frames = 64,
@@ -63,34 +64,43 @@ static void free_config(gpointer opaque)
     g_free(config);
 }
 
-static XenEmuConfig *config_for_writing(Object *accel)
+/*
+ * Machine properties are set before an accelerator is created, so the copy that
+ * an accelerator makes of them is complete.
+ */
+const XenEmuConfig *xen_emu_accel_config(Object *obj)
+{
+    Object *machine = OBJECT(current_machine);
+    const XenEmuConfig *config = NULL;
+
+    if (configs) {
+        config = g_hash_table_lookup(configs, obj) ?:
+                 g_hash_table_lookup(configs, machine);
+    }
+    return config ?: &default_config;
+}
+
+static XenEmuConfig *config_for_writing(Object *obj)
 {
     XenEmuConfig *config;
 
-    if (!accel_configs) {
-        accel_configs = g_hash_table_new_full(NULL, NULL, NULL, free_config);
+    if (!configs) {
+        configs = g_hash_table_new_full(NULL, NULL, NULL, free_config);
     }
-    config = g_hash_table_lookup(accel_configs, accel);
+    config = g_hash_table_lookup(configs, obj);
     if (!config) {
-        config = g_memdup2(&default_config, sizeof(default_config));
-        g_hash_table_insert(accel_configs, accel, config);
+        config = g_memdup2(xen_emu_accel_config(obj), sizeof(*config));
+        config->kvm_fail = g_strdup(config->kvm_fail);
+        g_hash_table_insert(configs, obj, config);
     }
     return config;
 }
 
-const XenEmuConfig *xen_emu_accel_config(Object *accel)
+/* Another object may be allocated at the same address. */
+static void release_config(Object *obj, const char *name, void *opaque)
 {
-    const XenEmuConfig *config = accel_configs ?
-        g_hash_table_lookup(accel_configs, accel) : NULL;
-
-    return config ?: &default_config;
-}
-
-/* Another accelerator object may be allocated at the same address. */
-static void release_config(Object *accel, const char *name, void *opaque)
-{
-    if (accel_configs) {
-        g_hash_table_remove(accel_configs, accel);
+    if (configs) {
+        g_hash_table_remove(configs, obj);
     }
 }
 
@@ -308,7 +318,7 @@ static void add_property(ObjectClass *oc, const char *name, const char *type,
     object_class_property_set_description(oc, name, description);
 }
 
-void xen_emu_add_accel_properties(ObjectClass *oc)
+void xen_emu_add_properties(ObjectClass *oc)
 {
     add_property(oc, "xen-version", "uint32", get_version, set_version, NULL,
         "Xen version to be emulated (for example 4.17, or 0x40011 as "
@@ -356,7 +366,9 @@ bool xen_emu_init(Object *accel, XenAccelOps *ops, Error **errp)
 
     assert(config->version && !xen_emu);
 
-    if (!object_dynamic_cast(OBJECT(ms), TYPE_PC_MACHINE)) {
+    /* isapc has no PCI bus, which xen-platform needs. */
+    if (!object_dynamic_cast(OBJECT(ms), TYPE_PC_MACHINE) ||
+        !PC_MACHINE_GET_CLASS(ms)->pci_enabled) {
         error_setg(errp, "xen-version: machine '%s' does not support Xen guests",
                    MACHINE_GET_CLASS(ms)->name);
         error_append_hint(errp, "Valid machines are pc and q35.\n");

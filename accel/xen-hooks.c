@@ -32,9 +32,11 @@
 #include "hw/boards.h"
 #include "hw/core/cpu.h"
 #include "hw/core/sysemu-cpu-ops.h"
+#include "hw/i386/pc.h"
 #include "hw/xen/emu/accel-tcg.h"
 #include "hw/xen/emu/device/vcpu.h"
 #include "hw/xen/emu/emu.h"
+#include "hw/xen/emu/options.h"
 #include "system/accel-ops.h"
 #include "system/tcg.h"
 #include "cpu.h"
@@ -191,12 +193,16 @@ static int init_machine(MachineState *ms)
     AccelOpsClass *ops;
     int ret;
 
+    xen_options_apply(OBJECT(ms->accelerator));
     if (accel->prepare) {
         accel->prepare(OBJECT(ms->accelerator));
     }
     ret = accel->parent_init_machine(ms);
     if (ret >= 0) {
         ret = xen_emu_accel_ready(OBJECT(ms->accelerator));
+    }
+    if (ret >= 0 && !xen_emu) {
+        xen_options_check(OBJECT(ms->accelerator));
     }
     if (ret >= 0 && xen_emu) {
         ops = ACCEL_OPS_CLASS(module_object_class_by_name(accel->ops_name));
@@ -213,9 +219,10 @@ static void hook_accelerators(void)
         if (oc) {
             HOOK(ACCEL_CLASS(oc)->init_machine, init_machine,
                  accels[i].parent_init_machine);
-            xen_emu_add_accel_properties(oc);
+            xen_emu_add_properties(oc);
         }
     }
+    xen_emu_add_properties(object_class_by_name(TYPE_PC_MACHINE));
 }
 
 /* Despite its name, this is the first point after all types are registered. */

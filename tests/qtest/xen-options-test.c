@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The accelerators' xen-* properties: valid values and error messages
+ * The xen-* properties: valid values, error messages, where they may be given
  *
  * An error message has the property, its value and the valid values, and QEMU
  * exits with status 1.
@@ -44,12 +44,16 @@ static const Refusal refusals[] = {
     { "xen-evtchn-abi", "", "auto, 2level and fifo" },
 };
 
-/* Runs QEMU, which exits by itself or by "quit"; the output, to be freed. */
+/*
+ * Runs QEMU, which exits by itself or by "quit"; the output, with that of
+ * "info xen", to be freed.
+ */
 static char *run_qemu(const char *options, int *status)
 {
     const char *qemu = getenv("QTEST_QEMU_BINARY");
     g_autofree char *line = g_strdup_printf(
-        "echo quit | %s -nodefaults -display none -S -monitor stdio %s 2>&1",
+        "printf 'info xen\\nquit\\n' | "
+        "%s -nodefaults -display none -S -monitor stdio %s 2>&1",
         qemu, options);
     char *argv[] = { (char *)"/bin/sh", (char *)"-c", line, NULL };
     g_autoptr(GError) err = NULL;
@@ -122,6 +126,7 @@ static void test_machines(const void *opaque)
         { "-machine q35 -smp 1,maxcpus=513", "513 vCPUs", "1 to 512" },
         { "-machine microvm", "'microvm'", "pc and q35" },
         { "-machine none", "'none'", "pc and q35" },
+        { "-machine isapc", "'isapc'", "pc and q35" },
     };
     const char *accel = opaque;
 
@@ -131,6 +136,114 @@ static void test_machines(const void *opaque)
 
         expect_refusal(options, "xen-version", cases[i].value,
                        cases[i].valid);
+    }
+}
+
+/*
+ * Tools such as libvirt write an -accel of their own first.  %s is the
+ * accelerator in use.
+ */
+static void test_places(const void *opaque)
+{
+    static const struct {
+        const char *options, *expected;
+    } cases[] = {
+        { "-accel %s -accel %s,xen-version=4.16", "Xen 4.16 on %s" },
+        { "-accel %s -accel %s,xen_version=4.16", "Xen 4.16 on %s" },
+        { "-accel %s -accel %s,xen-version=4.16 "
+          "-accel %s,xen-evtchn-abi=2level", "Xen 4.16 on %s" },
+        { "-accel %s -machine xen-version=4.16", "Xen 4.16 on %s" },
+        { "-accel %s -machine q35 -machine xen-version=4.16",
+          "Xen 4.16 on %s" },
+        { "-machine q35,xen-version=4.16,accel=%s", "Xen 4.16 on %s" },
+        { "-accel %s -global %s-accel.xen-version=4.16", "Xen 4.16 on %s" },
+        /* The strongest first: -accel, -global, -machine. */
+        { "-accel %s,xen-version=4.16 -global %s-accel.xen-version=4.15 "
+          "-machine xen-version=4.14", "Xen 4.16 on %s" },
+        { "-accel %s -global %s-accel.xen-version=4.16 "
+          "-machine xen-version=4.14", "Xen 4.16 on %s" },
+        { "-accel %s -accel %s,xen-version=4.16 -machine xen-version=4.14",
+          "Xen 4.16 on %s" },
+        /* The first is complete: the others are alternatives to it. */
+        { "-accel %s,xen-version=4.16 -accel %s,xen-version=4.15",
+          "Xen 4.16 on %s" },
+        { "-accel %s,xen-version=4.16 -accel %s,xen-version=0",
+          "Xen 4.16 on %s" },
+        { "-accel %s,xen-version=0 -machine xen-version=4.16",
+          "Xen is not emulated" },
+        { "-accel %s -accel %s,xen-version=0", "Xen is not emulated" },
+    };
+    const char *accel = opaque;
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        g_auto(GStrv) options = g_strsplit(cases[i].options, "%s", 0);
+        g_auto(GStrv) expected = g_strsplit(cases[i].expected, "%s", 0);
+        g_autofree char *with = g_strjoinv(accel, options);
+        g_autofree char *part = g_strjoinv(accel, expected);
+        int status;
+        g_autofree char *words = run_qemu(with, &status);
+
+        expect_part(words, part);
+        g_assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
+    }
+}
+
+/* A request for Xen without effect is an error. */
+static void test_no_effect(const void *opaque)
+{
+    static const struct {
+        const char *options, *property, *reason;
+    } cases[] = {
+        { "-accel %s -accel kvm,xen-version=4.16", "xen-version=4.16",
+          "accelerator '%s' is in use" },
+        { "-accel %s,xen-version=0 -accel %s,xen-version=4.16",
+          "xen-version=4.16", "accelerator '%s' is in use" },
+        { "-accel %s -global kvm-accel.xen-version=4.16",
+          "kvm-accel.xen-version=4.16", "accelerator '%s' is in use" },
+        { "-accel %s -machine microvm,xen-version=4.16", "xen-version",
+          "not found" },
+        { "-accel %s -machine xen-version=4.99", "'4.99'", VERSIONS },
+        { "-accel %s -accel %s,xen-version=4.99", "'4.99'", VERSIONS },
+        { "-accel %s -global %s-accel.xen-version=4.99", "'4.99'", VERSIONS },
+    };
+    const char *accel = opaque;
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        g_auto(GStrv) options = g_strsplit(cases[i].options, "%s", 0);
+        g_auto(GStrv) reason = g_strsplit(cases[i].reason, "%s", 0);
+        g_autofree char *with = g_strjoinv(accel, options);
+        g_autofree char *part = g_strjoinv(accel, reason);
+
+        expect_refusal(with, cases[i].property, "", part);
+    }
+}
+
+/* A file for -readconfig, as a section of which it may come. */
+static void test_config_file(const void *opaque)
+{
+    static const char *const sections[] = {
+        "[machine]\nxen-version = \"4.16\"\n",
+        "[accel]\naccel = \"%s\"\nxen-version = \"4.16\"\n",
+        "[global]\ndriver = \"%s-accel\"\n"
+        "property = \"xen-version\"\nvalue = \"4.16\"\n",
+    };
+    const char *accel = opaque;
+    g_autofree char *part = g_strdup_printf("Xen 4.16 on %s", accel);
+
+    for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
+        g_auto(GStrv) section = g_strsplit(sections[i], "%s", 0);
+        g_autofree char *text = g_strjoinv(accel, section);
+        g_autofree char *path = NULL, *options = NULL, *words = NULL;
+        g_autoptr(GError) err = NULL;
+        int status, fd = g_file_open_tmp("xen-options-XXXXXX", &path, &err);
+
+        g_assert_no_error(err);
+        g_assert_cmpint(write(fd, text, strlen(text)), ==, strlen(text));
+        close(fd);
+        options = g_strdup_printf("-accel %s -readconfig %s", accel, path);
+        words = run_qemu(options, &status);
+        unlink(path);
+        expect_part(words, part);
     }
 }
 
@@ -236,6 +349,9 @@ int main(int argc, char **argv)
         { "invalid-values", test_invalid_values },
         { "not-a-number", test_not_a_number },
         { "machines", test_machines },
+        { "places", test_places },
+        { "no-effect", test_no_effect },
+        { "config-file", test_config_file },
         { "versions", test_versions },
         { "accepted", test_accepted },
     };

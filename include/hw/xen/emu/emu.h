@@ -13,11 +13,12 @@
 #include "hw/xen/emu/domain.h"
 
 /*
- * Adds the xen-* properties to an accelerator class, or replaces those that it
- * has.  When QEMU starts, before there is an accelerator.
+ * Adds the xen-* properties to the class of an accelerator, in the place of those
+ * that it has already, or to that of the PC machines.  When QEMU starts, before
+ * there is an object of the class.
  */
 struct ObjectClass;
-void xen_emu_add_accel_properties(struct ObjectClass *oc);
+void xen_emu_add_properties(struct ObjectClass *oc);
 /*
  * Called for each accelerator whose init succeeded: calls xen_emu_init() for
  * TCG and qtest; for KVM kvm_arch_init() did.  0, or -EINVAL with the reason
