@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Unplug of emulated disks and NICs. */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "hw/ide/ide-bus.h"
+#include "hw/ide/ide-dev.h"
+#include "hw/pci/pci.h"
+#include "hw/pci/pci_bus.h"
+#include "hw/pci/pci_device.h"
+#include "hw/virtio/virtio-pci.h"
+#include "system/block-backend.h"
+#include "trace.h"
+#include "unplug.h"
+
+/* ------------------------------------------------------------- one device -- */
+
+static IDEDevice *as_disk(DeviceState *dev)
+{
+    return (IDEDevice *)object_dynamic_cast(OBJECT(dev), "ide-hd");
+}
+
+static IDEState *disk_state(IDEDevice *disk)
+{
+    IDEBus *bus = IDE_BUS(qdev_get_parent_bus(DEVICE(disk)));
+
+    return &bus->ifs[disk == bus->slave];
+}
+
+/* Where @dev is, without its id, which a user may choose. */
+static char *place_of(DeviceState *dev)
+{
+    IDEDevice *disk = as_disk(dev);
+    g_autofree char *controller = NULL;
+    BusState *bus;
+
+    if (!disk) {
+        return qdev_get_dev_path(dev);
+    }
+    bus = qdev_get_parent_bus(dev);
+    controller = qdev_get_dev_path(bus->parent);
+    return g_strdup_printf("%s/%s/%d", controller, bus->name,
+                           disk == IDE_BUS(bus)->slave);
+}
+
+static bool is_hidden(DeviceState *dev)
+{
+    IDEDevice *disk = as_disk(dev);
+
+    return disk ? !disk_state(disk)->blk : !PCI_DEVICE(dev)->enabled;
+}
+
+static void hide_device(DeviceState *dev)
+{
+    IDEDevice *disk = as_disk(dev);
+
+    if (disk) {
+        IDEState *s = disk_state(disk);
+
+        /* Without identify data, a change of size is nothing to the bus. */
+        s->blk = NULL;
+        s->identify_set = 0;
+    } else {
+        /*
+         * Without the flag, the guest could power the device on by the control
+         * register of its PCIe slot.
+         */
+        PCI_DEVICE(dev)->partially_hotplugged = true;
+        pci_set_enabled(PCI_DEVICE(dev), false);
+    }
+}
+
+static void restore_device(DeviceState *dev)
+{
+    IDEDevice *disk = as_disk(dev);
+
+    if (!dev->realized) {
+        /* Deleted in the meantime. */
+        return;
+    }
+    if (disk) {
+        IDEState *s = disk_state(disk);
+        uint64_t sectors;
+
+        s->blk = disk->conf.blk;
+        blk_get_geometry(s->blk, &sectors);
+        s->nb_sectors = sectors;
+    } else {
+        /* Without pci_set_enabled(), whose reset must not nest in another. */
+        PCI_DEVICE(dev)->partially_hotplugged = false;
+        PCI_DEVICE(dev)->enabled = true;
+    }
+}
+
+static void add_hidden(XenUnplug *u, DeviceState *dev)
+{
+    g_autofree char *place = place_of(dev);
+
+    trace_xen_unplug_hide(place, dev->id ?: "");
+    if (!u->hidden) {
+        u->hidden = g_ptr_array_new_with_free_func(object_unref);
+    }
+    g_ptr_array_add(u->hidden, object_ref(OBJECT(dev)));
+    hide_device(dev);
+}
+
+/* ------------------------------------------------- the guest's request -- */
+
+typedef struct Request {
+    XenUnplug *unplug;
+    unsigned mask;
+    bool disk_hidden;           /* on the controller at hand */
+} Request;
+
+/* Virtio devices are not emulated hardware; assigned ones are the guest's. */
+static bool stays(PCIDevice *d)
+{
+    return object_dynamic_cast(OBJECT(d), TYPE_VIRTIO_PCI) ||
+           object_dynamic_cast(OBJECT(d), "vfio-pci") ||
+           object_dynamic_cast(OBJECT(d), "xen-pci-passthrough");
+}
+
+static int unplug_disk(DeviceState *dev, void *opaque)
+{
+    IDEDevice *disk = as_disk(dev);
+    Request *r = opaque;
+    IDEState *s;
+
+    if (!disk || is_hidden(dev)) {
+        return 0;
+    }
+    s = disk_state(disk);
+    if (!(r->mask & XEN_UNPLUG_DISKS) && s == &s->bus->ifs[0] &&
+        g_str_equal(BUS(s->bus)->name, "ide.0")) {
+        /* The primary master is not auxiliary. */
+        return 0;
+    }
+    blk_drain(s->blk);
+    blk_flush(s->blk);
+    add_hidden(r->unplug, dev);
+    r->disk_hidden = true;
+    return 0;
+}
+
+static void unplug_function(PCIBus *bus, PCIDevice *d, void *opaque)
+{
+    Request *r = opaque;
+    unsigned needed = 0;
+
+    if (stays(d) || !d->enabled) {
+        return;
+    }
+    switch (pci_get_word(d->config + PCI_CLASS_DEVICE)) {
+    case PCI_CLASS_STORAGE_IDE:
+    case PCI_CLASS_STORAGE_SATA:
+        if (r->mask & (XEN_UNPLUG_DISKS | XEN_UNPLUG_AUX_DISKS)) {
+            r->disk_hidden = false;
+            qdev_walk_children(DEVICE(d), NULL, NULL, unplug_disk, NULL, r);
+            if (r->disk_hidden) {
+                pci_device_reset(d);
+            }
+        }
+        return;
+    case PCI_CLASS_STORAGE_SCSI:
+        needed = XEN_UNPLUG_DISKS;
+        break;
+    case PCI_CLASS_STORAGE_EXPRESS:
+        needed = XEN_UNPLUG_NVME;
+        break;
+    case PCI_CLASS_NETWORK_ETHERNET:
+        needed = XEN_UNPLUG_NICS;
+        break;
+    }
+    if (r->mask & needed) {
+        add_hidden(r->unplug, DEVICE(d));
+    }
+}
+
+static void unplug_bus(PCIBus *bus, void *opaque)
+{
+    pci_for_each_device_under_bus(bus, unplug_function, opaque);
+}
+
+void xen_unplug(XenUnplug *u, PCIBus *root, unsigned mask)
+{
+    Request r = { .unplug = u, .mask = mask };
+
+    pci_for_each_bus(root, unplug_bus, &r);
+}
+
+/* ------------------------------------------------------- reset, S3 -- */
+
+void xen_unplug_restore(XenUnplug *u)
+{
+    for (unsigned i = 0; u->hidden && i < u->hidden->len; i++) {
+        DeviceState *dev = g_ptr_array_index(u->hidden, i);
+
+        trace_xen_unplug_restore(dev->id ?: "");
+        restore_device(dev);
+    }
+    g_clear_pointer(&u->hidden, g_ptr_array_unref);
+}
+
+void xen_unplug_renew(XenUnplug *u)
+{
+    for (unsigned i = 0; u->hidden && i < u->hidden->len; i++) {
+        DeviceState *dev = g_ptr_array_index(u->hidden, i);
+
+        if (dev->realized) {
+            hide_device(dev);
+        }
+    }
+}
+
+/* --------------------------------------------------------- migration -- */
+
+char *xen_unplug_save(const XenUnplug *u)
+{
+    GString *places = g_string_new(NULL);
+
+    for (unsigned i = 0; u->hidden && i < u->hidden->len; i++) {
+        DeviceState *dev = g_ptr_array_index(u->hidden, i);
+
+        if (dev->realized) {
+            g_autofree char *place = place_of(dev);
+
+            g_string_append_printf(places, "%s\n", place);
+        }
+    }
+    return g_string_free(places, false);
+}
+
+/* Place -> DeviceState *, for all devices that can be hidden. */
+static int index_disk(DeviceState *dev, void *opaque)
+{
+    if (as_disk(dev)) {
+        g_hash_table_insert(opaque, place_of(dev), dev);
+    }
+    return 0;
+}
+
+static void index_function(PCIBus *bus, PCIDevice *d, void *opaque)
+{
+    g_hash_table_insert(opaque, place_of(DEVICE(d)), d);
+    qdev_walk_children(DEVICE(d), NULL, NULL, index_disk, NULL, opaque);
+}
+
+static void index_bus(PCIBus *bus, void *opaque)
+{
+    pci_for_each_device_under_bus(bus, index_function, opaque);
+}
+
+bool xen_unplug_load(XenUnplug *u, PCIBus *root, const char *places,
+                     Error **errp)
+{
+    g_autoptr(GHashTable) index = g_hash_table_new_full(g_str_hash, g_str_equal,
+                                                        g_free, NULL);
+    g_auto(GStrv) lines = g_strsplit(places, "\n", 0);
+
+    pci_for_each_bus(root, index_bus, index);
+    for (char **line = lines; *line; line++) {
+        if (**line && !g_hash_table_contains(index, *line)) {
+            error_setg(errp, "the guest has unplugged the emulated device at "
+                       "%s, which does not exist here", *line);
+            return false;
+        }
+    }
+    for (char **line = lines; *line; line++) {
+        DeviceState *dev = **line ? g_hash_table_lookup(index, *line) : NULL;
+
+        if (dev && !is_hidden(dev)) {
+            add_hidden(u, dev);
+        }
+    }
+    return true;
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Unplug of emulated disks and NICs: what the guest finds afterwards, what the
+ * user of QEMU does, and what a reset, S3 and a migration make of it
+ */
+#include "qemu/osdep.h"
+#include "qobject/qdict.h"
+#include "qobject/qlist.h"
+#include "libxen.h"
+#include "libxen-state.h"
+
+/* The platform device's fixed ports. */
+#define PORT            0x10
+#define MAGIC           0x49d2
+#define DISKS           (1 << 0)
+#define NICS            (1 << 1)
+#define AUX_DISKS       (1 << 2)
+#define NVME            (1 << 3)
+
+/* The two channels of the IDE controller. */
+#define PRIMARY         0x1f0
+#define SECONDARY       0x170
+
+#define SECTORS         2048
+
+#define NODE(name) \
+    "-blockdev null-co,node-name=" name ",size=1048576,read-zeroes=on "
+#define HD(name, bus, unit) \
+    NODE(name) "-device ide-hd,drive=" name ",id=hd-" name ",bus=" bus \
+    ",unit=" unit " "
+
+static XenVm *start(const char *options)
+{
+    return xen_vm_start_bare(1, true, NULL, options);
+}
+
+static void unplug(XenVm *vm, unsigned mask)
+{
+    g_assert_cmphex(qtest_inw(vm->qts, PORT), ==, MAGIC);
+    qtest_outw(vm->qts, PORT, mask);
+}
+
+/* ------------------------------------------------------ the guest's view -- */
+
+/* IDENTIFY DEVICE: the size in sectors, 0 if there is no disk. */
+static uint32_t disk_sectors(XenVm *vm, uint16_t base, unsigned unit)
+{
+    uint16_t word[256] = { 0 };
+
+    qtest_outb(vm->qts, base + 6, 0xa0 | unit << 4);
+    qtest_outb(vm->qts, base + 7, 0xec);
+    /* DRQ, and no error. */
+    if ((qtest_inb(vm->qts, base + 7) & 0x09) != 0x08) {
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(word); i++) {
+        word[i] = qtest_inw(vm->qts, base);
+    }
+    return word[60] | (uint32_t)word[61] << 16;
+}
+
+/* IDENTIFY PACKET DEVICE succeeds. */
+static bool has_cdrom(XenVm *vm, uint16_t base, unsigned unit)
+{
+    qtest_outb(vm->qts, base + 6, 0xa0 | unit << 4);
+    qtest_outb(vm->qts, base + 7, 0xa1);
+    return (qtest_inb(vm->qts, base + 7) & 0x09) == 0x08;
+}
+
+static uint32_t config_address(unsigned bus, unsigned slot, unsigned at)
+{
+    return 0x80000000 | bus << 16 | slot << 11 | at;
+}
+
+static uint32_t config_read(XenVm *vm, unsigned bus, unsigned slot,
+                            unsigned at)
+{
+    qtest_outl(vm->qts, 0xcf8, config_address(bus, slot, at));
+    return qtest_inl(vm->qts, 0xcfc);
+}
+
+static void config_write(XenVm *vm, unsigned bus, unsigned slot, unsigned at,
+                         uint32_t value)
+{
+    qtest_outl(vm->qts, 0xcf8, config_address(bus, slot, at));
+    qtest_outl(vm->qts, 0xcfc, value);
+}
+
+static bool has_function(XenVm *vm, unsigned bus, unsigned slot)
+{
+    return config_read(vm, bus, slot, 0) != UINT32_MAX;
+}
+
+/* ---------------------------------------------------------------- IDE -- */
+
+/*
+ * Disks that are given as -blockdev and -device, as libvirt does: their back
+ * ends belong to the devices alone.
+ */
+static void test_ide(void)
+{
+    XenVm *vm = start("-nodefaults "
+                      HD("a", "ide.0", "0") HD("b", "ide.0", "1")
+                      HD("c", "ide.1", "0")
+                      "-device ide-cd,bus=ide.1,unit=1");
+
+    for (int i = 0; i < 3; i++) {
+        g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, SECTORS);
+        g_assert_cmpuint(disk_sectors(vm, PRIMARY, 1), ==, SECTORS);
+        g_assert_cmpuint(disk_sectors(vm, SECONDARY, 0), ==, SECTORS);
+        g_assert_true(has_cdrom(vm, SECONDARY, 1));
+
+        unplug(vm, DISKS);
+        g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, 0);
+        g_assert_cmpuint(disk_sectors(vm, PRIMARY, 1), ==, 0);
+        g_assert_cmpuint(disk_sectors(vm, SECONDARY, 0), ==, 0);
+        g_assert_true(has_cdrom(vm, SECONDARY, 1));
+        /* Once more is nothing. */
+        unplug(vm, DISKS | AUX_DISKS);
+
+        qtest_system_reset(vm->qts);
+    }
+    xen_vm_stop(vm);
+}
+
+static void test_ide_drive(void)
+{
+    XenVm *vm = start("-nodefaults -drive if=ide,index=0,driver=null-co,size=1048576,"
+                      "read-zeroes=on");
+
+    for (int i = 0; i < 3; i++) {
+        g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, SECTORS);
+        unplug(vm, DISKS);
+        g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, 0);
+        qtest_system_reset(vm->qts);
+    }
+    xen_vm_stop(vm);
+}
+
+static void test_aux(void)
+{
+    XenVm *vm = start("-nodefaults "
+                      HD("a", "ide.0", "0") HD("b", "ide.0", "1")
+                      HD("c", "ide.1", "0"));
+
+    unplug(vm, AUX_DISKS);
+    g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, SECTORS);
+    g_assert_cmpuint(disk_sectors(vm, PRIMARY, 1), ==, 0);
+    g_assert_cmpuint(disk_sectors(vm, SECONDARY, 0), ==, 0);
+    unplug(vm, DISKS);
+    g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, 0);
+    xen_vm_stop(vm);
+}
+
+/* The user still has the disk, and may change its size meanwhile. */
+static void test_resize(void)
+{
+    g_autofree char *path = NULL;
+    int fd = g_file_open_tmp("xen-unplug-XXXXXX", &path, NULL);
+    g_autofree char *options = g_strdup_printf(
+        "-nodefaults -blockdev file,node-name=a,filename=%s "
+        "-device ide-hd,drive=a,id=hd,bus=ide.0", path);
+    XenVm *vm;
+    QDict *answer, *disk;
+
+    g_assert_cmpint(ftruncate(fd, SECTORS * 512), ==, 0);
+    close(fd);
+    vm = start(options);
+    unlink(path);
+    g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, SECTORS);
+    unplug(vm, DISKS);
+
+    answer = qtest_qmp(vm->qts, "{ 'execute': 'query-block' }");
+    disk = qobject_to(QDict, qlist_peek(qdict_get_qlist(answer, "return")));
+    g_assert_nonnull(strstr(qdict_get_str(disk, "qdev"), "hd"));
+    qobject_unref(answer);
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'block_resize', "
+                             "'arguments': { 'node-name': 'a', "
+                             "'size': 2097152 } }");
+    g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, 0);
+    qtest_system_reset(vm->qts);
+    g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, 2 * SECTORS);
+    xen_vm_stop(vm);
+}
+
+/* ---------------------------------------------------------------- PCI -- */
+
+/* Which request hides which device on a PCI bus. */
+static void test_functions(void)
+{
+    static const struct {
+        const char *device;
+        unsigned mask;          /* that hides it; 0: it stays */
+    } devices[] = {
+        { "e1000", NICS }, { "rtl8139", NICS }, { "ne2k_pci", NICS },
+        { "virtio-net-pci", 0 },
+        { "lsi53c895a", DISKS }, { "am53c974", DISKS },
+        { "megasas", 0 },       /* RAID is not in the protocol */
+        { "virtio-scsi-pci", 0 },
+        { "virtio-blk-pci,drive=v", 0 },
+        { "nvme,serial=1,drive=n", NVME },
+        { "pci-bridge,chassis_nr=1", 0 },
+        { "edu", 0 },
+    };
+    static const unsigned masks[] = { AUX_DISKS, DISKS, NICS, NVME };
+    GString *options = g_string_new("-nodefaults " NODE("v") NODE("n"));
+    unsigned first = 8, given = 0;
+    XenVm *vm;
+
+    for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+        g_string_append_printf(options, "-device %s,addr=%zx ",
+                               devices[i].device, first + i);
+    }
+    vm = start(options->str);
+    g_string_free(options, true);
+    for (int round = 0; round < 2; round++) {
+        given = 0;
+        for (size_t m = 0; m <= ARRAY_SIZE(masks); m++) {
+            for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+                if (has_function(vm, 0, first + i) !=
+                    !(devices[i].mask & given)) {
+                    g_error("%s after unplug of 0x%x", devices[i].device,
+                            given);
+                }
+            }
+            if (m < ARRAY_SIZE(masks)) {
+                unplug(vm, masks[m]);
+                given |= masks[m];
+            }
+        }
+        qtest_system_reset(vm->qts);
+    }
+    xen_vm_stop(vm);
+}
+
+/* A NIC keeps its netdev. */
+static void test_netdev(void)
+{
+    XenVm *vm = start("-nodefaults -netdev hubport,hubid=0,id=hub "
+                      "-device e1000,netdev=hub,id=nic,addr=8");
+    g_autofree char *before = qtest_hmp(vm->qts, "info network");
+    g_autofree char *after = NULL;
+
+    unplug(vm, NICS);
+    g_assert_false(has_function(vm, 0, 8));
+    after = qtest_hmp(vm->qts, "info network");
+    g_assert_cmpstr(after, ==, before);
+    xen_vm_stop(vm);
+}
+
+/*
+ * libvirt puts each device of a q35 machine in the slot of a root port, whose
+ * register controls the power of the slot.
+ */
+static void test_q35(void)
+{
+    const unsigned port = 8, express = 0x54, slot_control = express + 0x18;
+    XenVm *vm = start("-nodefaults -machine q35 " NODE("a")
+                      "-device ide-hd,drive=a,id=hd,bus=ide.2 "
+                      "-device pcie-root-port,id=rp,addr=8,chassis=1 "
+                      "-device e1000e,bus=rp,id=nic");
+
+    for (int i = 0; i < 2; i++) {
+        /* The port's secondary and subordinate bus is 1. */
+        config_write(vm, 0, port, 0x18, 0x00010100);
+        g_assert_cmphex(config_read(vm, 0, port, express) & 0xff, ==, 0x10);
+        g_assert_true(has_function(vm, 1, 0));
+
+        unplug(vm, NICS | DISKS);
+        g_assert_false(has_function(vm, 1, 0));
+        /* Power and attention indicators on, then power off and on. */
+        config_write(vm, 0, port, slot_control, 0x0140);
+        g_assert_false(has_function(vm, 1, 0));
+        config_write(vm, 0, port, slot_control, 0x0700);
+        config_write(vm, 0, port, slot_control, 0x0140);
+        g_assert_false(has_function(vm, 1, 0));
+
+        qtest_system_reset(vm->qts);
+    }
+    xen_vm_stop(vm);
+}
+
+/* ------------------------------------------------------- the ports -- */
+
+static void test_ports(void)
+{
+    XenVm *vm = start("-nodefaults " HD("a", "ide.0", "0")
+                      "-device e1000,addr=8");
+    const uint16_t base = 0xc000;
+    unsigned slot = 2;
+
+    g_assert_cmphex(config_read(vm, 0, slot, 0), ==, 0x00015853);
+    config_write(vm, 0, slot, 0x10, base);
+    config_write(vm, 0, slot, 4, 3);
+
+    g_assert_cmpuint(qtest_inb(vm->qts, PORT + 2), ==, 1);
+    g_assert_cmphex(qtest_inw(vm->qts, PORT + 2), ==, 0xffff);
+    g_assert_cmphex(qtest_inl(vm->qts, PORT), ==, UINT32_MAX);
+    /* The flag is one bit, in both places. */
+    g_assert_cmpuint(qtest_inb(vm->qts, PORT), ==, 0);
+    qtest_outb(vm->qts, PORT, 0xff);
+    g_assert_cmpuint(qtest_inb(vm->qts, base), ==, 1);
+    qtest_outb(vm->qts, base, 0);
+    g_assert_cmpuint(qtest_inb(vm->qts, PORT), ==, 0);
+    /* Product, build, and a log without an end are only traced. */
+    qtest_outw(vm->qts, PORT + 2, 0xffff);
+    qtest_outl(vm->qts, PORT, 0xffffffff);
+    for (int i = 0; i < 1000; i++) {
+        qtest_outb(vm->qts, PORT + 2, 'x');
+        qtest_outb(vm->qts, base + 8, 'x');
+    }
+    g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, SECTORS);
+    g_assert_true(has_function(vm, 0, 8));
+
+    /* The requests of old SUSE kernels. */
+    qtest_outb(vm->qts, base + 8, 1);
+    g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, 0);
+    g_assert_true(has_function(vm, 0, 8));
+    qtest_outb(vm->qts, base + 8, 2);
+    g_assert_false(has_function(vm, 0, 8));
+
+    qtest_system_reset(vm->qts);
+    config_write(vm, 0, slot, 0x10, base);
+    config_write(vm, 0, slot, 4, 3);
+    g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, SECTORS);
+    qtest_outl(vm->qts, base + 4, 1);
+    g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, 0);
+    g_assert_false(has_function(vm, 0, 8));
+    xen_vm_stop(vm);
+}
+
+/* -------------------------------------------------------- migration -- */
+
+#define MIGRATED \
+    HD("a", "ide.0", "0") HD("b", "ide.1", "0") "-device e1000,addr=8,id="
+#define TARGET " -incoming defer"
+
+static XenVm *load(XenVm *vm, const char *path, const char *options)
+{
+    XenVm *target = xen_vm_start_target(vm, NULL, options);
+
+    xen_state_load(target, path);
+    return target;
+}
+
+static void test_migration(void)
+{
+    XenVm *vm = start("-nodefaults " MIGRATED "x"), *target;
+    g_autofree char *path = NULL;
+
+    unplug(vm, AUX_DISKS | NICS);
+    path = xen_state_save(vm);
+    /* Ids are the user's. */
+    target = load(vm, path, "-nodefaults " MIGRATED "y" TARGET);
+    qtest_qmp_eventwait(target->qts, "RESUME");
+    xen_vm_stop(vm);
+    g_assert_cmpuint(disk_sectors(target, PRIMARY, 0), ==, SECTORS);
+    g_assert_cmpuint(disk_sectors(target, SECONDARY, 0), ==, 0);
+    g_assert_false(has_function(target, 0, 8));
+
+    qtest_system_reset(target->qts);
+    g_assert_cmpuint(disk_sectors(target, SECONDARY, 0), ==, SECTORS);
+    g_assert_true(has_function(target, 0, 8));
+    xen_vm_stop(target);
+    unlink(path);
+}
+
+/* A snapshot is loaded into a VM that has other devices hidden. */
+static void test_snapshot(void)
+{
+    XenVm *vm = start("-nodefaults -device e1000,addr=8 "
+                      "-device lsi53c895a,addr=9");
+    XenSnapshot *snapshot;
+
+    unplug(vm, NICS);
+    snapshot = xen_snapshot_new(vm);
+    unplug(vm, DISKS);
+    g_assert_false(has_function(vm, 0, 9));
+    g_assert_null(xen_snapshot_load(snapshot));
+    g_assert_true(has_function(vm, 0, 9));
+    g_assert_false(has_function(vm, 0, 8));
+    xen_snapshot_free(snapshot);
+    xen_vm_stop(vm);
+}
+
+static bool incoming_failed(XenVm *vm)
+{
+    QDict *answer = qtest_qmp(vm->qts, "{ 'execute': 'query-migrate' }");
+    QDict *info = qdict_get_qdict(answer, "return");
+    const char *status = qdict_get_try_str(info, "status");
+    bool failed = g_strcmp0(status, "failed") == 0;
+
+    g_assert_cmpstr(status, !=, "completed");
+    qobject_unref(answer);
+    return failed;
+}
+
+/*
+ * The target lacks a disk that the guest has unplugged.  All else is the same:
+ * an IDE bus has the state of two disks in any case.
+ */
+static void test_missing(void)
+{
+    XenVm *vm = start("-nodefaults " MIGRATED "x"), *target;
+    g_autofree char *path = NULL, *uri = NULL;
+
+    unplug(vm, DISKS);
+    path = xen_state_save(vm);
+    target = xen_vm_start_target(vm, NULL, "-nodefaults " HD("a", "ide.0", "0")
+                                 "-device e1000,addr=8" TARGET);
+    uri = g_strdup_printf("file:%s", path);
+    qtest_qmp_assert_success(target->qts, "{ 'execute': 'migrate-incoming', "
+                             "'arguments': { 'uri': %s, "
+                             "'exit-on-error': false } }", uri);
+    while (!incoming_failed(target)) {
+        g_usleep(1000);
+    }
+    xen_vm_stop(vm);
+    xen_vm_stop(target);
+    unlink(path);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    qtest_add_func("xen/emul-unplug/ide", test_ide);
+    qtest_add_func("xen/emul-unplug/ide-drive", test_ide_drive);
+    qtest_add_func("xen/emul-unplug/aux", test_aux);
+    qtest_add_func("xen/emul-unplug/resize", test_resize);
+    qtest_add_func("xen/emul-unplug/functions", test_functions);
+    qtest_add_func("xen/emul-unplug/netdev", test_netdev);
+    qtest_add_func("xen/emul-unplug/q35", test_q35);
+    qtest_add_func("xen/emul-unplug/ports", test_ports);
+    qtest_add_func("xen/emul-unplug/migration", test_migration);
+    qtest_add_func("xen/emul-unplug/snapshot", test_snapshot);
+    qtest_add_func("xen/emul-unplug/missing", test_missing);
+    return g_test_run();
+}
