@@ -88,6 +88,13 @@ void xen_con_expect_bytes(int fd, const char *text, size_t len)
     }
 }
 
+void xen_con_expect_output(const XenCon *con, int fd, const char *text,
+                           size_t len)
+{
+    xen_con_write(con, text, len);
+    xen_con_expect_bytes(fd, text, len);
+}
+
 void xen_con_expect_nothing(const XenCon *con, int fd)
 {
     xen_con_settle(con);
@@ -101,6 +108,13 @@ void xen_con_expect_file(const char *path, const char *text, size_t len)
 
     g_assert_true(g_file_get_contents(path, &content, &size, NULL));
     g_assert_cmpmem(content, size, text, len);
+}
+
+void xen_con_wait_read(const XenCon *con)
+{
+    while (xen_con_unread(con)) {
+        g_usleep(XEN_CON_LOOK_AGAIN_US);
+    }
 }
 
 /* Fills everything up to the ring's last byte; how much of @text went in. */

@@ -33,9 +33,16 @@ size_t xen_con_unsent(int fd);
 /* The next @len bytes are @text. */
 void xen_con_expect_bytes(int fd, const char *text, size_t len);
 
+/* The guest writes @len bytes of @text, and the reader @fd gets them. */
+void xen_con_expect_output(const XenCon *con, int fd, const char *text,
+                           size_t len);
+
 void xen_con_expect_nothing(const XenCon *con, int fd);
 
 void xen_con_expect_file(const char *path, const char *text, size_t len);
+
+/* Waits until QEMU has read all output from the ring. */
+void xen_con_wait_read(const XenCon *con);
 
 /* Fills everything up to the ring's last byte; how much of @text went in. */
 size_t xen_con_fill(const XenCon *con, const char *text, size_t len);

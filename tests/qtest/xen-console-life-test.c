@@ -82,8 +82,7 @@ static void test_second_reset(const void *long_mode)
     s = xen_store_open(vm);
     xen_con_wait_state(&s, 1, XenbusStateInitWait);
     con = xen_con_connect(vm, &s, 1, 20);
-    xen_con_write(&con, "new", 3);
-    xen_con_expect_bytes(fd, "new", 3);
+    xen_con_expect_output(&con, fd, "new", 3);
     xen_con_expect_input(&con, "input", 5, 5);
     close(fd);
     xen_vm_stop(vm);
@@ -141,8 +140,7 @@ static void test_broken_primary(const void *long_mode)
         XenCon con = xen_con_start_pair(long_mode, &fd);
         char out[XEN_CON_OUT_SIZE];
 
-        xen_con_write(&con, "before", 6);
-        xen_con_expect_bytes(fd, "before", 6);
+        xen_con_expect_output(&con, fd, "before", 6);
         write_indices(&con, b);
         if (b->valid) {
             qtest_memread(con.vm->qts, XEN_CON_FIELD(&con, out), out,
@@ -158,8 +156,7 @@ static void test_broken_primary(const void *long_mode)
         qtest_system_reset(con.vm->qts);
         xen_vm_set_up(con.vm);
         con = xen_con_primary(con.vm);
-        xen_con_write(&con, "after", 5);
-        xen_con_expect_bytes(fd, "after", 5);
+        xen_con_expect_output(&con, fd, "after", 5);
         close(fd);
         xen_vm_stop(con.vm);
     }
@@ -213,8 +210,7 @@ static void test_broken_second(const void *long_mode)
         xen_con_set_state(&s, 1, XenbusStateClosed, XenbusStateClosed);
         xen_con_set_state(&s, 1, XenbusStateInitialising, XenbusStateInitWait);
         con = xen_con_connect(vm, &s, 1, 20 + i);
-        xen_con_write(&con, "after", 5);
-        xen_con_expect_bytes(fd, "after", 5);
+        xen_con_expect_output(&con, fd, "after", 5);
         /* What was typed meanwhile */
         if (!b->valid) {
             xen_con_expect_input(&con, "x", 1, 1);
@@ -240,11 +236,23 @@ static void test_broken_second(const void *long_mode)
 
 /* ------------------------------------------------------------------- reset */
 
+/* Output and input arrive, and the guest is notified. */
+static void check_both_ways(const XenCon *con, int fd)
+{
+    uint32_t ports[4];
+
+    xen_handle(con->vm, 0, ports, ARRAY_SIZE(ports));
+    xen_con_expect_output(con, fd, "new", 3);
+    xen_con_expect_nothing(con, fd);
+    xen_con_expect_notified(con);
+    g_assert_cmpint(write(fd, "input", 5), ==, 5);
+    xen_con_expect_input(con, "input", 5, 5);
+}
+
 /* What old kernels said comes first, in order, whatever resets them. */
 static void test_reset(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(XEN_CON_MUCH, 1);
-    uint32_t ports[4];
     size_t len;
     int fd;
     XenCon con = xen_con_start_pair(long_mode, &fd);
@@ -267,14 +275,7 @@ static void test_reset(const void *long_mode)
     }
     xen_con_expect_bytes(fd, text, len);
     xen_con_expect_nothing(&con, fd);
-    /* Events go both ways again. */
-    xen_handle(con.vm, 0, ports, ARRAY_SIZE(ports));
-    xen_con_write(&con, "new", 3);
-    xen_con_expect_bytes(fd, "new", 3);
-    xen_con_expect_nothing(&con, fd);
-    xen_con_expect_notified(&con);
-    g_assert_cmpint(write(fd, "input", 5), ==, 5);
-    xen_con_expect_input(&con, "input", 5, 5);
+    check_both_ways(&con, fd);
     close(fd);
     xen_vm_stop(con.vm);
 }
@@ -295,45 +296,50 @@ static XenVm *load(XenVm *source, const char *path, const char *devices,
     return vm;
 }
 
-/* In the midst of output: no byte is missing, none comes twice. */
-static void test_save(const void *long_mode)
+/*
+ * Saves @con during output and moves it to another QEMU: no byte is lost or
+ * duplicated.  @devices: of the target; @fd: the reader, before and after.
+ */
+static XenCon move_during_output(const XenCon *con, const char *devices,
+                                 int *fd)
 {
     g_autofree char *text = xen_con_text(XEN_CON_MUCH, 1);
-    g_autofree char *state = NULL;
-    size_t len;
-    int fd, target_fd;
-    XenCon con = xen_con_start_pair(long_mode, &fd);
-    XenCon target = con;
+    size_t len = xen_con_fill(con, text, XEN_CON_MUCH - 4000);
+    g_autofree char *state = xen_state_save(con->vm);
+    XenCon target = *con;
+    int source_fd = *fd;
 
-    len = xen_con_fill(&con, text, XEN_CON_MUCH - 4000);
-    state = xen_state_save(con.vm);
-    /* Here the reader reads on, and gets what was sent, and no more. */
-    xen_con_expect_bytes(fd, text, len - XEN_CON_OUT_SIZE);
-    xen_con_expect_nothing(&con, fd);
+    /* The source's reader gets what was sent before the save, and no more. */
+    xen_con_expect_bytes(source_fd, text, len - XEN_CON_OUT_SIZE);
+    xen_con_expect_nothing(con, source_fd);
 
-    target.vm = load(con.vm, state, "-device xen-console,chardev=c",
-                     &target_fd);
-    xen_vm_stop(con.vm);
-    g_assert_cmpint(read(fd, text, 1), ==, 0);
-    close(fd);
-
-    xen_con_expect_bytes(target_fd, text + len - XEN_CON_OUT_SIZE,
-                         XEN_CON_OUT_SIZE);
-    xen_con_write(&target, text + len, 4000);
-    xen_con_expect_bytes(target_fd, text + len, 4000);
-    xen_con_expect_nothing(&target, target_fd);
-    g_assert_cmpint(write(target_fd, text, 3000), ==, 3000);
-    xen_con_expect_input(&target, text, 3000, 500);
-
-    /* The next kernel there */
-    qtest_system_reset(target.vm->qts);
-    xen_vm_set_up(target.vm);
-    target = xen_con_primary(target.vm);
-    xen_con_write(&target, "again", 5);
-    xen_con_expect_bytes(target_fd, "again", 5);
-    close(target_fd);
-    xen_vm_stop(target.vm);
+    target.vm = load(con->vm, state, devices, fd);
+    xen_vm_stop(con->vm);
+    g_assert_cmpint(read(source_fd, text, 1), ==, 0);
+    close(source_fd);
     unlink(state);
+
+    xen_con_expect_bytes(*fd, text + len - XEN_CON_OUT_SIZE, XEN_CON_OUT_SIZE);
+    xen_con_expect_output(&target, *fd, text + len, 4000);
+    xen_con_expect_nothing(&target, *fd);
+    g_assert_cmpint(write(*fd, text, 3000), ==, 3000);
+    xen_con_expect_input(&target, text, 3000, 500);
+    return target;
+}
+
+static void test_save(const void *long_mode)
+{
+    int fd;
+    XenCon con = xen_con_start_pair(long_mode, &fd);
+
+    con = move_during_output(&con, "-device xen-console,chardev=c", &fd);
+    /* The next kernel there */
+    qtest_system_reset(con.vm->qts);
+    xen_vm_set_up(con.vm);
+    con = xen_con_primary(con.vm);
+    xen_con_expect_output(&con, fd, "again", 5);
+    close(fd);
+    xen_vm_stop(con.vm);
 }
 
 /* The same with a ring that the guest has granted. */
@@ -342,44 +348,25 @@ static void test_save_second(const void *long_mode)
     static const char devices[] =
         "-chardev null,id=c0 -device xen-console,chardev=c0 "
         "-device xen-console,chardev=c";
-    g_autofree char *text = xen_con_text(XEN_CON_MUCH, 1);
-    g_autofree char *state = NULL;
-    int fd, target_fd;
+    int fd;
     g_autofree char *chardev = xen_con_pair_option("c", &fd);
     g_autofree char *options = g_strdup_printf("%s %s", chardev, devices);
     XenVm *vm = xen_con_start(long_mode, options);
     XenStore s = xen_store_open(vm);
-    XenCon con, target;
-    size_t len;
+    XenCon con;
 
     xen_con_close_option_fd(chardev);
-    con = target = xen_con_connect(vm, &s, 1, 20);
-    len = xen_con_fill(&con, text, XEN_CON_MUCH - 4000);
-    state = xen_state_save(vm);
-    xen_con_expect_bytes(fd, text, len - XEN_CON_OUT_SIZE);
-    xen_con_expect_nothing(&con, fd);
-
-    target.vm = load(vm, state, devices, &target_fd);
-    xen_vm_stop(vm);
-    close(fd);
-    xen_con_expect_bytes(target_fd, text + len - XEN_CON_OUT_SIZE,
-                         XEN_CON_OUT_SIZE);
-    xen_con_write(&target, text + len, 4000);
-    xen_con_expect_bytes(target_fd, text + len, 4000);
-    g_assert_cmpint(write(target_fd, text, 3000), ==, 3000);
-    xen_con_expect_input(&target, text, 3000, 500);
-
+    con = xen_con_connect(vm, &s, 1, 20);
+    con = move_during_output(&con, devices, &fd);
     /* The front end closes there and connects again. */
-    s.vm = target.vm;
+    s.vm = con.vm;
     xen_con_set_state(&s, 1, XenbusStateClosed, XenbusStateClosed);
     xen_con_set_state(&s, 1, XenbusStateInitialising, XenbusStateInitWait);
-    target = xen_con_connect(target.vm, &s, 1, 21);
-    xen_con_write(&target, "again", 5);
-    xen_con_expect_bytes(target_fd, "again", 5);
-    xen_con_expect_nothing(&target, target_fd);
-    close(target_fd);
-    xen_vm_stop(target.vm);
-    unlink(state);
+    con = xen_con_connect(con.vm, &s, 1, 21);
+    xen_con_expect_output(&con, fd, "again", 5);
+    xen_con_expect_nothing(&con, fd);
+    close(fd);
+    xen_vm_stop(con.vm);
 }
 
 /* What is kept for a reader moves along. */
@@ -393,15 +380,12 @@ static void test_save_backlog(const void *long_mode)
     XenCon target = con;
 
     xen_con_write(&con, text, 9000);
-    while (xen_con_unread(&con)) {
-        g_usleep(XEN_CON_LOOK_AGAIN_US);
-    }
+    xen_con_wait_read(&con);
     state = xen_state_save(con.vm);
     target.vm = load(con.vm, state, "-device xen-console,chardev=c", &fd);
     xen_vm_stop(con.vm);
     xen_con_expect_bytes(fd, text + 4000, 5000);
-    xen_con_write(&target, "now", 3);
-    xen_con_expect_bytes(fd, "now", 3);
+    xen_con_expect_output(&target, fd, "now", 3);
     xen_con_expect_nothing(&target, fd);
     close(fd);
     xen_vm_stop(target.vm);
@@ -413,7 +397,6 @@ static void test_save_backlog(const void *long_mode)
 static void test_snapshot(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(XEN_CON_MUCH, 1);
-    uint32_t ports[4];
     size_t len;
     int fd;
     XenCon con = xen_con_start_pair(long_mode, &fd);
@@ -433,13 +416,7 @@ static void test_snapshot(const void *long_mode)
         qtest_qmp_assert_success(con.vm->qts, "{ 'execute': 'cont' }");
         xen_con_expect_bytes(fd, text + len - XEN_CON_OUT_SIZE,
                              XEN_CON_OUT_SIZE);
-        xen_handle(con.vm, 0, ports, ARRAY_SIZE(ports));
-        xen_con_write(&con, "new", 3);
-        xen_con_expect_bytes(fd, "new", 3);
-        xen_con_expect_nothing(&con, fd);
-        xen_con_expect_notified(&con);
-        g_assert_cmpint(write(fd, "input", 5), ==, 5);
-        xen_con_expect_input(&con, "input", 5, 5);
+        check_both_ways(&con, fd);
     }
     xen_snapshot_free(snapshot);
     close(fd);
@@ -458,9 +435,7 @@ static void test_save_bad(const void *long_mode)
     g_autofree char *words = NULL, *good = NULL;
 
     xen_con_write(&con, "text", 4);
-    while (xen_con_unread(&con)) {
-        g_usleep(XEN_CON_LOOK_AGAIN_US);
-    }
+    xen_con_wait_read(&con);
     snapshot = xen_snapshot_new(con.vm);
     section = xen_state_section(snapshot->path,
                                 "/local/domain/0/backend/console/1/0/"
@@ -536,13 +511,11 @@ static void test_hotplug(const void *long_mode)
             "'id': 'con' } }");
         con = xen_con_connect(vm, &s, 1, 20 + i);
         fd = xen_con_connect_to(path);
-        xen_con_write(&con, "plugged", 7);
-        xen_con_expect_bytes(fd, "plugged", 7);
+        xen_con_expect_output(&con, fd, "plugged", 7);
         qtest_qmp_assert_success(vm->qts, "{ 'execute': 'device_del', "
                                  "'arguments': { 'id': 'con' } }");
         xen_con_wait_state(&s, 1, XenbusStateClosing);
-        xen_con_write(&con, "bye", 3);
-        xen_con_expect_bytes(fd, "bye", 3);
+        xen_con_expect_output(&con, fd, "bye", 3);
         xen_store_expect(&s, XS_WRITE, 0,
                          XEN_STORE_BYTES("device/console/1/state\0" "6"),
                          XEN_STORE_STRINGS("OK"));

@@ -48,8 +48,7 @@ static void test_pieces(const void *long_mode)
 
     for (size_t n = 1; done < (64 << 10); n = n * 5 % 2039 + 1) {
         n = MIN(n, (64 << 10) - done);
-        xen_con_write(&con, text + done, n);
-        xen_con_expect_bytes(fd, text + done, n);
+        xen_con_expect_output(&con, fd, text + done, n);
         done += n;
     }
     xen_con_expect_nothing(&con, fd);
@@ -77,14 +76,11 @@ static void test_away(const void *long_mode)
         int fd;
 
         xen_con_write(&con, text, len);
-        while (xen_con_unread(&con)) {
-            g_usleep(XEN_CON_LOOK_AGAIN_US);
-        }
+        xen_con_wait_read(&con);
         fd = xen_con_connect_to(path);
         xen_con_expect_bytes(fd, text + len - cases[i].limit, cases[i].limit);
         xen_con_settle(&con);
-        xen_con_write(&con, "now\n", 4);
-        xen_con_expect_bytes(fd, "now\n", 4);
+        xen_con_expect_output(&con, fd, "now\n", 4);
         xen_con_expect_nothing(&con, fd);
         close(fd);
         xen_vm_stop(con.vm);
@@ -105,8 +101,7 @@ static void test_reconnect(const void *long_mode)
         if (i) {
             xen_con_expect_bytes(fd, text, 9000);
         }
-        xen_con_write(&con, "hello\n", 6);
-        xen_con_expect_bytes(fd, "hello\n", 6);
+        xen_con_expect_output(&con, fd, "hello\n", 6);
         xen_con_expect_nothing(&con, fd);
         close(fd);
         /* QEMU has seen it, and the monitor says so. */
@@ -139,14 +134,11 @@ static void test_logfile(const void *long_mode)
     int fd;
 
     xen_con_write(&con, text, 9000);
-    while (xen_con_unread(&con)) {
-        g_usleep(XEN_CON_LOOK_AGAIN_US);
-    }
+    xen_con_wait_read(&con);
     xen_con_expect_file(log, text, 9000);
     fd = xen_con_connect_to(path);
     xen_con_expect_nothing(&con, fd);
-    xen_con_write(&con, "now\n", 4);
-    xen_con_expect_bytes(fd, "now\n", 4);
+    xen_con_expect_output(&con, fd, "now\n", 4);
     close(fd);
     xen_vm_stop(con.vm);
     unlink(path);
@@ -196,9 +188,7 @@ static void test_pty(const void *long_mode)
     g_assert_cmpstr(output, ==, "pty");
     g_assert_cmpint(atoi(port), ==, con.port);
     xen_con_write(&con, text, 9000);
-    while (xen_con_unread(&con)) {
-        g_usleep(XEN_CON_LOOK_AGAIN_US);
-    }
+    xen_con_wait_read(&con);
     fd = open(tty, O_RDWR | O_NOCTTY);
     g_assert_cmpint(fd, >=, 0);
     xen_con_expect_bytes(fd, text + 2000, 7000);
@@ -214,15 +204,12 @@ static void test_chardev_change(const void *long_mode)
     int fd;
     XenCon con = xen_con_start_pair(long_mode, &fd);
 
-    xen_con_write(&con, "before", 6);
-    xen_con_expect_bytes(fd, "before", 6);
+    xen_con_expect_output(&con, fd, "before", 6);
     qtest_qmp_assert_success(con.vm->qts, "{ 'execute': 'chardev-change', "
         "'arguments': { 'id': 'c', 'backend': { 'type': 'file', "
         "'data': { 'out': %s } } } }", path);
     xen_con_write(&con, text, 9000);
-    while (xen_con_unread(&con)) {
-        g_usleep(XEN_CON_LOOK_AGAIN_US);
-    }
+    xen_con_wait_read(&con);
     xen_con_expect_file(path, text, 9000);
     close(fd);
     xen_vm_stop(con.vm);
@@ -272,8 +259,7 @@ static void test_mux(const void *long_mode)
     xen_con_close_option_fd(chardev);
     con[1] = xen_con_connect(vm, &s, 1, 20);
     for (unsigned i = 0; i < 4; i++) {
-        xen_con_write(&con[i & 1], text, 3000);
-        xen_con_expect_bytes(fd, text, 3000);
+        xen_con_expect_output(&con[i & 1], fd, text, 3000);
     }
     /* The console that came last is the one that is typed to. */
     for (unsigned i = 1; i < 5; i++) {
@@ -300,14 +286,11 @@ static void test_mux_away(const void *long_mode)
     int fd;
 
     xen_con_write(&con, text, 9000);
-    while (xen_con_unread(&con)) {
-        g_usleep(XEN_CON_LOOK_AGAIN_US);
-    }
+    xen_con_wait_read(&con);
     fd = xen_con_connect_to(path);
     xen_con_expect_bytes(fd, text, 9000);
     xen_con_settle(&con);
-    xen_con_write(&con, "now\n", 4);
-    xen_con_expect_bytes(fd, "now\n", 4);
+    xen_con_expect_output(&con, fd, "now\n", 4);
     xen_con_expect_nothing(&con, fd);
     close(fd);
     xen_vm_stop(con.vm);
