@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Rings of xenstore and the console, driven through their event channels
+ * The rings of xenstore and of the primary console, with their event channels
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
@@ -15,7 +15,7 @@
 #define LOOK_AGAIN_US       200
 #define MAX_TRANSACTIONS    10
 
-/* As in xenstore.txt of Xen, for paths of a guest's own. */
+/* The guest's domain ID in its own paths, see Xen's xenstore.txt. */
 #define DOMID               "1"
 #define HOME                "/local/domain/" DOMID "/"
 
@@ -30,14 +30,14 @@ static XenVm *start(const void *long_mode, const char *options)
 
 /* ----------------------------------------------------------- xenstore -- */
 
-/* Each answer is announced on the ring's channel. */
+/* An event is sent for each response. */
 static void test_event(const void *long_mode)
 {
     XenVm *vm = start(long_mode, NULL);
     XenStore s = xen_store_open(vm);
     uint32_t seen[2];
 
-    /* QEMU connected before the guest looked. */
+    /* Handle the event that QEMU sent when it connected. */
     xen_handle(vm, 0, seen, 2);
     xen_take_vector(vm, 0, VECTOR);
     for (int i = 0; i < 3; i++) {
@@ -174,7 +174,7 @@ static void test_watches(const void *long_mode)
     XenVm *vm = start(long_mode, NULL);
     XenStore s = xen_store_open(vm);
 
-    /* Each fires once immediately. */
+    /* Each watch fires once when it is set. */
     xen_store_expect(&s, XS_WATCH, 0, XEN_STORE_STRINGS("data\0one"), OK);
     expect_watch(&s, XEN_STORE_STRINGS("data\0one"));
     xen_store_expect_error(&s, XS_WATCH, 0, XEN_STORE_STRINGS("data\0one"),
@@ -184,7 +184,7 @@ static void test_watches(const void *long_mode)
     xen_store_expect(&s, XS_RM, 0, XEN_STORE_STRINGS("data/x"), OK);
     expect_watch(&s, XEN_STORE_STRINGS("data/x\0one"));
 
-    /* Several on one path, of which one that is not the first goes. */
+    /* Several watches on one path; one that is not the first is removed. */
     xen_store_expect(&s, XS_WATCH, 0, XEN_STORE_STRINGS("data\0two"), OK);
     expect_watch(&s, XEN_STORE_STRINGS("data\0two"));
     xen_store_expect(&s, XS_UNWATCH, 0, XEN_STORE_STRINGS("data\0two"), OK);
@@ -193,7 +193,7 @@ static void test_watches(const void *long_mode)
     xen_store_expect_error(&s, XS_UNWATCH, 0, XEN_STORE_STRINGS("data\0two"),
                            "ENOENT");
 
-    /* By its absolute name the path stays absolute. */
+    /* The watch's path was absolute, so the event's path is, too. */
     xen_store_expect(&s, XS_UNWATCH, 0, XEN_STORE_STRINGS("data\0one"), OK);
     xen_store_expect(&s, XS_WATCH, 0, XEN_STORE_STRINGS(HOME "data\0abs"),
                      OK);
@@ -208,7 +208,9 @@ static void test_watches(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* A request may come in any pieces, its header too, and the ring wraps. */
+/*
+ * Requests are split at any position, even within the header; the ring wraps.
+ */
 static void test_pieces(const void *long_mode)
 {
     XenVm *vm = start(long_mode, NULL);
@@ -241,7 +243,7 @@ static void test_long(const void *long_mode)
     XenVm *vm = start(long_mode, NULL);
     XenStore s = xen_store_open(vm);
     g_autofree char *payload = g_malloc(XENSTORE_PAYLOAD_MAX);
-    /* What a node may hold, path not counted. */
+    /* The maximum size of a value. */
     size_t len = 2048;
     XenStoreBytes write = { payload, sizeof(path) + len };
 
@@ -253,7 +255,7 @@ static void test_long(const void *long_mode)
     xen_store_expect(&s, XS_READ, 0, XEN_STORE_STRINGS(path),
                      (XenStoreBytes) { payload + sizeof(path), len });
 
-    /* One byte more than it may. */
+    /* One byte too long. */
     write.len++;
     xen_store_expect_error(&s, XS_WRITE, 0, write, "ENOSPC");
     memset(payload, 'x', XENSTORE_PAYLOAD_MAX);
@@ -264,7 +266,7 @@ static void test_long(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* As many as a guest may have, and no more. */
+/* Opens the maximum number of transactions; one more is refused. */
 static void open_all_transactions(XenStore *s)
 {
     for (int i = 0; i < MAX_TRANSACTIONS; i++) {
@@ -274,7 +276,7 @@ static void open_all_transactions(XenStore *s)
                            "ENOSPC");
 }
 
-/* Transactions and watches of one kernel are not the next one's. */
+/* Transactions and watches do not survive a reset. */
 static void test_store_reset(const void *long_mode)
 {
     XenVm *vm = start(long_mode, NULL);
@@ -298,7 +300,7 @@ static void test_store_reset(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* Invalid indices: xenstore stops, QEMU does not. */
+/* Invalid indices: xenstore stops using the ring. */
 static void test_broken_ring(const void *long_mode)
 {
     static const struct {
@@ -333,7 +335,7 @@ static void test_broken_ring(const void *long_mode)
         xen_store_kick(&s);
         xen_store_kick(&s);
 
-        /* The next kernel finds it whole. */
+        /* After a reset it works again. */
         qtest_system_reset(vm->qts);
         xen_vm_set_up(vm);
         s = xen_store_open(vm);
@@ -349,7 +351,7 @@ typedef struct Console {
     XenVm *vm;
     uint64_t ring;
     uint32_t port;
-    int fd;                     /* the other end of its chardev */
+    int fd;                     /* the other end of the chardev */
 } Console;
 
 #define CONS_FIELD(c, name) \
@@ -390,7 +392,7 @@ static void stop_console(Console *c)
     xen_vm_stop(c->vm);
 }
 
-/* The guest writes @text, and @fd gets it. */
+/* The guest writes @text, which arrives at @fd. */
 static void expect_output(Console *c, const char *text)
 {
     size_t len = strlen(text), got = 0;
@@ -417,7 +419,7 @@ static void expect_output(Console *c, const char *text)
     g_assert_cmpstr(seen, ==, text);
 }
 
-/* @text comes from @fd; the guest is notified and reads it. */
+/* @text is written to @fd; the guest is notified and reads it. */
 static void expect_input(Console *c, const char *text)
 {
     size_t len = strlen(text);
@@ -448,13 +450,13 @@ static void test_console(const void *long_mode)
 
     expect_output(&c, "hello\n");
     expect_input(&c, "reply\n");
-    /* Around the rings' ends */
+    /* Repeated, so that the rings wrap */
     for (int i = 0; i < 4; i++) {
         expect_output(&c, pattern);
         expect_input(&c, pattern);
     }
 
-    /* The next kernels have it as well. */
+    /* Also after resets. */
     for (int i = 0; i < 3; i++) {
         qtest_system_reset(c.vm->qts);
         xen_vm_set_up(c.vm);
