@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's end of a PV console: VMs with one, and their readers
+ * The host's end of a PV console: VMs with a console, and its readers
  */
 #include "qemu/osdep.h"
 #include <poll.h>
 #include <sys/ioctl.h>
 #include "libxen-con-reader.h"
 
-/* Then a test counts as hanging. */
+/* After this time a test fails as hanging. */
 #define PATIENCE_MS         (120 * 1000)
 
-/* A chardev whose other end is *@fd. */
 char *xen_con_pair_option(const char *id, int *fd)
 {
     int fds[2];
@@ -21,7 +20,6 @@ char *xen_con_pair_option(const char *id, int *fd)
     return g_strdup_printf("-chardev socket,id=%s,fd=%d", id, fds[1]);
 }
 
-/* The fd that the option names is QEMU's alone now. */
 void xen_con_close_option_fd(const char *option)
 {
     close(atoi(strstr(option, "fd=") + 3));
@@ -54,7 +52,6 @@ size_t xen_con_waiting(int fd)
     return n;
 }
 
-/* Bytes that QEMU has not read yet, or 0. */
 size_t xen_con_unsent(int fd)
 {
     int n;
@@ -63,7 +60,6 @@ size_t xen_con_unsent(int fd)
     return n;
 }
 
-/* The next @len bytes are @text. */
 void xen_con_expect_bytes(int fd, const char *text, size_t len)
 {
     g_autofree char *got = g_malloc(len);
@@ -117,7 +113,6 @@ void xen_con_wait_read(const XenCon *con)
     }
 }
 
-/* Fills everything up to the ring's last byte; how much of @text went in. */
 size_t xen_con_fill(const XenCon *con, const char *text, size_t len)
 {
     size_t done = 0, n;
@@ -142,7 +137,6 @@ XenVm *xen_con_start(const void *long_mode, const char *options)
     return xen_vm_start(1, GPOINTER_TO_INT(long_mode), all);
 }
 
-/* A VM with one console, whose reader is *@fd. */
 XenCon xen_con_start_pair(const void *long_mode, int *fd)
 {
     g_autofree char *chardev = xen_con_pair_option("c", fd);
@@ -154,7 +148,6 @@ XenCon xen_con_start_pair(const void *long_mode, int *fd)
     return xen_con_primary(vm);
 }
 
-/* One whose readers connect to @path; @properties of xen-console. */
 XenCon xen_con_start_server(const void *long_mode, const char *path,
                             const char *chardev, const char *properties)
 {
@@ -165,7 +158,6 @@ XenCon xen_con_start_server(const void *long_mode, const char *path,
     return xen_con_primary(xen_con_start(long_mode, options));
 }
 
-/* The guest has been notified since the last look. */
 void xen_con_expect_notified(const XenCon *con)
 {
     uint32_t port[4];
@@ -174,7 +166,6 @@ void xen_con_expect_notified(const XenCon *con)
     g_assert_cmpuint(port[0], ==, con->port);
 }
 
-/* The guest's next @len bytes of input are @text. */
 void xen_con_expect_input(const XenCon *con, const char *text, size_t len,
                           size_t piece)
 {

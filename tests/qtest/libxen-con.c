@@ -10,9 +10,9 @@
 #include "hw/xen/interface/io/xenbus.h"
 #include "hw/xen/interface/memory.h"
 
-/* Between two looks at what QEMU has not changed yet. */
+/* Polling interval. */
 #define LOOK_AGAIN_US       200
-/* Main loops: one moves bytes, the next sees that there are no more. */
+/* Iterations of the main loop after which no more bytes are transferred. */
 #define SETTLE_LOOPS        8
 #define GRANT_ENTRY_SIZE    8
 
@@ -30,12 +30,12 @@ XenCon xen_con_primary(XenVm *vm)
     return con;
 }
 
-/* ----------------------------------------------------------- second console */
+/* --------------------------------------------------------- further consoles */
 
 static void write_number(XenStore *s, unsigned idx, const char *node,
                          unsigned value)
 {
-    /* The path and, behind its 0, the value without one */
+    /* The path and, after its NUL, the value without one */
     g_autofree char *path = g_strdup_printf("device/console/%u/%s", idx, node);
     g_autofree char *number = g_strdup_printf("%u", value);
     g_autoptr(GByteArray) payload = g_byte_array_new();
@@ -125,7 +125,7 @@ size_t xen_con_put(const XenCon *con, const void *buf, size_t len)
     return n;
 }
 
-/* The ring is empty, and QEMU does not hear that it no longer is. */
+/* The ring is empty; QEMU is not notified. */
 void xen_con_put_without_event(const XenCon *con, const char *text, size_t len)
 {
     uint32_t prod = qtest_readl(con->vm->qts, XEN_CON_FIELD(con, out_prod));
@@ -153,7 +153,7 @@ void xen_con_write(const XenCon *con, const void *buf, size_t len)
 
 void xen_con_settle(const XenCon *con)
 {
-    /* QMP is answered by the main loop, in between what else it does. */
+    /* The main loop handles QMP in between other work. */
     for (unsigned i = 0; i < SETTLE_LOOPS; i++) {
         qtest_qmp_assert_success(con->vm->qts, "{ 'execute': 'query-status' }");
     }

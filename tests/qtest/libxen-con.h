@@ -2,9 +2,8 @@
 /*
  * The guest's end of a PV console: its rings and event channel
  *
- * QEMU moves bytes from its main loop, when that comes to it: functions that
- * wait do so by looking at the ring or at the reader's end, however long it
- * takes.
+ * QEMU transfers bytes in its main loop.  Functions that wait for it poll the
+ * ring or the reader's end as long as it takes.
  */
 #ifndef TESTS_QTEST_LIBXEN_CON_H
 #define TESTS_QTEST_LIBXEN_CON_H
@@ -27,15 +26,15 @@ typedef struct XenCon {
 #define XEN_CON_FIELD(con, name) \
     ((con)->page + offsetof(struct xencons_interface, name))
 
-/* The primary console, where the HVM parameters say; its port is unmasked. */
+/* The primary console, from the HVM parameters; unmasks its port. */
 XenCon xen_con_primary(XenVm *vm);
 /*
- * Connects console @idx of device/console: grants a page, opens a port, and
- * waits until the back end is connected.  @ref: the entry of the grant table,
- * whose first frame is mapped for it.
+ * Connects console @idx of device/console: grants a page, allocates a port, and
+ * waits until the back end is connected.  @ref: the grant reference; maps the
+ * first frame of the grant table for it.
  */
 XenCon xen_con_connect(XenVm *vm, XenStore *s, unsigned idx, uint32_t ref);
-/* Writes ring-ref and port. */
+/* Writes the nodes ring-ref and port. */
 void xen_con_offer(XenStore *s, unsigned idx, uint32_t ref, uint32_t port);
 /* Writes the front end's state; waits until the back end's is @be_state. */
 void xen_con_set_state(XenStore *s, unsigned idx, unsigned state,
@@ -43,25 +42,25 @@ void xen_con_set_state(XenStore *s, unsigned idx, unsigned state,
 /* Waits until the back end's state is @be_state. */
 void xen_con_wait_state(XenStore *s, unsigned idx, unsigned be_state);
 
-/* Bytes of output that are in the ring, and those that have room. */
+/* The number of bytes of output in the ring. */
 uint32_t xen_con_unread(const XenCon *con);
 /*
- * Puts as many of @len bytes into the output ring as have room and sends an
- * event; their number.
+ * Writes as many of @len bytes to the output ring as there is room for, and
+ * sends an event.  Returns their number.
  */
 size_t xen_con_put(const XenCon *con, const void *buf, size_t len);
-/* The same into an empty ring, all of it, and sends no event. */
+/* Writes all bytes to an empty ring, without an event. */
 void xen_con_put_without_event(const XenCon *con, const char *text, size_t len);
-/* Puts all of them, waiting for room.  */
+/* Writes all bytes, waiting for room. */
 void xen_con_write(const XenCon *con, const void *buf, size_t len);
-/* The main loop has seen to all that there was to do. */
+/* Waits until the main loop has nothing left to do. */
 void xen_con_settle(const XenCon *con);
-/* Bytes of input that wait, up to @len, to @buf; the guest sends an event. */
+/* Reads up to @len bytes of input to @buf, and sends an event. */
 size_t xen_con_get(const XenCon *con, void *buf, size_t len);
 
 /*
- * A text of @len bytes that shows a loss, a repetition or a change anywhere:
- * numbered from @first, to be freed.
+ * A text of @len bytes in which any lost, duplicated or changed byte is
+ * visible: lines numbered from @first.  To be freed.
  */
 char *xen_con_text(size_t len, unsigned first);
 

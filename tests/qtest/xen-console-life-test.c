@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PV console: several of them, broken rings, reset, save and load, options
+ * PV console: several consoles, invalid rings, reset, save and load, options
  */
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
@@ -28,7 +28,7 @@ static void test_second(const void *long_mode)
     XenCon con;
     int fd;
 
-    /* The toolstack's word, which is not the guest's to change */
+    /* Written by the toolstack; the guest cannot change it */
     xen_store_expect(&s, XS_WRITE, 0,
                      XEN_STORE_BYTES("device/console/1/limit\0" "1"),
                      XEN_STORE_STRINGS("OK"));
@@ -39,7 +39,9 @@ static void test_second(const void *long_mode)
     g_assert_cmpint(write(fd, text, 5000), ==, 5000);
     xen_con_expect_input(&con, text, 5000, 5000);
 
-    /* Last words of a front end that closes, and the first of the next. */
+    /*
+     * Output written just before the close is delivered, before the next one.
+     */
     xen_con_put_without_event(&con, "last", 4);
     xen_con_set_state(&s, 1, XenbusStateClosing, XenbusStateClosing);
     xen_con_set_state(&s, 1, XenbusStateClosed, XenbusStateClosed);
@@ -52,7 +54,7 @@ static void test_second(const void *long_mode)
     unlink(path);
 }
 
-/* The old front end's page is the new guest's: nobody touches it. */
+/* After a reset the old ring is the new guest's memory: it is not accessed. */
 static void test_second_reset(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(XEN_CON_MUCH, 1);
@@ -88,7 +90,7 @@ static void test_second_reset(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* ------------------------------------------------------------ broken rings */
+/* ---------------------------------------------------------- invalid rings */
 
 typedef struct Break {
     uint32_t out_cons, out_prod, in_cons, in_prod;
@@ -118,7 +120,7 @@ static void write_indices(const XenCon *con, const Break *b)
     xen_send(con->vm, con->port);
 }
 
-/* Nothing moves any more, either way. */
+/* Nothing is transferred any more, in either direction. */
 static void expect_lost(const XenCon *con, int fd)
 {
     uint32_t before[4], after[4];
@@ -152,7 +154,7 @@ static void test_broken_primary(const void *long_mode)
         } else {
             expect_lost(&con, fd);
         }
-        /* The next kernel has a console. */
+        /* After a reset it works again. */
         qtest_system_reset(con.vm->qts);
         xen_vm_set_up(con.vm);
         con = xen_con_primary(con.vm);
@@ -174,11 +176,11 @@ static unsigned count_lines(const char *path, const char *part)
     return nr;
 }
 
-/* The device is lost, closes and can be had again; the log stays short. */
+/* The device closes and can be connected again; few log messages. */
 static void test_broken_second(const void *long_mode)
 {
     static const uint32_t offers[][2] = {
-        /* Entry of the grant table, port: neither is there */
+        /* Invalid grant reference and port */
         { 500, 1 }, { 0xffffffff, 0xffffffff },
     };
     int fd;
@@ -202,7 +204,7 @@ static void test_broken_second(const void *long_mode)
             write_indices(&con, b);
             xen_con_wait_state(&s, 1, XenbusStateClosing);
             expect_lost(&con, fd);
-            /* More of the same does not connect it. */
+            /* This state does not connect it. */
             xen_con_set_state(&s, 1, XenbusStateInitialised,
                               XenbusStateClosing);
             xen_con_set_state(&s, 1, XenbusStateConnected, XenbusStateClosing);
@@ -211,7 +213,7 @@ static void test_broken_second(const void *long_mode)
         xen_con_set_state(&s, 1, XenbusStateInitialising, XenbusStateInitWait);
         con = xen_con_connect(vm, &s, 1, 20 + i);
         xen_con_expect_output(&con, fd, "after", 5);
-        /* What was typed meanwhile */
+        /* Input from the time in between */
         if (!b->valid) {
             xen_con_expect_input(&con, "x", 1, 1);
         }
@@ -249,7 +251,7 @@ static void check_both_ways(const XenCon *con, int fd)
     xen_con_expect_input(con, "input", 5, 5);
 }
 
-/* What old kernels said comes first, in order, whatever resets them. */
+/* Output of the old kernels is delivered first, in order, with both resets. */
 static void test_reset(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(XEN_CON_MUCH, 1);
@@ -333,7 +335,7 @@ static void test_save(const void *long_mode)
     XenCon con = xen_con_start_pair(long_mode, &fd);
 
     con = move_during_output(&con, "-device xen-console,chardev=c", &fd);
-    /* The next kernel there */
+    /* After a reset */
     qtest_system_reset(con.vm->qts);
     xen_vm_set_up(con.vm);
     con = xen_con_primary(con.vm);
@@ -342,7 +344,7 @@ static void test_save(const void *long_mode)
     xen_vm_stop(con.vm);
 }
 
-/* The same with a ring that the guest has granted. */
+/* The same with a granted ring. */
 static void test_save_second(const void *long_mode)
 {
     static const char devices[] =
@@ -358,7 +360,7 @@ static void test_save_second(const void *long_mode)
     xen_con_close_option_fd(chardev);
     con = xen_con_connect(vm, &s, 1, 20);
     con = move_during_output(&con, devices, &fd);
-    /* The front end closes there and connects again. */
+    /* The front end closes and connects again. */
     s.vm = con.vm;
     xen_con_set_state(&s, 1, XenbusStateClosed, XenbusStateClosed);
     xen_con_set_state(&s, 1, XenbusStateInitialising, XenbusStateInitWait);
@@ -369,7 +371,7 @@ static void test_save_second(const void *long_mode)
     xen_vm_stop(con.vm);
 }
 
-/* What is kept for a reader moves along. */
+/* Output that is kept for a reader is migrated. */
 static void test_save_backlog(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(9000, 1);
@@ -393,7 +395,7 @@ static void test_save_backlog(const void *long_mode)
     unlink(path);
 }
 
-/* A snapshot has what was not delivered when it was made. */
+/* A snapshot has the output not delivered when it was made. */
 static void test_snapshot(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(XEN_CON_MUCH, 1);
@@ -404,7 +406,7 @@ static void test_snapshot(const void *long_mode)
 
     len = xen_con_fill(&con, text, XEN_CON_MUCH);
     snapshot = xen_snapshot_new(con.vm);
-    /* The VM is stopped; what its guest had written comes out. */
+    /* The VM is stopped, but pending output is delivered. */
     xen_con_expect_bytes(fd, text, len);
     for (unsigned i = 0; i < 3; i++) {
         g_autofree char *words = NULL;
@@ -423,7 +425,7 @@ static void test_snapshot(const void *long_mode)
     xen_vm_stop(con.vm);
 }
 
-/* A stream whose backlog is longer than any can be. */
+/* A stream with a backlog above the limit. */
 static void test_save_bad(const void *long_mode)
 {
     g_autofree char *path = xen_con_server_path();
@@ -488,7 +490,7 @@ static void test_options(void)
     }
 }
 
-/* The primary one is there from the start; others come and go. */
+/* The primary console cannot be hot-plugged, others can. */
 static void test_hotplug(const void *long_mode)
 {
     g_autofree char *path = xen_con_server_path();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PV console: readers who are slow, away or come back; input; multiplexers
+ * PV console: slow, missing and new readers; input; multiplexers
  */
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
@@ -12,7 +12,7 @@
 
 /* ------------------------------------------------------------------ output */
 
-/* A reader who does not read stops the guest, and QEMU keeps nothing. */
+/* If the reader does not read, the guest blocks, and QEMU buffers nothing. */
 static void test_slow_reader(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(XEN_CON_MUCH, 1);
@@ -30,7 +30,7 @@ static void test_slow_reader(const void *long_mode)
         xen_con_expect_bytes(fd, text + got, n);
         got += n;
     }
-    /* All of it came without another event of the guest's. */
+    /* All of it arrived without another event of the guest. */
     xen_con_expect_nothing(&con, fd);
     g_assert_cmpuint(xen_con_unread(&con), ==, 0);
     xen_con_expect_notified(&con);
@@ -38,7 +38,7 @@ static void test_slow_reader(const void *long_mode)
     xen_vm_stop(con.vm);
 }
 
-/* In pieces of all sizes, around the ring's end many times */
+/* Pieces of all sizes, wrapping around the ring many times */
 static void test_pieces(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(64 << 10, 1);
@@ -56,7 +56,7 @@ static void test_pieces(const void *long_mode)
     xen_vm_stop(con.vm);
 }
 
-/* A guest without a reader goes on; the newest output waits for one. */
+/* Without a reader the guest does not block; the newest output is kept. */
 static void test_away(const void *long_mode)
 {
     static const struct {
@@ -88,7 +88,7 @@ static void test_away(const void *long_mode)
     }
 }
 
-/* The guest's output from one reader to the next is the next one's. */
+/* Output between two readers goes to the second one. */
 static void test_reconnect(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(9000, 1);
@@ -104,7 +104,7 @@ static void test_reconnect(const void *long_mode)
         xen_con_expect_output(&con, fd, "hello\n", 6);
         xen_con_expect_nothing(&con, fd);
         close(fd);
-        /* QEMU has seen it, and the monitor says so. */
+        /* Wait until QEMU has noticed it, as reported by the monitor. */
         for (;;) {
             QDict *answer = qtest_qmp(con.vm->qts,
                                       "{ 'execute': 'query-chardev' }");
@@ -123,7 +123,7 @@ static void test_reconnect(const void *long_mode)
     unlink(path);
 }
 
-/* A log file has everything at once, so nothing is kept for a reader. */
+/* With a log file no output is kept for a reader. */
 static void test_logfile(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(9000, 1);
@@ -145,7 +145,7 @@ static void test_logfile(const void *long_mode)
     unlink(log);
 }
 
-/* The last words of a guest are out when QEMU ends, event or not. */
+/* Output is flushed when QEMU exits, with or without an event. */
 static void test_exit(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(XEN_CON_OUT_SIZE, 1);
@@ -168,7 +168,7 @@ static char *read_node(XenStore *s, const char *path)
     return g_strdup(answer.payload);
 }
 
-/* The nodes of libxl; the terminal has what came before it was opened. */
+/* The nodes are libxl's; output from before the pty was opened is kept. */
 static void test_pty(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(9000, 1);
@@ -196,7 +196,7 @@ static void test_pty(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* Another chardev takes over while the guest writes. */
+/* The chardev is replaced while the guest writes. */
 static void test_chardev_change(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(9000, 1);
@@ -218,7 +218,7 @@ static void test_chardev_change(const void *long_mode)
 
 /* ------------------------------------------------------------------- input */
 
-/* What the guest has no room for waits, and nothing is lost. */
+/* Input waits for room in the ring, and none is lost. */
 static void test_input(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(64 << 10, 1);
@@ -243,7 +243,7 @@ static void test_input(const void *long_mode)
 
 /* ------------------------------------------------------------ multiplexers */
 
-/* One reader for two: a key changes who is typed to. */
+/* Two consoles with one reader: a key selects the one that gets input. */
 static void test_mux(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(3000, 1);
@@ -261,9 +261,9 @@ static void test_mux(const void *long_mode)
     for (unsigned i = 0; i < 4; i++) {
         xen_con_expect_output(&con[i & 1], fd, text, 3000);
     }
-    /* The console that came last is the one that is typed to. */
+    /* The console added last gets the input. */
     for (unsigned i = 1; i < 5; i++) {
-        /* The second time the multiplexer has the last bytes, and no more. */
+        /* The second time the multiplexer only has the last bytes. */
         size_t len = i < 3 ? 3000 : XEN_CON_IN_SIZE + 20;
 
         g_assert_cmpint(write(fd, text, len), ==, len);
@@ -277,7 +277,7 @@ static void test_mux(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* The multiplexer does not say that its chardev has no client yet. */
+/* The multiplexer does not report that its chardev has no client yet. */
 static void test_mux_away(const void *long_mode)
 {
     g_autofree char *text = xen_con_text(9000, 1);
