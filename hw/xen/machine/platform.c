@@ -30,11 +30,11 @@
 #include "hw/resettable.h"
 #include "hw/xen/xen.h"
 #include "migration/vmstate.h"
-#include "system/system.h"
+#include "platform.h"
+#include "platform-slot.h"
 #include "trace.h"
 #include "unplug.h"
 
-#define TYPE_XEN_PLATFORM "xen-platform"
 OBJECT_DECLARE_SIMPLE_TYPE(XenPlatform, XEN_PLATFORM)
 
 #define FIXED_BASE      0x10
@@ -330,6 +330,7 @@ static void platform_realize(PCIDevice *dev, Error **errp)
                           FIXED_SIZE);
     memory_region_add_subregion(pci_address_space_io(dev), FIXED_BASE,
                                 &s->fixed);
+    xen_platform_make_room();
 }
 
 static void platform_exit(PCIDevice *dev)
