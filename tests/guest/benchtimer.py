@@ -161,19 +161,19 @@ def stall_library():
 def l1_boot(qemu, upstream, library):
     """L1's Boot; it contains both QEMUs, the library and the guest."""
     row = images.GUESTS[nested.L1_KERNEL]
-    deb = material.package(row.suite, row.arch, 'linux-image-' + row.flavour)
+    kernel = material.kernel(row.suite, row.arch, row.flavour)
     busybox = material.package(row.suite, row.arch, 'busybox-static')
     guest = images.guest(GUEST, PROGRAM)
     parts = bundle.parts(qemu) + (bundle.parts(upstream) if upstream else [])
     key = images.content_key(
-        deb, busybox, __file__, bundle.__file__, cpio.__file__,
+        kernel, busybox, __file__, bundle.__file__, cpio.__file__,
         images.__file__, library, *parts, guest.kernel, guest.initrd,
         *images.scripts_in(nested.L1_SCRIPTS))
 
     def fill(archive):
         images.add_userland(archive, busybox)
         images.add_scripts(archive, nested.L1_SCRIPTS)
-        images.add_modules(archive, material.Kernel(deb), nested.L1_MODULES)
+        images.add_modules(archive, kernel, nested.L1_MODULES)
         bundle.add(archive, qemu)
         if upstream:
             bundle.add(archive, upstream, UPSTREAM_QEMU)
@@ -181,7 +181,7 @@ def l1_boot(qemu, upstream, library):
         archive.copy('guests/guest.kernel', guest.kernel)
         archive.copy('guests/guest.initrd', guest.initrd)
 
-    return images.Boot(images.kernel_image(deb),
+    return images.Boot(images.kernel_image(kernel),
                        images.cached_initrd('l1-bench', key, fill))
 
 

@@ -26,7 +26,14 @@ GUESTS = {k.name: k for k in (
                 'Debian 13 cloud, 64-bit'),
     GuestKernel('debian12-pae', 'bookworm', 'i386', '686-pae', False,
                 'Debian 12 PAE, 32-bit'),
+    GuestKernel('debian11', 'bullseye', 'amd64', 'cloud-amd64', True,
+                'Debian 11 cloud, 64-bit'),
+    GuestKernel('debian13-backports', 'trixie-backports', 'amd64',
+                'cloud-amd64', True, 'Debian 13 backports cloud, 64-bit'),
 )}
+# The suite of the userland, where it is another: backports have only some
+# packages, and Debian 11's busybox has no direct I/O.
+USERLAND = {'bullseye': 'trixie', 'trixie-backports': 'trixie'}
 
 GUEST_MODULES = ('xen-blkfront', 'xen-netfront')
 GUEST_SCRIPTS = os.path.join(paths.HERE, 'guest')
@@ -58,7 +65,7 @@ def content_key(*parts):
     """A short hash of files (by their names and contents) and strings."""
     digest = hashlib.sha256()
     for part in parts:
-        if isinstance(part, material.Package):
+        if isinstance(part, (material.Package, material.Kernel)):
             # A package's file name holds its version: no need to read it.
             digest.update(part.file_name.encode())
         elif os.path.isabs(part):
@@ -97,10 +104,10 @@ def add_modules(archive, kernel, wanted):
         archive.file('lib/modules/%02d-%s.ko' % (number, name), data)
 
 
-def kernel_image(deb):
-    path = os.path.join(paths.IMAGES, deb.file_name[:-4] + '.vmlinuz')
+def kernel_image(kernel):
+    path = os.path.join(paths.IMAGES, kernel.file_name[:-4] + '.vmlinuz')
     if not os.path.exists(path):
-        write_atomically(path, material.Kernel(deb).image())
+        write_atomically(path, kernel.image())
     return path
 
 
@@ -144,31 +151,34 @@ def program_source(name):
 
 
 def guest(name, program=None):
-    """The Boot of one of GUESTS, with one of our programs in /bin (64-bit
-    guests only); raises material.MissingMaterial."""
+    """The Boot of one of GUESTS, with one of our programs in /bin, or several
+    with spaces in between (64-bit guests only); raises
+    material.MissingMaterial."""
     row = GUESTS[name]
-    wanted = GUEST_MODULES + PROGRAM_MODULES.get(program, ())
-    sources = ([program_source(program), os.path.join(PROGRAMS, 'evtchn.h')]
-               if program else [])
+    programs = program.split() if program else ()
+    wanted = GUEST_MODULES + sum((PROGRAM_MODULES[p] for p in programs), ())
+    sources = [program_source(p) for p in programs]
+    if programs:
+        sources.append(os.path.join(PROGRAMS, 'evtchn.h'))
     with _lock:
-        deb = material.package(row.suite, row.arch,
-                               'linux-image-' + row.flavour)
-        busybox = material.package(row.suite, row.arch, 'busybox-static')
-        key = content_key(deb, busybox, ' '.join(wanted), __file__,
+        kernel = material.kernel(row.suite, row.arch, row.flavour)
+        busybox = material.package(USERLAND.get(row.suite, row.suite),
+                                   row.arch, 'busybox-static')
+        key = content_key(kernel, busybox, ' '.join(wanted), __file__,
                           cpio.__file__, *scripts_in(GUEST_SCRIPTS), *sources)
 
         def fill(archive):
             add_userland(archive, busybox)
             add_scripts(archive, GUEST_SCRIPTS)
-            add_modules(archive, material.Kernel(deb), wanted)
-            if program:
-                archive.file('bin/' + program, compiled(program), 0o755)
-            if program in NEEDS_KERNEL:
-                archive.folder('boot')
-                archive.copy('boot/kernel', kernel_image(deb))
+            add_modules(archive, kernel, wanted)
+            for each in programs:
+                archive.file('bin/' + each, compiled(each), 0o755)
+                if each in NEEDS_KERNEL:
+                    archive.folder('boot')
+                    archive.copy('boot/kernel', kernel_image(kernel))
 
-        image = '%s-%s' % (name, program) if program else name
-        return Boot(kernel_image(deb), cached_initrd(image, key, fill))
+        image = '-'.join((name, *programs))
+        return Boot(kernel_image(kernel), cached_initrd(image, key, fill))
 
 
 def prepare():

@@ -66,19 +66,46 @@ def package(suite, arch, name):
     return Package(done.stdout.split()[-1])
 
 
-class Kernel:
-    """A kernel package: its image, and modules with what they depend on."""
+def depends(deb):
+    """The names of the packages that @deb depends on."""
+    done = subprocess.run(['dpkg-deb', '-f', deb.path, 'Depends'],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          text=True)
+    return [word.split()[0] for word in re.split('[,|]', done.stdout)
+            if word.strip()]
 
+
+def kernel(suite, arch, flavour):
+    """The Kernel of @flavour; raises MissingMaterial."""
+    deb = package(suite, arch, 'linux-image-' + flavour)
+    # Since Linux 7, the image, the modules and the list of what is built in are
+    # packages of their own.
+    parts = [name for name in depends(deb)
+             if re.match(r'linux-(base|binary|modules)-\d', name)]
+    return Kernel([deb, *(package(suite, arch, name) for name in parts)])
+
+
+class Kernel:
+    """The packages of a kernel: its image, and modules with what they depend
+    on."""
+
+    _IMAGE = re.compile(r'(^|/)boot/vmlinuz-|lib/modules/[^/]+/vmlinuz$')
     _MODULE = re.compile(r'lib/modules/.*/([^/]+)\.ko(\.xz)?$')
 
-    def __init__(self, deb):
-        self.deb = deb
+    def __init__(self, debs):
+        self.debs = debs
+        # It holds the version, which the other packages share.
+        self.file_name = debs[0].file_name
+
+    def _files(self):
+        for deb in self.debs:
+            yield from deb.files()
 
     def image(self):
-        for name, read in self.deb.files():
-            if re.search(r'(^|/)boot/vmlinuz-', name):
+        for name, read in self._files():
+            if self._IMAGE.search(name):
                 return read()
-        raise MissingMaterial('%s has no kernel image' % self.deb.file_name)
+        raise MissingMaterial('%s has no kernel image' % self.file_name)
 
     def modules(self, wanted):
         """Returns [(name, bytes)] in an order in which they can be loaded,
@@ -87,7 +114,7 @@ class Kernel:
         missing = {self._canonical(w) for w in wanted}
         while missing:
             before = len(found)
-            for path, read in self.deb.files():
+            for path, read in self._files():
                 if path.endswith('/modules.builtin'):
                     built_in = {self._canonical(os.path.basename(line)[:-3])
                                 for line in read().decode().split()}
@@ -103,7 +130,7 @@ class Kernel:
             if missing and len(found) == before:
                 raise MissingMaterial(
                     '%s has no module %s'
-                    % (self.deb.file_name, ', '.join(sorted(missing))))
+                    % (self.file_name, ', '.join(sorted(missing))))
         return self._load_order(found)
 
     def _load_order(self, found):

@@ -176,11 +176,11 @@ def image_name(row):
 def l1_boot(qemu, rows):
     """L1's Boot; it contains the QEMU under test and the guests' images."""
     l1 = images.GUESTS[L1_KERNEL]
-    deb = material.package(l1.suite, l1.arch, 'linux-image-' + l1.flavour)
+    kernel = material.kernel(l1.suite, l1.arch, l1.flavour)
     busybox = material.package(l1.suite, l1.arch, 'busybox-static')
     boots = {image_name(r): images.guest(r.guest, r.program) for r in rows}
     key = images.content_key(
-        deb, busybox, ' '.join(L1_MODULES), __file__, bundle.__file__,
+        kernel, busybox, ' '.join(L1_MODULES), __file__, bundle.__file__,
         cpio.__file__, images.__file__, *bundle.parts(qemu),
         *images.scripts_in(L1_SCRIPTS),
         *(path for boot in boots.values() for path in boot))
@@ -188,13 +188,13 @@ def l1_boot(qemu, rows):
     def fill(archive):
         images.add_userland(archive, busybox)
         images.add_scripts(archive, L1_SCRIPTS)
-        images.add_modules(archive, material.Kernel(deb), L1_MODULES)
+        images.add_modules(archive, kernel, L1_MODULES)
         bundle.add(archive, qemu)
         for name, boot in boots.items():
             archive.copy('guests/%s.kernel' % name, boot.kernel)
             archive.copy('guests/%s.initrd' % name, boot.initrd)
 
-    return images.Boot(images.kernel_image(deb),
+    return images.Boot(images.kernel_image(kernel),
                        images.cached_initrd('l1', key, fill))
 
 
