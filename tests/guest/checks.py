@@ -2,13 +2,14 @@
 """Checks of a guest that has run. Each yields a sentence for everything that
 is wrong."""
 import guestvm
+import hostside
 
 SLEEP_NS = 10 * 1000 * 1000
 # More than the 2-level ABI supports; an even number for each vCPU.
 CHANNELS = 20000
 # tcp-load: round trips of one byte, then bytes in each direction.
-TCP_ROUNDS = 2000
-TCP_BYTES = 8 << 20
+TCP_ROUNDS = 10000
+TCP_BYTES = (100 if hostside.LONG else 10) << 20
 
 
 class Run:

@@ -58,11 +58,11 @@ def _disk(path, name):
 
 
 def guest_arguments(boot, accels, cpus, disk, written, parameters,
-                    machine='pc', memory=256, pv=True):
+                    machine='pc', memory=256, pv=True, user_net=True):
     """QEMU's arguments for a guest. The caller provides the chardevs serial
     and hvc. @accels are the values of -accel in order of preference,
     @parameters go to the kernel's command line. Without @pv it has no PV
-    devices, which cannot be migrated."""
+    devices, which cannot be migrated; without @user_net only no network."""
     words = []
     for accel in accels:
         words += ['-accel', accel]
@@ -70,8 +70,9 @@ def guest_arguments(boot, accels, cpus, disk, written, parameters,
               '-serial', 'chardev:serial']
     if pv:
         words += ['-device', 'xen-console,chardev=hvc',
-                  *_disk(disk, 'xvda'), *_disk(written, 'xvdb'),
-                  '-netdev', 'user,id=net',
+                  *_disk(disk, 'xvda'), *_disk(written, 'xvdb')]
+    if pv and user_net:
+        words += ['-netdev', 'user,id=net',
                   '-device', 'xen-net-device,netdev=net']
     words += ['-kernel', boot.kernel, '-initrd', boot.initrd,
               '-append', ' '.join(['console=ttyS0', 'panic=-1', *parameters])]
@@ -93,14 +94,14 @@ def init_parameters(stimulus, url, steps, sleeps, then=()):
 
 
 def guest_vm(qemu, folder, boot, accels, cpus, stimulus, parameters,
-             machine='pc', extra=(), pv=True):
+             machine='pc', extra=(), pv=True, user_net=True):
     """Returns a Vm with such a guest, not yet started. @extra are additional
     arguments for QEMU. The guest's console gets answers."""
     running = vm.Vm(qemu, folder)
     hvc = running.add_channel('hvc')
     running.add(*guest_arguments(boot, accels, cpus, stimulus.disk,
                                  stimulus.written, parameters, machine,
-                                 pv=pv),
+                                 pv=pv, user_net=user_net),
                 *extra)
 
     def heard(line):

@@ -42,7 +42,9 @@ GUEST_SCRIPTS = os.path.join(paths.HERE, 'guest')
 PROGRAMS = os.path.join(paths.HERE, 'programs')
 PROGRAM_MODULES = {'many-channels': ('xen-evtchn',), 'kexec-now': (),
                    'event-rate': ('xen-evtchn',), 'lateness': (),
-                   'tcp-load': ()}
+                   'tcp-load': (), 'fs-load': ('ext4',), 'udp-flood': ()}
+# Those that guests have together.
+PROGRAM_SETS = (*PROGRAM_MODULES, 'tcp-load fs-load')
 # Those that need the guest's kernel as a file.
 NEEDS_KERNEL = ('kexec-now',)
 
@@ -184,6 +186,6 @@ def guest(name, program=None):
 def prepare():
     """Makes everything that the tests boot, so that they need no network."""
     for name, row in GUESTS.items():
-        for program in (None, *(PROGRAM_MODULES if row.cpu64 else ())):
+        for program in (None, *(PROGRAM_SETS if row.cpu64 else ())):
             boot = guest(name, program)
             print('%-13s %s\n%-13s %s' % (name, boot.kernel, '', boot.initrd))

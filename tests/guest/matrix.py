@@ -6,7 +6,10 @@ import time
 
 import bare
 import checks
+import consoles
+import forward
 import guestvm
+import hostside
 import images
 import material
 import migration
@@ -24,19 +27,20 @@ SLEEPS = 20
 # extra: additional arguments for QEMU; append: words for the kernel's command
 # line; program: the one of images.PROGRAM_MODULES that the steps need; then:
 # the steps of the kernel that the step "kexec" starts; move: the fact at which
-# the guest is migrated to another QEMU.
+# the guest is migrated to another QEMU; hosts: the classes of hostside.py that
+# the steps need.
 Row = collections.namedtuple(
     'Row', 'name guest cpus accel machine expect steps extra append program '
-    'then move')
+    'then move hosts')
 
 
 def row(name, guest, cpus, accel='xen-version=4.17', machine='pc', expect=None,
         steps=ALL_STEPS, extra=(), append=(), program=None, then=(),
-        move=None):
+        move=None, hosts=()):
     wanted = {'xen': '4.17', 'abi': 'fifo'}
     wanted.update(expect or {})
     return Row(name, guest, cpus, accel, machine, wanted, steps, extra, append,
-               program, then, move)
+               program, then, move, hosts)
 
 
 # A kernel without a vector for event channels does not use Xen's clock, nor
@@ -58,11 +62,15 @@ LINES_STEPS = ('facts', 'lines', 'clock')
 # kexec of a second kernel while the first is busy with events.
 KEXEC_STEPS = ('modules', 'disk', 'net', 'kexec')
 
+# TCP over PV network, where a lost frame shows as a retransmission, and a file
+# system on a PV disk.
+PV_STEPS = ALL_STEPS + ('tcp', 'fs')
+FLOOD_STEPS = ('facts', 'modules', 'net', 'flood')
+FORWARD_STEPS = ('facts', 'modules', 'forward')
+CONSOLES_STEPS = ('facts', 'consoles', 'console')
+
 # For the rows that are about event channels, clocks and interrupts.
 GUESTS = ('debian12', 'debian13', 'debian12-pae')
-
-# TCP over PV network, where a lost frame shows as a retransmission.
-TCP_STEPS = ('facts', 'modules', 'net', 'tcp')
 
 # The longest first, so that all jobs end at about the same time.
 MATRIX = [
@@ -80,6 +88,10 @@ MATRIX = [
         append=('XE_CHANNELS=%d' % checks.CHANNELS,),
         program='many-channels', move='channels-pass'),
     row('debian13-8cpu', 'debian13', 8),
+] + [
+    row(guest + '-2cpu-pv', guest, 2, steps=PV_STEPS,
+        program='tcp-load fs-load', hosts=(hostside.Tcp, hostside.Ext4))
+    for guest in ('debian11', 'debian12', 'debian13', 'debian13-backports')
 ] + [
     row('%s-%dcpu' % (guest, cpus), guest, cpus)
     for cpus in (4, 2, 1) for guest in GUESTS
@@ -107,8 +119,12 @@ MATRIX = [
     row('debian12-1cpu-intx', 'debian12', 1, steps=NO_VECTOR_STEPS,
         expect={'clockevent': 'lapic', 'clocksource': None},
         append=('xen_no_vector_callback',)),
-    row('debian13-2cpu-tcp', 'debian13', 2, steps=TCP_STEPS,
-        program='tcp-load'),
+    row('debian13-2cpu-flood', 'debian13', 2, steps=FLOOD_STEPS,
+        program='udp-flood', hosts=(hostside.Flood,)),
+    row('debian13-2cpu-forward', 'debian13', 2, steps=FORWARD_STEPS,
+        hosts=(forward.Forward,)),
+    row('debian13-2cpu-consoles', 'debian13', 2, steps=CONSOLES_STEPS,
+        hosts=(consoles.Consoles,)),
     row('debian13-2cpu-q35', 'debian13', 2, machine='q35'),
 ] + [
     row('%s-2cpu-kexec-%s' % (guest, abi), guest, 2,
@@ -150,21 +166,30 @@ def run_in(folder, name, row, options, server):
     started = time.monotonic()
     stimulus = guestvm.Stimulus(folder)
     url = server.offer(stimulus.nonce, stimulus.fetched)
+    hosts = [host(folder) for host in row.hosts]
 
     parameters = guestvm.init_parameters(stimulus, url, row.steps, SLEEPS,
                                          row.then) + list(row.append)
+    extra = list(row.extra)
+    for host in hosts:
+        parameters += host.parameters()
+        extra += host.arguments()
 
     def new_vm(logs):
         machine = guestvm.guest_vm(
             options.qemu, logs, images.guest(row.guest, row.program),
             ['%s,%s,x-xen-bql-check=on' % (options.accel, row.accel)],
             row.cpus, stimulus, parameters, machine=row.machine,
-            extra=row.extra, pv=not row.move)
+            extra=extra, pv=not row.move,
+            user_net=all(host.USER_NET for host in hosts))
         if 'lines' in row.steps:
             guestvm.read_slowly(machine.channels['hvc'])
+        qmp = machine.add_qmp() if hosts else None
+        for host in hosts:
+            host.attach(machine, qmp)
         return machine
 
-    limit = time_limit(row.cpus)
+    limit = time_limit(row.cpus) * (5 if hostside.LONG else 1)
     if row.move:
         machine, reasons = migration.run(new_vm, folder, row.move, limit)
     else:
@@ -177,9 +202,14 @@ def run_in(folder, name, row, options, server):
             machine.run(limit)
     reasons += checks.failures(machine, stimulus, row.cpus,
                                row.steps + row.then, row.expect, SLEEPS)
+    for host in hosts:
+        host.close()
+        reasons += host.failures()
     if not options.keep:
         stimulus.remove()
-    return report.Outcome(name, time.monotonic() - started, reasons, machine=machine)
+    return report.Outcome(
+        name, time.monotonic() - started, reasons, machine=machine,
+        figures=[f for f in (host.figures() for host in hosts) if f])
 
 
 def selected(options):

@@ -9,12 +9,14 @@ CONSOLE_TAIL = 30
 class Outcome:
     """Passed, failed (with reasons) or skipped (with a reason)."""
 
-    def __init__(self, name, seconds, reasons=(), skipped=None, machine=None):
+    def __init__(self, name, seconds, reasons=(), skipped=None, machine=None,
+                 figures=()):
         self.name = name
         self.seconds = seconds
         self.reasons = list(reasons)
         self.skipped = skipped
         self.machine = machine
+        self.figures = figures      # lines to print, which are not judged
 
     @property
     def word(self):
@@ -51,6 +53,8 @@ class Tally:
                 done, self._total, outcome.name, outcome.word,
                 outcome.seconds,
                 ': ' + outcome.skipped if outcome.skipped else ''))
+        for line in outcome.figures:
+            self.say('    ' + line)
         if outcome.reasons:
             self._story(outcome)
         sys.stdout.flush()

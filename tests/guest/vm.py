@@ -106,6 +106,8 @@ class Vm:
         self.log_folder = log_folder
         os.makedirs(log_folder, exist_ok=True)
         self.channels = {}
+        # Further sockets for QEMU, closed here once it has them.
+        self.inherited = []
         self.facts = {}
         self.on_fact = {}
         self.timed_out = False
@@ -188,7 +190,7 @@ class Vm:
                 channel.close()
 
     def _start(self, selector):
-        theirs = [c.theirs for c in self.channels.values()]
+        theirs = [c.theirs for c in self.channels.values()] + self.inherited
         try:
             self._process = subprocess.Popen(
                 self.argv, stdin=subprocess.DEVNULL,

@@ -13,6 +13,8 @@
 #   XE_LINES    numbers of lines that step_lines writes and echoes
 #   XE_EVENTS   number of events that step_rate sends
 #   XE_TCP      the arguments of tcp-load, with commas
+#   XE_FS       how long and by how many processes step_fs uses xvdc
+#   XE_FLOOD    the arguments of udp-flood, with commas
 #   XE_THEN     the steps of the kernel that step_kexec starts
 #   XE_LATENESS what step_lateness measures, in each of XE_TURNS
 
@@ -115,12 +117,10 @@ step_net() {
     rm -f /tmp/fetched
 }
 
-# A busy host must not look like a lost frame: the retransmission timeout is at
-# least 10 s (Linux 6.11 and later).
+# A busy host must not look like a lost frame: no tail loss probes. tcp-load sets the
+# minimum of the retransmission timeout.
 step_tcp() {
-    t=/proc/sys/net/ipv4
-    echo 0 >$t/tcp_early_retrans
-    echo 10000000 >$t/tcp_rto_min_us || say "error=no tcp_rto_min_us"
+    echo 0 >/proc/sys/net/ipv4/tcp_early_retrans
     IFS=,
     # shellcheck disable=SC2086 # IFS splits it
     tcp-load $XE_TCP >/tmp/tcp 2>&1 || say "error=tcp-load failed"
@@ -128,6 +128,87 @@ step_tcp() {
     while read -r line; do
         say "$line"
     done </tmp/tcp
+}
+
+# The host has made a file system on xvdc.
+step_fs() {
+    wait_for /dev/xvdc || return
+    mount -t ext4 /dev/xvdc /mnt || say "error=no ext4 on xvdc"
+    fs-load /mnt "${XE_FS%,*}" "${XE_FS#*,}" >/tmp/fs 2>&1 ||
+        say "error=fs-load failed"
+    while read -r line; do
+        say "$line"
+    done </tmp/fs
+    umount /mnt || say "error=umount"
+}
+
+# The host says on hvc0 when it has seen enough.
+open_hvc() {
+    wait_for /dev/hvc0 || return
+    exec 3<>/dev/hvc0
+    stty raw -echo <&3
+}
+
+wait_for_word() {
+    # shellcheck disable=SC3045 # busybox has -t
+    read -r -t 240 word <&3
+    [ "$word" = "$1" ] || say "error=the host said '$word', not '$1'"
+    exec 3<&-
+}
+
+step_flood() {
+    open_hvc || return
+    mkfifo /tmp/until
+    udp-flood "${XE_FLOOD%,*}" "${XE_FLOOD#*,}" </tmp/until |
+        while read -r line; do
+            say "$line"
+        done &
+    exec 4>/tmp/until
+    wait_for_word enough
+    exec 4>&-
+    wait
+}
+
+# Between the hosts 10.1.0.2 and 10.2.0.2.
+step_forward() {
+    open_hvc || return
+    echo 1 >/proc/sys/net/ipv4/ip_forward
+    for number in 0 1; do
+        wait_for /sys/class/net/eth$number || return
+        ifconfig eth$number 10.$((number + 1)).0.1 netmask 255.255.255.0
+    done
+    say forward=ready
+    wait_for_word enough
+    for number in 0 1; do
+        cd /sys/class/net/eth$number/statistics || return
+        say "eth$number-dropped=$(($(cat tx_dropped) + $(cat rx_dropped)))"
+        say "eth$number-errors=$(($(cat tx_errors) + $(cat rx_errors)))"
+    done
+    cd /
+}
+
+write_lines() {
+    stty raw -echo
+    seq "${XE_LINES%,*}" | sed "s/^/$1 $XE_NONCE /"
+    echo "console $1 ends"
+}
+
+# On the second the host types a line when all are written; the third it does not
+# read at first.
+step_consoles() {
+    for number in 1 2 3; do
+        wait_for /dev/hvc$number || return
+    done
+    write_lines 1 <>/dev/hvc1 >&0 &
+    (
+        write_lines 2
+        # shellcheck disable=SC3045 # busybox has -t
+        read -r -t 60 line
+        say "consoles-typed=$line" >/dev/console
+    ) <>/dev/hvc2 >&0 &
+    wait
+    say consoles=written
+    write_lines 3 <>/dev/hvc3 >&0
 }
 
 # Writes a line and reads the host's answer.
