@@ -109,10 +109,11 @@ stress: source ## the engine against many threads, for SECONDS
 	@tests/stress/run $(SECONDS)
 	@tests/spin/run long
 
-fuzz: deps-fuzz source ## a hostile guest against the engine and xenstore, for SECONDS each
+fuzz: deps-fuzz source ## hostile guests against engine, xenstore and PV protocols, SECONDS each
 	@$(ninja) unit
-	@tests/fuzz/run $(SECONDS) evtchn
-	@tests/fuzz/run $(SECONDS) xenstore
+	@set -e; for target in evtchn xenstore blk net console; do \
+		tests/fuzz/run $(SECONDS) $$target; \
+	done
 
 fuzz-corpus: ## add what "make fuzz" has found to tests/fuzz/corpus.tar.xz
 	@tests/fuzz/corpus merge
