@@ -44,6 +44,19 @@ bool xenstore_ring_valid(const XenstoreRing *ring)
     return req && rsp;
 }
 
+/*
+ * A guest may send an event only where one is needed: for a request, if all
+ * before it had been read; for room, if there was none.  It stores its index and
+ * then reads ours.  We store ours and then read its again, until nothing is left
+ * to do: so one of the two sees what the other has stored.  Without this fence
+ * both could read what was there before, and wait for each other.  For a guest
+ * without a fence of its own there is XenstoreRingResult.again.
+ */
+static void fence_after_index(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 /* Copies what has come, up to @len bytes; sets *@bad where indices are. */
 static uint32_t take(XenstoreRing *ring, void *to, uint32_t len, bool *bad)
 {
@@ -66,6 +79,7 @@ static uint32_t take(XenstoreRing *ring, void *to, uint32_t len, bool *bad)
         memcpy((char *)to + first, page->req, n - first);
         /* Not before they are read: the guest overwrites them then. */
         __atomic_store_n(&page->req_cons, cons + n, __ATOMIC_RELEASE);
+        fence_after_index();
     }
     return n;
 }
@@ -91,6 +105,7 @@ static uint32_t give(XenstoreRing *ring, const void *from, uint32_t len,
         memcpy(page->rsp + at, from, first);
         memcpy(page->rsp, (const char *)from + first, n - first);
         __atomic_store_n(&page->rsp_prod, prod + n, __ATOMIC_RELEASE);
+        fence_after_index();
     }
     return n;
 }
@@ -120,17 +135,20 @@ static bool say(XenstoreRing *ring, XenstoreRingResult *res)
     uint32_t len = HEADER + ring->rsp.hdr.len, n;
     bool bad = false;
 
-    n = give(ring, (char *)&ring->rsp + ring->rsp_len, len - ring->rsp_len,
-             &bad);
-    if (bad) {
-        end_connection(ring, XENSTORE_ERROR_RINGIDX);
-        res->failed = true;
-        return false;
-    }
-    res->notify |= n > 0;
-    ring->rsp_len += n;
-    if (ring->rsp_len < len) {
-        return false;
+    /* Until the ring is seen to be full: see fence_after_index(). */
+    while (ring->rsp_len < len) {
+        n = give(ring, (char *)&ring->rsp + ring->rsp_len, len - ring->rsp_len,
+                 &bad);
+        if (bad) {
+            end_connection(ring, XENSTORE_ERROR_RINGIDX);
+            res->failed = true;
+            return false;
+        }
+        if (!n) {
+            return false;
+        }
+        res->notify = true;
+        ring->rsp_len += n;
     }
     ring->rsp_len = 0;
     ring->rsp_pending = false;
@@ -180,7 +198,7 @@ static void respond(XenstoreRing *ring)
     }
 }
 
-XenstoreRingResult xenstore_ring_run(XenstoreRing *ring)
+static XenstoreRingResult run(XenstoreRing *ring)
 {
     XenstoreRingResult res = { .notify = reconnect(ring) };
     unsigned budget = XENSTORE_RING_BUDGET;
@@ -218,4 +236,12 @@ XenstoreRingResult xenstore_ring_run(XenstoreRing *ring)
             return res;
         }
     }
+}
+
+XenstoreRingResult xenstore_ring_run(XenstoreRing *ring)
+{
+    XenstoreRingResult res = run(ring);
+
+    res.again |= res.notify;
+    return res;
 }

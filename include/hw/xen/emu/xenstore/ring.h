@@ -51,7 +51,12 @@ typedef struct XenstoreRing {
 
 typedef struct XenstoreRingResult {
     bool notify;                /* bytes moved: tell the guest */
-    bool again;                 /* the budget is used up: call again soon */
+    /*
+     * Call again soon: the budget is used up, or bytes moved.  Linux has no
+     * fence between its index, which it writes, and ours, by which it decides
+     * on an event: so one may be missing for what came in the last moment.
+     */
+    bool again;
     bool failed;                /* this call ended the connection */
 } XenstoreRingResult;
 
