@@ -176,6 +176,15 @@ static void test_changed_in_use(void)
     g_assert_cmpint(hold(t, 3, true, &first), ==, GNTST_okay);
     g_assert_cmphex(first.gfn, ==, 0x99);
     xen_grant_release(t->e, &first);
+
+    /* A writer that joins readers is checked, and gets their frame. */
+    grant(t, 3, GTF_permit_access, GFN);
+    g_assert_cmpint(hold(t, 3, false, &first), ==, GNTST_okay);
+    t->entry[3].frame = 0x99;
+    g_assert_cmpint(hold(t, 3, true, &second), ==, GNTST_okay);
+    g_assert_cmphex(second.gfn, ==, GFN);
+    xen_grant_release(t->e, &second);
+    xen_grant_release(t->e, &first);
     table_free(t);
 }
 
