@@ -19,6 +19,8 @@ class HostSide:
     """The base class: does nothing."""
     # The guest's eth0 is on QEMU's user network.
     USER_NET = True
+    # Seconds to add to the time limit.
+    TIME = 0
 
     def __init__(self, folder):
         self.folder = folder

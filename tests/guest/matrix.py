@@ -12,6 +12,7 @@ import guestvm
 import hostside
 import images
 import material
+import media
 import migration
 import paths
 import report
@@ -67,6 +68,7 @@ KEXEC_STEPS = ('modules', 'disk', 'net', 'kexec')
 PV_STEPS = ALL_STEPS + ('tcp', 'fs')
 FLOOD_STEPS = ('facts', 'modules', 'net', 'flood')
 FORWARD_STEPS = ('facts', 'modules', 'forward')
+DISKS_STEPS = ('facts', 'modules', 'disks', 'disk', 'resize')
 CONSOLES_STEPS = ('facts', 'consoles', 'console')
 
 # For the rows that are about event channels, clocks and interrupts.
@@ -123,6 +125,8 @@ MATRIX = [
         program='udp-flood', hosts=(hostside.Flood,)),
     row('debian13-2cpu-forward', 'debian13', 2, steps=FORWARD_STEPS,
         hosts=(forward.Forward,)),
+    row('debian13-2cpu-disks', 'debian13', 2, steps=DISKS_STEPS,
+        hosts=(media.Resize, media.Disks)),
     row('debian13-2cpu-consoles', 'debian13', 2, steps=CONSOLES_STEPS,
         hosts=(consoles.Consoles,)),
     row('debian13-2cpu-q35', 'debian13', 2, machine='q35'),
@@ -189,7 +193,8 @@ def run_in(folder, name, row, options, server):
             host.attach(machine, qmp)
         return machine
 
-    limit = time_limit(row.cpus) * (5 if hostside.LONG else 1)
+    limit = sum((host.TIME for host in hosts), time_limit(row.cpus))
+    limit *= 5 if hostside.LONG else 1
     if row.move:
         machine, reasons = migration.run(new_vm, folder, row.move, limit)
     else:

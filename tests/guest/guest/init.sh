@@ -187,6 +187,35 @@ step_forward() {
     cd /
 }
 
+# All but the two that each guest has, and that of step_resize.
+step_disks() {
+    for device in /sys/block/xvd*; do
+        name=$(basename "$device")
+        case $name in
+        xvda | xvdb | xvdzz) continue ;;
+        esac
+        wait_for "/dev/$name" || continue
+        say "disk=$name $(blockdev --getsize64 "/dev/$name") $(
+            head -n 1 "/dev/$name" | cut -c1-100)"
+    done
+}
+
+# The host changes the size each time that it hears of the last change.
+step_resize() {
+    wait_for /dev/xvdzz || return
+    size=0
+    for _ in 1 2 3; do
+        for _ in $(seq 1000); do
+            now=$(cat /sys/block/xvdzz/size)
+            [ "$now" = "$size" ] || break
+            usleep 20000
+        done
+        size=$now
+        sum=$(dd if=/dev/xvdzz bs=64k iflag=direct 2>/dev/null | sha256sum)
+        say "resized=$((size * 512)) ${sum%% *}"
+    done
+}
+
 write_lines() {
     stty raw -echo
     seq "${XE_LINES%,*}" | sed "s/^/$1 $XE_NONCE /"
