@@ -90,8 +90,8 @@ void xen_store_get(XenStore *s, XenStoreMessage *msg)
     get_bytes(s, msg->payload, msg->header.len);
 }
 
-void xen_store_request(XenStore *s, uint32_t type, uint32_t tx,
-                       XenStoreBytes payload, XenStoreMessage *answer)
+uint32_t xen_store_send(XenStore *s, uint32_t type, uint32_t tx,
+                        XenStoreBytes payload)
 {
     XenStoreMessage request = {
         .header = {
@@ -104,8 +104,16 @@ void xen_store_request(XenStore *s, uint32_t type, uint32_t tx,
     memcpy(request.payload, payload.data, payload.len);
     xen_store_put(s, &request, sizeof(request.header) + payload.len,
                   XENSTORE_RING_SIZE);
+    return request.header.req_id;
+}
+
+void xen_store_request(XenStore *s, uint32_t type, uint32_t tx,
+                       XenStoreBytes payload, XenStoreMessage *answer)
+{
+    uint32_t id = xen_store_send(s, type, tx, payload);
+
     xen_store_get(s, answer);
-    g_assert_cmpuint(answer->header.req_id, ==, request.header.req_id);
+    g_assert_cmpuint(answer->header.req_id, ==, id);
     g_assert_cmpuint(answer->header.tx_id, ==, tx);
     if (answer->header.type != type) {
         g_assert_cmpuint(answer->header.type, ==, XS_ERROR);

@@ -47,6 +47,12 @@ typedef struct XenStoreBytes {
 #define XEN_STORE_BYTES(s)      ((XenStoreBytes) { (s), sizeof(s) - 1 })
 
 /*
+ * Sends a request without waiting for its answer, which xen_store_get() gets.
+ * Its number.
+ */
+uint32_t xen_store_send(XenStore *s, uint32_t type, uint32_t tx,
+                        XenStoreBytes payload);
+/*
  * A request of @type in transaction @tx and its answer, whose type is @type or
  * XS_ERROR.  A watch must not fire.
  */

@@ -393,6 +393,12 @@ static void test_media(const void *long_mode)
     "\"image\":" \
     "{\"driver\":\"null-co\",\"size\":1048576,\"read-zeroes\":true}}}' "
 
+#define ALWAYS_BAD_DISK \
+    "-object iothread,id=io -blockdev '{\"driver\":\"raw\",\"node-name\":" \
+    "\"n\",\"file\":{\"driver\":\"blkdebug\",\"inject-error\":[{\"event\":" \
+    "\"read_aio\",\"errno\":5,\"sector\":800}],\"image\":" \
+    "{\"driver\":\"null-co\",\"size\":1048576,\"read-zeroes\":true}}}' "
+
 static XenVbd *start_bad(const void *long_mode, const char *disk,
                          const char *device)
 {
@@ -453,6 +459,74 @@ static void test_errors(const void *long_mode)
             g_assert_cmpuint(a.id, ==, n);
             g_assert_cmpint(a.status, ==, n ? OK : cases[i].status);
         }
+        xen_vbd_stop(v);
+    }
+}
+
+/* A request failed, and the VM is stopped. */
+static XenVbd *start_failed(const void *long_mode, const char *disk,
+                            bool iothread)
+{
+    XenVbd *v = start_bad(long_mode, disk, iothread ?
+                          "xen-disk,id=x,drive=n,rerror=stop,iothread=io" :
+                          "xen-disk,id=x,drive=n,rerror=stop");
+
+    xen_vbd_put(v, 0, &(XenVbdRequest) {
+        .op = BLKIF_OP_READ, .sector = 800, .nr = 1, .last = 7,
+    });
+    xen_vbd_push(v, 0);
+    qtest_qmp_eventwait(v->vm->qts, "STOP");
+    return v;
+}
+
+/*
+ * A guest that is stopped does nothing, and neither do xenstore and the disk:
+ * what it had asked for just before is done when the VM continues.
+ */
+static void test_close_failed(const void *long_mode)
+{
+    static const char closed[] = "device/vbd/51712/state\0" "6";
+
+    for (int iothread = 0; iothread < 2; iothread++) {
+        XenVbd *v = start_failed(long_mode, BAD_DISK("read_aio", "5"),
+                                 iothread);
+        XenStoreMessage answer;
+
+        xen_store_send(&v->store, XS_WRITE, 0, XEN_STORE_BYTES(closed));
+        qmp_ok(v, "{'execute': 'query-status'}");
+        qmp_ok(v, "{'execute': 'cont'}");
+        xen_store_get(&v->store, &answer);
+        g_assert_cmpuint(answer.header.type, ==, XS_WRITE);
+        /* The request is answered now, or never. */
+        xen_vbd_wait_state(v, XenbusStateClosed);
+        reuse_pages(v);
+        expect_untouched(v);
+        close_ports(v);
+        come_back(v);
+        xen_vbd_stop(v);
+    }
+}
+
+/* While the VM is stopped a user can take the disk away, or reset the VM. */
+static void test_end_failed(const void *long_mode)
+{
+    static const char del[] = "{'execute': 'device_del',"
+                              " 'arguments': {'id': 'x'}}";
+
+    for (int i = 0; i < 4; i++) {
+        XenVbd *v = start_failed(long_mode, ALWAYS_BAD_DISK, i & 1);
+
+        if (i & 2) {
+            qtest_system_reset(v->vm->qts);
+        } else {
+            qmp_ok(v, del);
+            qmp_ok(v, del);
+            qtest_qmp_eventwait(v->vm->qts, "DEVICE_DELETED");
+        }
+        g_assert_cmpuint(*XEN_VBD_INDEX(v, 0, rsp_prod), ==, 0);
+        reuse_pages(v);
+        qmp_ok(v, "{'execute': 'cont'}");
+        expect_untouched(v);
         xen_vbd_stop(v);
     }
 }
@@ -540,6 +614,8 @@ int main(int argc, char **argv)
         { "resize", test_resize },
         { "media", test_media },
         { "errors", test_errors },
+        { "close-failed", test_close_failed },
+        { "end-failed", test_end_failed },
         { "names", test_names },
         { "bad-properties", test_bad_properties },
     };
