@@ -392,7 +392,6 @@ bool xen_emu_init(Object *accel, XenAccelOps *ops, Error **errp)
     e820_add_entry(XEN_SPECIAL_AREA_ADDR, XEN_SPECIAL_AREA_SIZE,
                    E820_RESERVED);
     xen_hypercall_init();
-    xen_emu_hook_pv_devices();
     if (config->bql_check) {
         xen_fast_check();
     }

@@ -58,6 +58,47 @@ void xen_state_load(XenVm *vm, const char *path)
                              "'arguments': { 'uri': %s } }", uri);
 }
 
+static bool is_loaded(XenVm *vm)
+{
+    QDict *info = qtest_qmp_assert_success_ref(vm->qts,
+                                               "{ 'execute': 'query-status' }");
+    bool loaded = !g_str_equal(qdict_get_str(info, "status"), "inmigrate");
+
+    qobject_unref(info);
+    return loaded;
+}
+
+void xen_state_wait(XenVm *vm)
+{
+    while (!is_loaded(vm)) {
+        g_usleep(1000);
+    }
+}
+
+static bool is_refused(XenVm *vm)
+{
+    QDict *info = qtest_qmp_assert_success_ref(vm->qts,
+        "{ 'execute': 'query-migrate' }");
+    const char *status = qdict_get_try_str(info, "status");
+    bool failed = !g_strcmp0(status, "failed");
+
+    g_assert_cmpstr(status, !=, "completed");
+    qobject_unref(info);
+    return failed;
+}
+
+void xen_state_expect_refused(XenVm *vm, const char *path)
+{
+    g_autofree char *uri = g_strdup_printf("file:%s", path);
+
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate-incoming', "
+                             "'arguments': { 'uri': %s, "
+                             "'exit-on-error': false } }", uri);
+    while (!is_refused(vm)) {
+        g_usleep(1000);
+    }
+}
+
 XenVm *xen_state_move(XenVm *vm, const char *accel, int64_t clock_ns)
 {
     g_autofree char *path = xen_state_save(vm);

@@ -17,6 +17,10 @@
 char *xen_state_save(XenVm *vm);
 /* Starts to load it in the target; does not wait. */
 void xen_state_load(XenVm *vm, const char *path);
+/* Waits until it has: its VM runs, or is stopped as the source's was. */
+void xen_state_wait(XenVm *vm);
+/* The target must refuse it; waits until it has. */
+void xen_state_expect_refused(XenVm *vm, const char *path);
 /*
  * Moves the guest to another QEMU through a file; @vm is stopped.  The virtual
  * clock, which is not migrated under qtest, starts at @clock_ns.

@@ -328,26 +328,6 @@ static void test_no_xen(void)
     xen_qtest_quit(qts);
 }
 
-/* ------------------------------------------------------------ PV devices -- */
-
-/* A PV device without vmsd blocks migration. */
-static void test_pv_device(const void *long_mode)
-{
-    static const char refused[] = "cannot be migrated";
-    XenVm *vm = xen_vm_start_bare(1, GPOINTER_TO_INT(long_mode), NULL,
-                                  "-nodefaults -only-migratable");
-
-    expect_error(qtest_qmp(vm->qts, "{ 'execute': 'device_add', 'arguments': {"
-                           " 'driver': 'xen-net-device' } }"), refused);
-    xen_vm_stop(vm);
-
-    vm = xen_vm_start_bare(1, GPOINTER_TO_INT(long_mode), NULL,
-                           "-nodefaults -device xen-net-device");
-    expect_error(qtest_qmp(vm->qts, "{ 'execute': 'migrate', 'arguments': {"
-                           " 'uri': 'file:/dev/null' } }"), refused);
-    xen_vm_stop(vm);
-}
-
 int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
@@ -357,7 +337,6 @@ int main(int argc, char **argv)
         { "list-fifo", test_list_fifo },
         { "inject", test_inject },
         { "text", test_text },
-        { "pv-device", test_pv_device },
     };
 
     g_test_init(&argc, &argv, NULL);

@@ -56,6 +56,20 @@ void xen_emu_notify_reset(XenResetPhase phase)
     notifier_list_notify(&reset_notifiers, &phase);
 }
 
+static NotifierList resume_notifiers =
+    NOTIFIER_LIST_INITIALIZER(resume_notifiers);
+
+void xen_emu_add_resume_notifier(Notifier *n)
+{
+    notifier_list_add(&resume_notifiers, n);
+}
+
+void xen_emu_notify_resume(void)
+{
+    assert(bql_locked());
+    notifier_list_notify(&resume_notifiers, NULL);
+}
+
 uint16_t kvm_xen_get_gnttab_max_frames(void)
 {
     return xen_emu_config()->gnttab_max_frames;

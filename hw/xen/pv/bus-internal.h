@@ -6,7 +6,8 @@
  *
  *   bus.c       the bus, its bridge, hot plug
  *   device.c    the type of all devices: realize and unrealize
- *   life.c      front end's changes, disconnect, reset, removal
+ *   life.c      front end's changes, disconnect, reset, load, removal
+ *   migration.c what a device must be like to take an incoming guest
  *   nodes.c     nodes in xenstore: of the device, of a new domain
  *   channel.c   event channels
  *   grants.c    grants
@@ -19,6 +20,7 @@
 #include "hw/resettable.h"
 #include "hw/xen/xen-bus.h"
 #include "hw/xen/xen-bus-helper.h"
+#include "hw/xen/pv/bus.h"
 
 struct XenDeviceLife {
     XenDevice *xendev;          /* whose it is */
@@ -32,8 +34,14 @@ struct XenDeviceLife {
     bool changed;               /* the front end did, meanwhile */
     bool unplugging;            /* by device_del */
     bool going;                 /* removal is scheduled */
+    bool loading;               /* a state is, or was, and the VM has not run */
 
-    Notifier reset;
+    Notifier reset, resume;
+
+    const XenPvRule *rules;     /* of the class, migration.c; or NULL */
+    bool config_loaded;         /* the incoming state has this device */
+    uint32_t config_len;        /* only while saved or loaded */
+    uint8_t *config;
 
     QemuMutex log_lock;         /* guards the rest */
     unsigned log_lines;         /* that may be logged at once */
@@ -83,6 +91,12 @@ void xen_pv_life_begin(XenDevice *xendev);
 void xen_pv_life_end(XenDevice *xendev);
 /* Before anything else of the machine is reset. */
 void xen_pv_reset_enter(Object *obj, ResetType type);
+
+/* ------------------------------------------------------------- migration.c */
+
+/* A section of its own, early in the stream.  BQL. */
+void xen_pv_migration_begin(XenDevice *xendev);
+void xen_pv_migration_end(XenDevice *xendev);
 
 /* --------------------------------------------------------------- channel.c */
 

@@ -38,6 +38,7 @@ static void device_unrealize(DeviceState *dev)
     if (xendev->life->realized) {
         xen_pv_disconnect(xendev);
     }
+    xen_pv_migration_end(xendev);
     xen_pv_life_end(xendev);
     if (xdc->unrealize) {
         xdc->unrealize(xendev);
@@ -125,6 +126,7 @@ static void device_realize(DeviceState *dev, Error **errp)
         return;
     }
     xen_pv_life_begin(xendev);
+    xen_pv_migration_begin(xendev);
     xendev->exit.notify = device_exit;
     qemu_add_exit_notifier(&xendev->exit);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PV bus: what becomes of a device: changes of the front end, disconnect,
- * reset, removal
+ * reset, load, removal
  *
  * All of it with the BQL.  A class may poll the main loop (to drain its
  * requests), and then the watches of xenstore call here in the middle of it: so
@@ -14,12 +14,25 @@
 #include "qapi/error.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/pv/bus.h"
+#include "system/runstate.h"
 #include "bus-internal.h"
 #include "trace.h"
 
 static const char *type_of(XenDevice *xendev)
 {
     return object_get_typename(OBJECT(xendev));
+}
+
+/*
+ * Watches fire in the middle of a load, when some of the sections are the new
+ * guest's and others are not.
+ */
+static bool is_loading(XenDevice *xendev)
+{
+    if (runstate_check(RUN_STATE_INMIGRATE)) {
+        xendev->life->loading = true;
+    }
+    return xendev->life->loading;
 }
 
 /* ----------------------------------------------------- front end's changes */
@@ -59,8 +72,8 @@ void xen_pv_frontend_changed(XenDevice *xendev)
     struct XenDeviceLife *life = xendev->life;
     enum xenbus_state state;
 
-    /* After a reset the state is what we write. */
-    if (!life->realized || life->in_reset) {
+    /* After a reset the state is what we write, after a load it has time. */
+    if (!life->realized || life->in_reset || is_loading(xendev)) {
         return;
     }
     if (life->in_class) {
@@ -148,7 +161,7 @@ void xen_pv_backend_changed(XenDevice *xendev)
     struct XenDeviceLife *life = xendev->life;
     enum xenbus_state state;
 
-    if (!life->realized || life->in_reset) {
+    if (!life->realized || life->in_reset || is_loading(xendev)) {
         return;
     }
     state = xen_pv_nodes_backend_state(xendev);
@@ -170,8 +183,8 @@ void xen_pv_unplug(XenDevice *xendev)
     struct XenDeviceLife *life = xendev->life;
 
     trace_xen_pv_unplug(type_of(xendev), xendev->name, life->unplugging);
-    if (life->unplugging) {
-        /* It was asked before and does not let go. */
+    if (life->unplugging || is_loading(xendev)) {
+        /* It was asked before and does not let go, or there is no guest. */
         xen_pv_disconnect(xendev);
         xen_device_backend_set_state(xendev, XenbusStateClosed);
         schedule_removal(xendev);
@@ -233,9 +246,53 @@ static void reset_notify(Notifier *n, void *phase)
     }
 }
 
+/* -------------------------------------------------------------------- load */
+
+/*
+ * A state was loaded and the guest is about to run: xenstore says what this
+ * device is to it.
+ */
+static void take_over(XenDevice *xendev)
+{
+    struct XenDeviceLife *life = xendev->life;
+    enum xenbus_state state = xen_pv_nodes_backend_state(xendev);
+
+    trace_xen_pv_take_over(type_of(xendev), xendev->name, xs_strstate(state));
+    if (state != XenbusStateUnknown) {
+        qatomic_set(&xendev->backend_state, state);
+        xendev->backend_online = xen_pv_nodes_backend_online(xendev);
+        life->unplugging = !xendev->backend_online;
+    } else if (life->config_loaded) {
+        /* The guest let go of it after the save had begun. */
+        schedule_removal(xendev);
+        return;
+    } else {
+        /* The guest that was saved had no such device: it is a new one. */
+        xen_pv_nodes_renew(xendev);
+    }
+    xendev->frontend_state = XenbusStateUnknown;
+    xen_pv_frontend_changed(xendev);
+    xen_pv_backend_changed(xendev);
+}
+
+static void resume_notify(Notifier *n, void *data)
+{
+    struct XenDeviceLife *life = container_of(n, struct XenDeviceLife, resume);
+
+    if (life->loading) {
+        life->loading = false;
+        take_over(life->xendev);
+    }
+}
+
+/* ---------------------------------------------------------- begin and end */
+
 void xen_pv_life_begin(XenDevice *xendev)
 {
     struct XenDeviceLife *life = xendev->life;
+
+    life->resume.notify = resume_notify;
+    xen_emu_add_resume_notifier(&life->resume);
 
     life->reset.notify = reset_notify;
     xen_emu_add_reset_notifier(&life->reset);
@@ -249,6 +306,7 @@ void xen_pv_life_end(XenDevice *xendev)
     life->realized = false;
     if (life->reset.notify) {
         notifier_remove(&life->reset);
+        notifier_remove(&life->resume);
         life->reset.notify = NULL;
     }
 }
@@ -261,6 +319,11 @@ void xen_pv_reset_enter(Object *obj, ResetType type)
 {
     XenDevice *xendev = XEN_DEVICE(obj);
 
+    if (type == RESET_TYPE_SNAPSHOT_LOAD) {
+        /* Also of a VM that was stopped before: no run state tells. */
+        xendev->life->loading = true;
+        xendev->life->config_loaded = false;
+    }
     if (xendev->life->realized && type != RESET_TYPE_WAKEUP &&
         xendev->backend_state == XenbusStateConnected) {
         xen_pv_disconnect(xendev);

@@ -38,6 +38,7 @@ static void resume(void)
     xen_vcpu_run_post_load();
     set_timers_running(true);
     xen_timer_offload_resume();
+    xen_emu_notify_resume();
 }
 
 static void vm_state_changed(void *opaque, bool running, RunState state)

@@ -181,6 +181,15 @@ void xen_emu_add_reset_notifier(Notifier *n);
 void xen_emu_notify_reset(XenResetPhase phase);
 
 /*
+ * @n->notify is called each time when the VM runs on, without data: the last
+ * step before the vCPUs do, when all that a load has brought is in force
+ * (device/vm-state.h).  BQL, as for notifier_remove(), which ends it.
+ */
+void xen_emu_add_resume_notifier(Notifier *n);
+/* For device/vm-state.c.  BQL. */
+void xen_emu_notify_resume(void);
+
+/*
  * Per-vCPU state.  Fields belong to the file that is named.  Registered
  * addresses are in CPUX86State (env.xen_*), in upstream's migration format.
  */

@@ -25,10 +25,4 @@ void xen_emu_add_properties(struct ObjectClass *oc);
  * reported.  BQL.
  */
 int xen_emu_accel_ready(struct Object *accel);
-/*
- * Hooks PV devices so that they block migration (device/pv-device.c).  Before
- * there is one; once, BQL.
- */
-void xen_emu_hook_pv_devices(void);
-
 #endif

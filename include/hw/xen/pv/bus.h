@@ -24,8 +24,11 @@
  *                that the old guest wrote is left), then the class's reset() is
  *                called.  The next instruction of the guest comes after that.
  *                The same for system reset, soft reset and S3.
- *   VM stop      The bus does nothing: a class that takes requests in a thread
- *                of its own stops that with qdev_add_vm_change_state_handler().
+ *   VM stop      The bus does nothing: a class stops what it does for the guest
+ *                with qdev_add_vm_change_state_handler().  When the handler has
+ *                returned and QEMU has drained its disks, nothing of the guest's
+ *                is touched until the VM runs on.
+ *   migration    See below.
  *   unplug       device_del asks the front end to close.  When it has, or was
  *                never there, the device goes.  A second device_del does not
  *                wait any longer: the device is disconnected and goes.
@@ -43,6 +46,29 @@
  * more than once, but not from inside itself or frontend_changed().  A class
  * without it gets frontend_changed(XenbusStateClosed) instead, after all block
  * devices were drained, and must do the same there.
+ *
+ * Migration, and snapshots
+ *
+ * What a device is to the guest is in xenstore, in the rings and in the engine's
+ * ports, which migrate by themselves.  A class's vmsd, which it must have, holds
+ * what is in none of them.  Two rules make that work:
+ *  - A ring is attached where its last answer stands.  So a request that was
+ *    taken is either answered when the VM has stopped, or in the class's vmsd.
+ *  - An event that the guest is owed is sent when the VM stops.
+ *
+ * Save: pre_save() finds the VM stopped.  Load: a device was reset, as for a new
+ * domain, or has just been made.  The bus first compares what the guest was told
+ * with what this device would tell it, by the class's rules: nothing else has
+ * been loaded yet.  From then until the VM runs it keeps all changes of the front
+ * end to itself; post_load() notes what it gets and touches nothing.  Then, with
+ * everything loaded, frontend_changed() is called once with the front end's state
+ * as the guest left it, and xen_device_backend_get_state() says what the guest
+ * saw of ours: XenbusStateConnected here tells the class that it takes over.
+ * Binding a channel then takes the guest's port as it is, and calls the handler
+ * once: what the guest sent meanwhile is not lost.
+ *
+ * A device that the state does not have is a new one for the guest, as after
+ * device_add.  One that the guest let go of while it was being saved is removed.
  *
  * Event channels
  *
@@ -82,6 +108,23 @@
  */
 #define XEN_PV_LOG_LINES        16
 #define XEN_PV_LOG_REFILL_NS    (60 * INT64_C(1000000000))
+
+/* What must be the same where a guest is loaded; see "Migration". */
+typedef enum XenPvRuleKind {
+    XEN_PV_SAME,                /* as text */
+    XEN_PV_AT_LEAST,            /* as a number, which is 0 if not there */
+} XenPvRuleKind;
+
+typedef struct XenPvRule {
+    const char *key;            /* of a node that realize() writes; NULL: last */
+    XenPvRuleKind kind;
+    const char *what;           /* it is to a user: an option, say */
+} XenPvRule;
+
+/*
+ * In realize(); @rules stays valid.  Nodes that are in no rule may differ.  BQL.
+ */
+void xen_pv_set_rules(XenDevice *xendev, const XenPvRule *rules);
 
 /*
  * Logs @err as "device type 'name': text", within these limits, and frees it.

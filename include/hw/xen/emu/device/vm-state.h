@@ -11,12 +11,25 @@
  *   3. the accelerator: from here on its clock may be set; it ends halts in
  *      SCHEDOP_poll, which are not migrated
  *   4. areas and timers are saved to CPUX86State, for migration
+ *   5. PV devices, by handlers of their own: nothing new is taken from a ring,
+ *      and events that are held back are sent.  Then QEMU drains all disks, and
+ *      what was in flight is answered.  The last changes of guest memory come
+ *      from here; all sections are written later.
+ *
+ * Load (the VM is stopped, and was just reset)
+ *   1. each PV device's configuration is compared: "xen-pv-device", before RAM
+ *   2. RAM; then the sections in the order in which their devices were created:
+ *      event channels, grant table, xenstore, PV devices, vCPUs among them
+ *   3. a PV device only stores what its section says.  Until the VM runs nothing
+ *      touches a ring, whatever xenstore's watches say.
  *
  * Resume (the accelerator's own handlers have set the clock)
  *   1. the accelerator: the clock advances
  *   2. loaded state takes effect
  *   3. QEMU's timers start; those that are due fire
  *   4. timers can be offloaded again, when the guest next arms them
+ *   5. PV devices that were loaded take over their rings and channels, as
+ *      xenstore says.  Not before 2: an event would find no vcpu_info.
  */
 #ifndef HW_XEN_EMU_DEVICE_VM_STATE_H
 #define HW_XEN_EMU_DEVICE_VM_STATE_H
