@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include "qemu/atomic.h"
 #include "libxen-blk.h"
+#include "libxen-state.h"
 
 #include "hw/xen/interface/grant_table.h"
 #include "hw/xen/interface/memory.h"
@@ -71,10 +72,9 @@ static uint64_t pages(XenVbd *v, unsigned nr)
     return gpa;
 }
 
-XenVbd *xen_vbd_start(bool long_mode, const char *options)
+/* New RAM, shared with a QEMU that has these options; freed by the caller. */
+static char *new_ram(XenVbd *v, const char *options)
 {
-    XenVbd *v = g_new0(XenVbd, 1);
-    g_autofree char *all = NULL;
     int fd;
 
     v->ram_path = g_strdup("/tmp/xen-vbd-XXXXXX");
@@ -84,10 +84,24 @@ XenVbd *xen_vbd_start(bool long_mode, const char *options)
     v->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     g_assert_true(v->ram != MAP_FAILED);
     close(fd);
-    all = g_strdup_printf("-nodefaults -m 64 -machine memory-backend=ram "
-                          "-object memory-backend-file,id=ram,size=%u,"
-                          "mem-path=%s,share=on %s", RAM_SIZE, v->ram_path,
-                          options);
+    return g_strdup_printf("-nodefaults -m 64 -machine memory-backend=ram "
+                           "-object memory-backend-file,id=ram,size=%u,"
+                           "mem-path=%s,share=on %s", RAM_SIZE, v->ram_path,
+                           options);
+}
+
+static void free_ram(XenVbd *v)
+{
+    munmap(v->ram, RAM_SIZE);
+    unlink(v->ram_path);
+    g_free(v->ram_path);
+}
+
+XenVbd *xen_vbd_start(bool long_mode, const char *options)
+{
+    XenVbd *v = g_new0(XenVbd, 1);
+    g_autofree char *all = new_ram(v, options);
+
     v->vm = xen_vm_start(1, long_mode, all);
     v->number = 51712;
     v->table = pages(v, TABLE_PAGES);
@@ -101,10 +115,31 @@ XenVbd *xen_vbd_start(bool long_mode, const char *options)
 void xen_vbd_stop(XenVbd *v)
 {
     xen_vm_stop(v->vm);
-    munmap(v->ram, RAM_SIZE);
-    unlink(v->ram_path);
-    g_free(v->ram_path);
+    free_ram(v);
     g_free(v);
+}
+
+XenVbd *xen_vbd_start_target(const XenVbd *v, const char *options)
+{
+    XenVbd *target = g_memdup2(v, sizeof(*v));
+    g_autofree char *incoming = g_strconcat("-incoming defer ", options, NULL);
+    g_autofree char *all = new_ram(target, incoming);
+
+    target->vm = xen_vm_start_target(v->vm, NULL, all);
+    target->store.vm = target->vm;
+    return target;
+}
+
+XenVbd *xen_vbd_move(XenVbd *v, const char *options)
+{
+    g_autofree char *path = xen_state_save(v->vm);
+    XenVbd *target = xen_vbd_start_target(v, options);
+
+    xen_state_load(target->vm, path);
+    qtest_qmp_eventwait(target->vm->qts, "RESUME");
+    xen_vbd_stop(v);
+    unlink(path);
+    return target;
 }
 
 void xen_vbd_use(XenVbd *v, unsigned number)
@@ -392,4 +427,22 @@ int16_t xen_vbd_do_pages(XenVbd *v, unsigned queue, uint8_t op,
         .op = op, .indirect = nr > 11, .sector = sector, .page = page,
         .nr = nr, .last = 7,
     });
+}
+
+void xen_vbd_fill_page(XenVbd *v, unsigned page, uint8_t byte)
+{
+    memset(xen_vbd_page(v, page), byte, XEN_PAGE_SIZE);
+}
+
+void xen_vbd_check_works(XenVbd *v, unsigned queue)
+{
+    xen_vbd_fill_page(v, 900, 0x77);
+    xen_vbd_fill_page(v, 901, 0);
+    g_assert_cmpint(xen_vbd_do_pages(v, queue, BLKIF_OP_WRITE, 1600, 900, 1),
+                    ==, BLKIF_RSP_OKAY);
+    g_assert_cmpint(xen_vbd_do_pages(v, queue, BLKIF_OP_READ, 1600, 901, 1),
+                    ==, BLKIF_RSP_OKAY);
+    while (!xen_is_pending(v->vm, v->queue[queue].port)) {
+        g_usleep(LOOK_AGAIN_US);
+    }
 }

@@ -69,6 +69,13 @@ typedef struct XenVbdAnswer {
 XenVbd *xen_vbd_start(bool long_mode, const char *options);
 /* For QEMU that has ended, too. */
 void xen_vbd_stop(XenVbd *v);
+/* A migration's target, which waits for a state of @v's VM. */
+XenVbd *xen_vbd_start_target(const XenVbd *v, const char *options);
+/*
+ * The same guest in another QEMU with @options, by way of a file.  @v and its
+ * QEMU have ended.
+ */
+XenVbd *xen_vbd_move(XenVbd *v, const char *options);
 /* After a reset: the guest's first steps once more. */
 void xen_vbd_set_up(XenVbd *v);
 /* Choose the disk with this number. */
@@ -120,5 +127,9 @@ int16_t xen_vbd_do(XenVbd *v, unsigned queue, const XenVbdRequest *r);
 /* @op on whole pages, indirect where it takes more than 11. */
 int16_t xen_vbd_do_pages(XenVbd *v, unsigned queue, uint8_t op,
                          uint64_t sector, unsigned page, unsigned nr);
+
+void xen_vbd_fill_page(XenVbd *v, unsigned page, uint8_t byte);
+/* The disk writes and reads, and its events arrive. */
+void xen_vbd_check_works(XenVbd *v, unsigned queue);
 
 #endif

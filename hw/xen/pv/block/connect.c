@@ -3,13 +3,11 @@
  * A PV disk's link with its front end: see connect.h
  */
 #include "qemu/osdep.h"
-#include "qemu/error-report.h"
 #include "qemu/main-loop.h"
-#include "qemu/timer.h"
-#include "qemu/units.h"
 #include "qapi/error.h"
 #include "block/aio-wait.h"
 #include "hw/xen/interface/io/protocols.h"
+#include "hw/xen/pv/bus.h"
 #include "connect.h"
 #include "device.h"
 #include "size.h"
@@ -31,31 +29,13 @@ static void post_event(XenBlockDevice *dev, unsigned event)
 
 /* -------------------------------------------------------------- failures -- */
 
-/* At most XEN_BLOCK_LOG_LINES in XEN_BLOCK_LOG_SECONDS: a guest chooses. */
-static void log_failure(XenBlockDevice *dev, const char *why)
-{
-    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
-
-    if (!dev->log_lines || now - dev->log_since_ns >=
-        XEN_BLOCK_LOG_SECONDS * NANOSECONDS_PER_SECOND) {
-        dev->log_since_ns = now;
-        dev->log_lines = 0;
-    }
-    if (dev->log_lines < XEN_BLOCK_LOG_LINES) {
-        dev->log_lines++;
-        warn_report("xen-block %s: front end lost: %s%s", dev->xendev.name,
-                    why, dev->log_lines < XEN_BLOCK_LOG_LINES ? "" :
-                    " (no more about this disk for a while)");
-    }
-}
-
 static void begin_close(XenBlockDevice *dev);
 
 static void fail(XenBlockDevice *dev, const char *why)
 {
     XenDevice *xendev = &dev->xendev;
 
-    log_failure(dev, why);
+    xen_pv_report(xendev, "front end lost: %s", why);
     dev->broken = true;
     xen_device_backend_printf(xendev, "error", "%s", why);
     xen_device_backend_set_state(xendev, XenbusStateClosing);
@@ -124,6 +104,12 @@ void xen_block_disconnect_now(XenBlockDevice *dev)
         qemu_bh_schedule(dev->bh);
     }
     object_unref(dev);
+}
+
+void xen_block_forget_saved(XenBlockDevice *dev)
+{
+    g_clear_pointer(&dev->saved, g_free);
+    dev->nr_saved = 0;
 }
 
 /* ---------------------------------------------------------------- coming -- */
@@ -228,6 +214,22 @@ static bool make_queue(XenBlockDevice *dev, const XenBlockOffer *offer,
     return dev->queue[i];
 }
 
+/* What the front end's last back end had taken and not answered. */
+static bool restore_requests(XenBlockDevice *dev, Error **errp)
+{
+    for (int32_t i = 0; i < dev->nr_saved; i++) {
+        const XenBlockSaved *saved = &dev->saved[i];
+
+        if (saved->queue >= dev->owner.nr_queues ||
+            !xen_blk_queue_restore(dev->queue[saved->queue], &saved->req,
+                                   saved->held)) {
+            error_setg(errp, "a request that was migrated is not in its ring");
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool connect_queues(XenBlockDevice *dev, Error **errp)
 {
     XenBlkQueueOwner *owner = &dev->owner;
@@ -245,6 +247,10 @@ static bool connect_queues(XenBlockDevice *dev, Error **errp)
             return false;
         }
     }
+    if (!restore_requests(dev, errp)) {
+        free_queues(dev);
+        return false;
+    }
     trace_xen_vbd_connect(dev->xendev.name, offer.nr_queues,
                             offer.nr_pages);
     return true;
@@ -253,6 +259,9 @@ static bool connect_queues(XenBlockDevice *dev, Error **errp)
 static void connect_frontend(XenBlockDevice *dev)
 {
     XenDevice *xendev = &dev->xendev;
+    /* It was loaded, and the guest is to notice nothing. */
+    bool take_over = xen_device_backend_get_state(xendev) ==
+                     XenbusStateConnected;
     Error *err = NULL;
 
     if (!connect_queues(dev, &err)) {
@@ -261,7 +270,11 @@ static void connect_frontend(XenBlockDevice *dev)
         return;
     }
     dev->link = XEN_BLOCK_UP;
-    xen_block_publish_size(dev);
+    if (take_over) {
+        xen_block_publish_new_size(dev);
+    } else {
+        xen_block_publish_size(dev);
+    }
     xen_device_backend_set_state(xendev, XenbusStateConnected);
     for (unsigned i = 0; i < dev->owner.nr_queues; i++) {
         xen_blk_queue_start(dev->queue[i]);
@@ -350,6 +363,7 @@ static void handle_events(void *opaque)
     }
     if (events & EVENT_FRONTEND) {
         follow_frontend(dev);
+        xen_block_forget_saved(dev);
     }
     dev->busy = false;
     if (qatomic_read(&dev->events)) {
@@ -412,4 +426,5 @@ void xen_block_connect_exit(XenBlockDevice *dev)
         dev->bh = NULL;
         dev->busy = false;
     }
+    xen_block_forget_saved(dev);
 }

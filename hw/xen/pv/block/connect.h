@@ -19,6 +19,8 @@ void xen_block_frontend_changed(XenDevice *xendev, enum xenbus_state state,
                                 Error **errp);
 /* The disk's size has changed.  Any thread. */
 void xen_block_resized(void *opaque);
+/* Requests that were loaded are no longer of use. */
+void xen_block_forget_saved(XenBlockDevice *dev);
 /* All queues heed a new "paused" or "drained". */
 void xen_block_kick(XenBlockDevice *dev);
 

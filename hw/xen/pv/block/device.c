@@ -12,8 +12,10 @@
 #include "hw/qdev-properties-system.h"
 #include "hw/xen/interface/io/blkif.h"
 #include "system/runstate.h"
+#include "hw/xen/pv/bus.h"
 #include "connect.h"
 #include "device.h"
+#include "migration.h"
 #include "size.h"
 #include "trace.h"
 
@@ -293,6 +295,7 @@ static void block_realize(XenDevice *xendev, Error **errp)
     disk->discard = !readonly && blk_get_flags(blk) & BDRV_O_UNMAP;
     dev->owner.paused = !runstate_is_running();
     xen_block_connect_init(dev);
+    xen_pv_set_rules(xendev, xen_block_rules(class->cdrom));
 
     publish_features(dev, (readonly ? VDISK_READONLY : 0) |
                      (class->cdrom ? VDISK_CDROM : 0));
@@ -339,6 +342,9 @@ static void block_reset(XenDevice *xendev)
     XenBlockDevice *dev = XEN_BLOCK_DEVICE(xendev);
 
     blk_iostatus_reset(dev->owner.blk);
+    /* The old one may have counted in larger sectors. */
+    dev->owner.disk.unit = 1;
+    xen_block_publish_size(dev);
 }
 
 /* ----------------------------------------------------------------- types -- */
@@ -368,6 +374,7 @@ static void block_class_init(ObjectClass *oc, void *data)
     xc->unrealize = block_unrealize;
     xc->disconnect = block_disconnect;
     xc->reset = block_reset;
+    dc->vmsd = &xen_block_vmstate;
     device_class_set_props(dc, block_properties);
     set_bit(DEVICE_CATEGORY_STORAGE, dc->categories);
 }

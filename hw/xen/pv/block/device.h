@@ -4,8 +4,7 @@
  *
  * Their state, which these files share: what a user sets and a guest reads in
  * xenstore is device.c; connecting to a front end and leaving it is connect.c;
- * the disk's size is size.c; disks that a toolstack describes in xenstore are
- * toolstack.c.
+ * the disk's size is size.c; what is in a migration stream is migration.c.
  *
  * The link with a front end:
  *
@@ -41,15 +40,19 @@
 /* Queues that "num-queues" may ask for, and those of a disk without it. */
 #define XEN_BLOCK_MAX_QUEUES        32
 #define XEN_BLOCK_MAX_AUTO_QUEUES   8
-/* Lines about a disk's front end in QEMU's log: so many in so many seconds. */
-#define XEN_BLOCK_LOG_LINES         5
-#define XEN_BLOCK_LOG_SECONDS       60
 
 typedef enum XenBlockLink {
     XEN_BLOCK_DOWN,
     XEN_BLOCK_UP,
     XEN_BLOCK_CLOSING,
 } XenBlockLink;
+
+/* A request that was taken and not answered; see queue.h. */
+typedef struct XenBlockSaved {
+    uint16_t queue;
+    bool held;
+    XenBlkRequest req;
+} XenBlockSaved;
 
 struct XenBlockDevice {
     XenDevice xendev;
@@ -74,12 +77,11 @@ struct XenBlockDevice {
     unsigned events;            /* EVENT_*, atomic */
     QEMUBH *bh;
     VMChangeStateEntry *vm_state;
-    int64_t log_since_ns;
-    unsigned log_lines;
 
-    /* Of a disk that a toolstack described */
-    char *node_name;
-    char *iothread_id;
+    /* What the stream holds, migration.c; until the front end is followed. */
+    uint64_t saved_sectors;
+    int32_t nr_saved;
+    XenBlockSaved *saved;
 };
 
 struct XenBlockDeviceClass {

@@ -241,6 +241,15 @@ bool xen_blk_ring_take(XenBlkRing *r, XenBlkRequest *req)
     }
 }
 
+bool xen_blk_ring_retake(XenBlkRing *r)
+{
+    if (xen_blk_ring_pending(r) < 1) {
+        return false;
+    }
+    r->req_cons++;
+    return true;
+}
+
 size_t xen_blk_indirect_len(const XenBlkRequest *req)
 {
     return req->nr_segments * SEGMENT_SIZE;
@@ -320,4 +329,25 @@ int16_t xen_blk_check(XenBlkRequest *req, const XenBlkDisk *disk)
     }
     return req->nr_segments && check_segments(req, disk) &&
            check_range(req, disk) ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR;
+}
+
+bool xen_blk_is_checked(const XenBlkRequest *req, const XenBlkDisk *disk)
+{
+    XenBlkDisk in_sectors = *disk;
+    XenBlkRequest again;
+
+    again = *req;
+    in_sectors.unit = 1;
+    if (req->op != req->action &&
+        (req->op != BLKIF_OP_INDIRECT || (req->action != BLKIF_OP_READ &&
+                                          req->action != BLKIF_OP_WRITE))) {
+        return false;
+    }
+    if (req->action != BLKIF_OP_DISCARD) {
+        again.nr_sectors = 0;
+    } else if (req->nr_segments) {
+        return false;
+    }
+    return xen_blk_check(&again, &in_sectors) == BLKIF_RSP_OKAY &&
+           again.sector == req->sector && again.nr_sectors == req->nr_sectors;
 }

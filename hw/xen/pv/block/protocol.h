@@ -100,6 +100,11 @@ bool xen_blk_ring_ask_event(const XenBlkRing *r);
  * indirect one the segments are still to be added.
  */
 bool xen_blk_ring_take(XenBlkRing *r, XenBlkRequest *req);
+/*
+ * Takes the next request, of which the caller has a copy already: its place may
+ * have been another's answer since.  False: there is none.
+ */
+bool xen_blk_ring_retake(XenBlkRing *r);
 /* Writes the next answer, which the guest sees with the next push. */
 void xen_blk_ring_answer(XenBlkRing *r, const XenBlkRequest *req,
                          int16_t status);
@@ -118,6 +123,9 @@ void xen_blk_add_indirect(XenBlkRequest *req, const void *page);
  * segments cover.
  */
 int16_t xen_blk_check(XenBlkRequest *req, const XenBlkDisk *disk);
+
+/* Is @req one that passed that check, on a disk like this one? */
+bool xen_blk_is_checked(const XenBlkRequest *req, const XenBlkDisk *disk);
 
 /* Sectors of a segment that was checked. */
 static inline unsigned xen_blk_segment_sectors(const XenBlkSegment *seg)

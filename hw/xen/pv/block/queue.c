@@ -30,6 +30,7 @@ struct XenBlkQueue {
     size_t max_bytes;
     XenBlkIo *held;             /* taken from the ring, not in flight yet */
     bool barrier;               /* one is in flight, alone */
+    bool failed;                /* one has, at some time */
     unsigned failed_at;         /* owner->resumes when one failed last */
     bool waiting;               /* look at the ring when a request has ended */
     bool broken;
@@ -110,12 +111,15 @@ static void end_request(XenBlkIo *io, int16_t status)
 }
 
 /* XenBlkQueueBase.retry_later */
-static void retry_later(XenBlkIo *io)
+static void retry_later(XenBlkIo *io, bool failed)
 {
     XenBlkQueue *q = queue_of(io);
 
     QSIMPLEQ_INSERT_TAIL(&q->retry, io, next);
-    q->failed_at = qatomic_read(&q->base.owner->resumes);
+    if (failed) {
+        q->failed = true;
+        q->failed_at = qatomic_read(&q->base.owner->resumes);
+    }
     leave_flight(io);
 }
 
@@ -164,7 +168,7 @@ static void retry_all(XenBlkQueue *q)
 {
     XenBlkIo *io;
 
-    if (q->failed_at == qatomic_read(&q->base.owner->resumes)) {
+    if (q->failed && q->failed_at == qatomic_read(&q->base.owner->resumes)) {
         /* The VM is about to stop. */
         return;
     }
@@ -349,18 +353,10 @@ void xen_blk_queue_kick(XenBlkQueue *q)
     qemu_bh_schedule(q->bh);
 }
 
-/*
- * In the queue's own context, so that the handler is not running, and does not
- * run any more when this has returned.
- */
-static void stop_in_context(void *opaque)
+static void drop_waiting(XenBlkQueue *q)
 {
-    XenBlkQueue *q = opaque;
     XenBlkIo *io;
 
-    xen_device_set_event_channel_context(q->base.owner->xendev, q->channel, NULL,
-                                         &error_abort);
-    q->base.stopping = true;
     while ((io = QSIMPLEQ_FIRST(&q->retry))) {
         QSIMPLEQ_REMOVE_HEAD(&q->retry, next);
         q->bytes -= xen_blk_io_bytes(io);
@@ -370,6 +366,20 @@ static void stop_in_context(void *opaque)
         put_back(q, q->held);
         q->held = NULL;
     }
+}
+
+/*
+ * In the queue's own context, so that the handler is not running, and does not
+ * run any more when this has returned.
+ */
+static void stop_in_context(void *opaque)
+{
+    XenBlkQueue *q = opaque;
+
+    xen_device_set_event_channel_context(q->base.owner->xendev, q->channel, NULL,
+                                         &error_abort);
+    q->base.stopping = true;
+    drop_waiting(q);
     qemu_bh_schedule(q->bh);
 }
 
@@ -380,6 +390,43 @@ void xen_blk_queue_stop(XenBlkQueue *q)
     } else {
         aio_bh_schedule_oneshot(q->ctx, stop_in_context, q);
     }
+}
+
+/* ------------------------------------------------------------- migration -- */
+
+void xen_blk_queue_for_each_unanswered(const XenBlkQueue *q,
+                                       XenBlkUnansweredFn *fn, void *opaque)
+{
+    const XenBlkIo *io;
+
+    if (q->broken) {
+        return;
+    }
+    QSIMPLEQ_FOREACH(io, &q->retry, next) {
+        fn(&io->req, false, opaque);
+    }
+    if (q->held) {
+        fn(&q->held->req, true, opaque);
+    }
+}
+
+bool xen_blk_queue_restore(XenBlkQueue *q, const XenBlkRequest *req, bool held)
+{
+    XenBlkIo *io = get_free(q);
+
+    if (!xen_blk_io_restore(io, req) || !xen_blk_ring_retake(&q->ring) ||
+        (held && q->held)) {
+        put_back(q, io);
+        return false;
+    }
+    if (held) {
+        q->held = io;
+        return true;
+    }
+    QSIMPLEQ_INSERT_TAIL(&q->retry, io, next);
+    q->bytes += xen_blk_io_bytes(io);
+    q->barrier |= io->req.op == BLKIF_OP_WRITE_BARRIER;
+    return true;
 }
 
 bool xen_blk_queue_is_idle(const XenBlkQueue *q)
@@ -394,7 +441,9 @@ void xen_blk_queue_free(XenBlkQueue *q)
     if (q->bh) {
         qemu_bh_delete(q->bh);
     }
-    g_assert(!q->in_flight && !q->held);
+    g_assert(!q->in_flight);
+    /* Of a queue that was never started. */
+    drop_waiting(q);
     if (q->channel) {
         xen_device_unbind_event_channel(q->base.owner->xendev, q->channel, NULL);
     }

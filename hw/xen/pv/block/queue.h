@@ -18,6 +18,28 @@
  * asynchronous request of the block layer; then answered.  With rerror=stop or
  * werror=stop a failed one waits in "retry" until the VM runs again.
  *
+ * When the VM stops, nothing more is taken, and QEMU drains all disks: each
+ * request in flight comes to the end of its step.  Then it is in one of these
+ * places, and a VM that is saved goes on from there:
+ *
+ *   in the ring        not taken: it is taken where the VM is loaded
+ *   held               taken and checked, not begun: saved
+ *   retry, failed      saved, and done from the start
+ *   retry, between     one of several steps has ended, and the next would be in
+ *   two steps          flight after the drain: as above.  A flush, a write of
+ *                      the same data or a discard that is done twice before its
+ *                      answer is what a disk may do anyway.
+ *   answered           the answer is in the ring, its event was sent
+ *
+ * What was taken and not answered cannot be taken from the ring once more:
+ * requests are answered in the order in which they end, and an answer lies in
+ * the place of the oldest request, which may be another one.  So it is the
+ * request itself that is saved, as it was checked; its data are the guest's, who
+ * must not change them before there is an answer.
+ *
+ * Where it is loaded, the ring is attached where its last answer stands, and as
+ * many requests as were saved count as taken.
+ *
  * Threads: functions here are for the main loop's thread with the BQL held,
  * unless they say more; of them only xen_blk_queue_sync() polls the main
  * AioContext.  What happens to requests happens in the queue's AioContext,
@@ -65,6 +87,20 @@ void xen_blk_queue_sync(XenBlkQueue *q);
  * is not yet when this returns.
  */
 void xen_blk_queue_stop(XenBlkQueue *q);
+
+typedef void XenBlkUnansweredFn(const XenBlkRequest *req, bool held,
+                                void *opaque);
+/*
+ * What was taken and not answered, in the order in which it is to go on.  The VM
+ * is stopped and QEMU has drained.
+ */
+void xen_blk_queue_for_each_unanswered(const XenBlkQueue *q,
+                                       XenBlkUnansweredFn *fn, void *opaque);
+/*
+ * One of these, before the queue is started, in that order.  False: the ring or
+ * the disk does not have such a request.
+ */
+bool xen_blk_queue_restore(XenBlkQueue *q, const XenBlkRequest *req, bool held);
 bool xen_blk_queue_is_idle(const XenBlkQueue *q);
 /* The queue must be idle, or never have been started. */
 void xen_blk_queue_free(XenBlkQueue *q);

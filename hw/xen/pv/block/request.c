@@ -106,26 +106,48 @@ static enum BlockAcctType acct_type(const XenBlkIo *io)
     }
 }
 
+static XenBlkDisk read_disk(const XenBlkIo *io)
+{
+    XenBlkDisk disk = io->queue->owner->disk;
+
+    disk.sectors = qatomic_read(&io->queue->owner->disk.sectors);
+    return disk;
+}
+
+static void begin_steps(XenBlkIo *io)
+{
+    io->started = false;
+    io->done = 0;
+    io->flush = io->req.action == BLKIF_OP_FLUSH_DISKCACHE ||
+                io->req.action == BLKIF_OP_WRITE_BARRIER;
+}
+
 int16_t xen_blk_io_check(XenBlkIo *io, bool well_formed)
 {
     XenBlkQueueOwner *owner = io->queue->owner;
     XenBlkRequest *req = &io->req;
-    XenBlkDisk disk = owner->disk;
+    XenBlkDisk disk = read_disk(io);
     int16_t status = BLKIF_RSP_ERROR;
 
-    disk.sectors = qatomic_read(&owner->disk.sectors);
     if (well_formed && (req->op != BLKIF_OP_INDIRECT || read_indirect(io))) {
         status = xen_blk_check(req, &disk);
     }
-    io->done = 0;
-    io->flush = req->action == BLKIF_OP_FLUSH_DISKCACHE ||
-                req->action == BLKIF_OP_WRITE_BARRIER;
+    begin_steps(io);
     if (status != BLKIF_RSP_OKAY) {
         trace_xen_blk_bad_request(req->id, req->op, req->sector,
                                   req->nr_segments, status);
         block_acct_invalid(blk_get_stats(owner->blk), acct_type(io));
     }
     return status;
+}
+
+bool xen_blk_io_restore(XenBlkIo *io, const XenBlkRequest *req)
+{
+    XenBlkDisk disk = read_disk(io);
+
+    io->req = *req;
+    begin_steps(io);
+    return xen_blk_is_checked(req, &disk);
 }
 
 /* ----------------------------------------------------------------- steps -- */
@@ -145,13 +167,22 @@ static bool handle_error(XenBlkIo *io, int error)
     }
     action = blk_get_error_action(blk, is_read, error);
     if (action == BLOCK_ERROR_ACTION_STOP) {
-        io->queue->retry_later(io);
+        io->queue->retry_later(io, true);
     } else if (action == BLOCK_ERROR_ACTION_REPORT) {
         block_acct_failed(blk_get_stats(blk), &io->acct);
         io->queue->end(io, BLKIF_RSP_ERROR);
     }
     blk_error_action(blk, action, is_read, error);
     return action == BLOCK_ERROR_ACTION_IGNORE;
+}
+
+static void next_step(XenBlkIo *io)
+{
+    if (qatomic_read(&io->queue->owner->paused)) {
+        io->queue->retry_later(io, false);
+    } else {
+        io_step(io);
+    }
 }
 
 static void end_read(XenBlkIo *io)
@@ -180,7 +211,7 @@ static void step_done(void *opaque, int ret)
     if (io->flush) {
         io->flush = false;
         if (io->req.nr_segments) {
-            io_step(io);
+            next_step(io);
             return;
         }
     } else if (io->req.action == BLKIF_OP_READ) {
@@ -191,7 +222,7 @@ static void step_done(void *opaque, int ret)
 
         io->done += MIN(bytes - io->done, XEN_BLK_DISCARD_STEP);
         if (io->done < bytes) {
-            io_step(io);
+            next_step(io);
             return;
         }
     }
@@ -237,6 +268,7 @@ void xen_blk_io_start(XenBlkIo *io)
 {
     size_t bytes = xen_blk_io_bytes(io);
 
+    io->started = true;
     if (bytes) {
         use_buffer(io, bytes);
         if (io->req.action != BLKIF_OP_READ && !copy_data(io, false)) {
@@ -251,5 +283,9 @@ void xen_blk_io_start(XenBlkIo *io)
 
 void xen_blk_io_retry(XenBlkIo *io)
 {
-    io_step(io);
+    if (io->started) {
+        io_step(io);
+    } else {
+        xen_blk_io_start(io);
+    }
 }

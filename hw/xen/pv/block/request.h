@@ -29,8 +29,11 @@ typedef struct XenBlkQueueBase {
     bool stopping;
     /* A request in flight has come to its end: answers it with @status. */
     void (*end)(XenBlkIo *io, int16_t status);
-    /* It failed, and is to be tried again when the VM continues. */
-    void (*retry_later)(XenBlkIo *io);
+    /*
+     * It is to go on when the VM continues: it @failed, or the VM is stopped and
+     * another step would be in flight after QEMU has drained.
+     */
+    void (*retry_later)(XenBlkIo *io, bool failed);
 } XenBlkQueueBase;
 
 /* A request on its way. */
@@ -38,6 +41,7 @@ struct XenBlkIo {
     XenBlkRequest req;
     XenBlkQueueBase *queue;
     QSIMPLEQ_ENTRY(XenBlkIo) next;      /* in free or retry */
+    bool started;               /* its data are in buf */
     bool flush;                 /* the step that is under way or next */
     uint64_t done;              /* bytes that a discard has come to */
     uint8_t *buf;               /* kept from one request to the next */
@@ -58,9 +62,15 @@ void xen_blk_io_free(XenBlkIo *io);
  * xen_blk_ring_take() said.  BLKIF_RSP_OKAY, or what to answer.
  */
 int16_t xen_blk_io_check(XenBlkIo *io, bool well_formed);
+/*
+ * One that another QEMU had taken, checked, and not answered: from the start,
+ * since doing some of it twice changes nothing until it is answered.  False: it
+ * is none that this disk could have.
+ */
+bool xen_blk_io_restore(XenBlkIo *io, const XenBlkRequest *req);
 /* Its first step.  The queue's end() is called, now or later. */
 void xen_blk_io_start(XenBlkIo *io);
-/* The step that failed, again. */
+/* The step that failed, again; or the first. */
 void xen_blk_io_retry(XenBlkIo *io);
 
 #endif

@@ -3,6 +3,7 @@
  * A PV disk's size: see size.h
  */
 #include "qemu/osdep.h"
+#include "hw/xen/xen-bus-helper.h"
 #include "size.h"
 #include "trace.h"
 
@@ -14,6 +15,18 @@ static uint64_t medium_sectors(XenBlockDevice *dev)
                     blk_getlength(dev->owner.blk) : 0;
 
     return bytes < 0 ? 0 : bytes / XEN_BLK_SECTOR_SIZE / block * block;
+}
+
+void xen_block_publish_new_size(XenBlockDevice *dev)
+{
+    uint64_t sectors = medium_sectors(dev), known;
+
+    qatomic_set(&dev->owner.disk.sectors, sectors);
+    if (xs_node_scanf(dev->xendev.xsh, XBT_NULL, dev->xendev.backend_path,
+                      "sectors", NULL, "%" SCNu64, &known) != 1 ||
+        known != sectors / dev->owner.disk.unit) {
+        xen_block_publish_size(dev);
+    }
 }
 
 void xen_block_publish_size(XenBlockDevice *dev)

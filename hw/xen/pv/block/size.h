@@ -12,5 +12,7 @@
  * loop's thread, BQL held.
  */
 void xen_block_publish_size(XenBlockDevice *dev);
+/* The same for a front end that read it before it was migrated. */
+void xen_block_publish_new_size(XenBlockDevice *dev);
 
 #endif

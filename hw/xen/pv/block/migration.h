@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A PV disk in a migration stream
+ *
+ * Its section has what neither the rings nor xenstore have: requests that were
+ * taken and not answered, in a subsection if there are any (queue.h says which
+ * these are), and the exact size, which the guest may know in larger units.  The
+ * bus compares the rest before.
+ */
+#ifndef HW_XEN_PV_BLOCK_MIGRATION_H
+#define HW_XEN_PV_BLOCK_MIGRATION_H
+
+#include "hw/xen/pv/bus.h"
+#include "migration/vmstate.h"
+
+extern const VMStateDescription xen_block_vmstate;
+
+/* What must be the same where a guest is loaded. */
+const XenPvRule *xen_block_rules(bool cdrom);
+
+#endif

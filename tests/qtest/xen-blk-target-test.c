@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PV disks where a guest is loaded: which may take the place of the one that was
+ * saved, and what becomes of those that do not
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/cutils.h"
+#include "qobject/qdict.h"
+#include "qobject/qjson.h"
+#include "libxen-blk.h"
+#include "libxen-state.h"
+
+#define LOOK_AGAIN_US 200
+
+enum { OK = BLKIF_RSP_OKAY };
+
+static void qmp_ok(XenVbd *v, const char *command)
+{
+    qtest_qmp_assert_success(v->vm->qts, "%p",
+                             qobject_from_json(command, &error_abort));
+}
+
+/* ---------------------------------------------------------- what must fit */
+
+/* @target does not take this guest, and says so before it has loaded RAM. */
+static void expect_refused(XenVbd *v, const char *path, const char *options,
+                           const char *reason)
+{
+    g_autofree char *log = g_strconcat(path, ".log", NULL);
+    g_autofree char *all = g_strdup_printf("%s 2>%s", options, log);
+    g_autofree char *said = NULL;
+    XenVbd *target = xen_vbd_start_target(v, all);
+
+    g_test_message("%s: %s", options, reason);
+    xen_state_expect_refused(target->vm, path);
+    g_assert_true(buffer_is_zero(xen_vbd_page(target, 0), XEN_PAGE_SIZE));
+    g_assert_true(g_file_get_contents(log, &said, NULL, NULL));
+    if (!strstr(said, reason)) {
+        g_error("'%s' is not in '%s'", reason, said);
+    }
+    xen_vbd_stop(target);
+    unlink(log);
+}
+
+static void test_refused(const void *variant)
+{
+    static const char disk[] = "-blockdev null-co,node-name=n,size=1048576 ";
+    static const struct {
+        const char *options, *reason;
+    } cases[] = {
+        { "-device xen-disk,drive=n,num-queues=4,vdev=xvdb",
+          "qdisk/1/51712/xen-pv-device" },
+        { "-device xen-cdrom,drive=n,num-queues=4",
+          "xen-cdrom '51712': the incoming guest has another device there: "
+          "xen-disk" },
+        { "-blockdev null-co,node-name=s,size=524288 "
+          "-device xen-disk,drive=s,num-queues=4",
+          "xen-disk '51712': the size in sectors is 1024, but must be at "
+          "least 2048" },
+        { "-blockdev null-co,node-name=r,size=1048576,read-only=on "
+          "-device xen-disk,drive=r,num-queues=4",
+          "xen-disk '51712': the access mode (r, read-only, or w) is r, but "
+          "must be w" },
+        { "-device xen-disk,drive=n,num-queues=4,logical_block_size=4096,"
+          "physical_block_size=4096",
+          "xen-disk '51712': logical_block_size is 4096, but must be 512" },
+        { "-device xen-disk,drive=n,num-queues=3",
+          "xen-disk '51712': num-queues is 3, but must be at least 4" },
+        { "-device xen-disk,drive=n,num-queues=4,max-ring-page-order=1",
+          "max-ring-page-order is 1, but must be at least 4" },
+    };
+    const XenVariant *va = variant;
+    g_autofree char *options = g_strdup_printf(
+        "%s -device xen-disk,drive=n,num-queues=4", disk);
+    XenVbd *v = xen_vbd_start(va->long_mode, options);
+    g_autofree char *path = NULL;
+
+    xen_vbd_connect(v, 1, 0);
+    xen_vbd_fill_page(v, 0, 0x99);
+    path = xen_state_save(v->vm);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        g_autofree char *target = g_strconcat(disk, cases[i].options, NULL);
+
+        expect_refused(v, path, target, cases[i].reason);
+    }
+    unlink(path);
+    /* The guest is none the worse for it. */
+    qmp_ok(v, "{'execute': 'cont'}");
+    xen_vbd_check_works(v, 0);
+    xen_vbd_stop(v);
+}
+
+/* ------------------------------------------------------------ other disks */
+
+/* Plugged in here, on the command line there; and one more there. */
+static void test_hot_plugged(const void *variant)
+{
+    const XenVariant *va = variant;
+    XenVbd *v = xen_vbd_start(va->long_mode,
+                              "-blockdev null-co,node-name=n,size=1048576");
+
+    xen_vbd_use(v, 51728);
+    qmp_ok(v, "{'execute': 'device_add', 'arguments': {'driver': 'xen-disk',"
+              " 'drive': 'n', 'id': 'x', 'vdev': 'xvdb'}}");
+    xen_vbd_connect(v, 1, 0);
+    xen_vbd_check_works(v, 0);
+    v = xen_vbd_move(v, "-blockdev null-co,node-name=n,size=1048576 "
+                     "-blockdev null-co,node-name=m,size=1048576 "
+                     "-device xen-disk,drive=n,vdev=xvdb,id=x "
+                     "-device xen-disk,drive=m,vdev=xvda");
+    xen_vbd_check_works(v, 0);
+    /* It works on, and goes when the guest lets go of it. */
+    qmp_ok(v, "{'execute': 'device_del', 'arguments': {'id': 'x'}}");
+    xen_vbd_wait_state(v, XenbusStateClosing);
+    v = xen_vbd_move(v, "-blockdev null-co,node-name=n,size=1048576 "
+                     "-blockdev null-co,node-name=m,size=1048576 "
+                     "-device xen-disk,drive=n,vdev=xvdb,id=x "
+                     "-device xen-disk,drive=m,vdev=xvda");
+    xen_vbd_set_state(v, XenbusStateClosed);
+    qtest_qmp_eventwait(v->vm->qts, "DEVICE_DELETED");
+    /* The other is new to the guest. */
+    xen_vbd_use(v, 51712);
+    g_assert_cmpint(xen_vbd_state(v), ==, XenbusStateInitWait);
+    xen_vbd_connect(v, 1, 0);
+    xen_vbd_check_works(v, 0);
+    xen_vbd_stop(v);
+}
+
+static uint64_t wait_for_sectors(XenVbd *v, uint64_t sectors)
+{
+    while (xen_vbd_read_uint(v, "sectors") != sectors) {
+        g_usleep(LOOK_AGAIN_US);
+    }
+    return sectors;
+}
+
+/* A larger disk there is one that has grown. */
+static void test_larger(const void *variant)
+{
+    const XenVariant *va = variant;
+    XenVbd *v = xen_vbd_start(va->long_mode,
+                              "-blockdev null-co,node-name=n,size=1048576 "
+                              "-device xen-disk,drive=n");
+
+    xen_vbd_connect(v, 1, 0);
+    v = xen_vbd_move(v, "-blockdev null-co,node-name=n,size=2097152 "
+                     "-device xen-disk,drive=n");
+    wait_for_sectors(v, 4096);
+    g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 4088, 0, 1), ==, OK);
+    xen_vbd_stop(v);
+}
+
+/* -------------------------------------------------------------- snapshots */
+
+/*
+ * Back to what was, whatever became of the disk since; also in a VM that is
+ * stopped.
+ */
+static void test_snapshot(const void *variant)
+{
+    const XenVariant *va = variant;
+
+    for (unsigned i = 0; i < 6; i++) {
+        g_autofree char *options = g_strdup_printf(
+            "-object iothread,id=io -blockdev null-co,node-name=n,size=1048576,"
+            "read-only=on -device xen-disk,drive=n%s",
+            i & 1 ? ",iothread=io" : "");
+        XenVbd *v = xen_vbd_start(va->long_mode, options);
+        XenVbdQueue queue;
+        XenSnapshot *s;
+        char *said;
+
+        xen_vbd_connect(v, 1, 0);
+        g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 8, 0, 2), ==,
+                        OK);
+        s = xen_snapshot_new(v->vm);
+        queue = v->queue[0];
+        qmp_ok(v, "{'execute': 'cont'}");
+        g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 8, 0, 2), ==,
+                        OK);
+        if (i / 2 == 1) {
+            xen_vbd_disconnect(v);
+        } else if (i / 2 == 2) {
+            qtest_system_reset(v->vm->qts);
+        }
+        if (i & 1) {
+            qmp_ok(v, "{'execute': 'stop'}");
+        }
+        said = xen_snapshot_load(s);
+        g_assert_cmpstr(said, ==, NULL);
+        if (i & 1) {
+            qmp_ok(v, "{'execute': 'cont'}");
+        }
+        v->queue[0] = queue;
+        v->nr_queues = 1;
+        g_assert_cmpint(xen_vbd_state(v), ==, XenbusStateConnected);
+        for (unsigned n = 0; n < 40; n++) {
+            g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 8, 0, 2),
+                            ==, OK);
+        }
+        xen_snapshot_free(s);
+        xen_vbd_stop(v);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const XenVariantTest tests[] = {
+        { "refused", test_refused, true },
+        { "hot-plugged", test_hot_plugged, true },
+        { "larger", test_larger, true },
+        { "snapshot", test_snapshot },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    xen_add_variant_tests("blk-target", tests, ARRAY_SIZE(tests));
+    return g_test_run();
+}
