@@ -98,13 +98,12 @@ static int share_ram(XenVif *vif)
     return fd;
 }
 
-XenVif *xen_vif_start(bool long_mode, const char *properties,
-                      const char *netdev)
+/* @old: NULL, or whose guest it waits for. */
+static void start_qemu(XenVif *vif, const XenVm *old, bool long_mode,
+                       const char *properties, const char *netdev)
 {
-    XenVif *vif = g_new0(XenVif, 1);
     g_autofree char *options = NULL, *socket_netdev = NULL;
     const struct timeval patience = { .tv_sec = PATIENCE_S };
-    XenStoreMessage answer;
     int fds[2] = { -1, -1 }, ram = share_ram(vif);
 
     vif->network = -1;
@@ -119,15 +118,47 @@ XenVif *xen_vif_start(bool long_mode, const char *properties,
     options = g_strdup_printf(
         "-nodefaults -m %uM -object memory-backend-file,id=ram,share=on,"
         "size=%uM,mem-path=%s -machine memory-backend=ram "
-        "-netdev %s -device xen-net-device,netdev=net,id=vif%s%s",
+        "-netdev %s -device xen-net-device,netdev=net,id=vif%s%s%s",
         RAM_SIZE >> 20, RAM_SIZE >> 20, vif->ram_path,
-        netdev ?: socket_netdev, properties ? "," : "", properties ?: "");
-    vif->vm = xen_vm_start(1, long_mode, options);
+        netdev ?: socket_netdev, properties ? "," : "", properties ?: "",
+        old ? " -incoming defer" : "");
+    vif->vm = old ? xen_vm_start_target(old, NULL, options) :
+                    xen_vm_start(1, long_mode, options);
     close(ram);
     if (fds[1] >= 0) {
         close(fds[1]);
     }
     unlink(vif->ram_path);
+}
+
+XenVif *xen_vif_start_target(const XenVif *vif, const char *properties,
+                             const char *netdev)
+{
+    XenVif *target = g_memdup2(vif, sizeof(*vif));
+
+    start_qemu(target, vif->vm, false, properties, netdev);
+    target->backend = g_strdup(vif->backend);
+    target->store.vm = target->vm;
+    /* Only the test's own frames: QEMU would say where the MAC is now. */
+    qtest_qmp_assert_success(target->vm->qts,
+                             "{ 'execute': 'migrate-set-parameters',"
+                             " 'arguments': { 'announce-rounds': 0 } }");
+    for (unsigned i = 0; i < XEN_VIF_MAX_QUEUES; i++) {
+        XenVifQueue *q = &target->queue[i];
+
+        q->tx = (void *)(target->ram + q->tx_gpa);
+        q->rx = (void *)(target->ram + q->rx_gpa);
+    }
+    return target;
+}
+
+XenVif *xen_vif_start(bool long_mode, const char *properties,
+                      const char *netdev)
+{
+    XenVif *vif = g_new0(XenVif, 1);
+    XenStoreMessage answer;
+
+    start_qemu(vif, NULL, long_mode, properties, netdev);
 
     for (unsigned i = 0; i < XEN_VIF_MAX_QUEUES; i++) {
         XenVifQueue *q = &vif->queue[i];

@@ -59,6 +59,9 @@ typedef struct XenVif {
  */
 XenVif *xen_vif_start(bool long_mode, const char *properties,
                       const char *netdev);
+/* A migration's target, which waits for a state of @vif's VM. */
+XenVif *xen_vif_start_target(const XenVif *vif, const char *properties,
+                             const char *netdev);
 void xen_vif_stop(XenVif *vif);
 
 void xen_vif_write(XenVif *vif, const char *key, const char *value);

@@ -235,6 +235,19 @@ static bool connect_queues(XenNetDev *net, unsigned nr, Error **errp)
     return net->mcast_watch;
 }
 
+/* The guest was loaded: what the front end knows must be true here, too. */
+static void take_over(XenNetDev *net)
+{
+    unsigned carrier, own = !qemu_get_queue(net->nic)->link_down;
+
+    xen_net_mcast_restore(net);
+    if (xs_node_scanf(net->xendev.xsh, XBT_NULL, net->xendev.backend_path,
+                      "carrier", NULL, "%u", &carrier) != 1 ||
+        carrier != own) {
+        xen_device_backend_printf(&net->xendev, "carrier", "%u", own);
+    }
+}
+
 bool xen_net_connect(XenNetDev *net, Error **errp)
 {
     unsigned nr = front_end_number(net, "multi-queue-num-queues", 1);
@@ -256,6 +269,9 @@ bool xen_net_connect(XenNetDev *net, Error **errp)
     set_peer_offloads(net, &net->features);
     mcast_control_changed(net, NULL);
     net->nr_queues = nr;
+    if (xen_device_backend_get_state(&net->xendev) == XenbusStateConnected) {
+        take_over(net);
+    }
     trace_xen_net_connect(net->dev, nr,
                           net->queue[0].rx_channel != net->queue[0].tx_channel,
                           net->features.sg,

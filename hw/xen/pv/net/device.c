@@ -3,17 +3,14 @@
  * vif: the device
  */
 #include "qemu/osdep.h"
-#include "qemu/cutils.h"
 #include "qemu/module.h"
 #include "qemu/units.h"
 #include "hw/qdev-properties.h"
-#include "hw/xen/xen-backend.h"
 #include "hw/xen/xen-bus-helper.h"
-#include "net/util.h"
 #include "qapi/error.h"
-#include "qobject/qdict.h"
 #include "standard-headers/linux/virtio_net.h"
 #include "system/runstate.h"
+#include "migration.h"
 #include "xen-net.h"
 #include "trace.h"
 
@@ -52,6 +49,7 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
 
     net->running = running;
     if (!running) {
+        xen_net_tx_pay_events(net);
         return;
     }
     for (unsigned i = 0; i < net->nr_queues; i++) {
@@ -149,7 +147,7 @@ static bool number_is_in_xenstore(XenNetDev *net, int number)
 static char *get_name(XenDevice *xendev, Error **errp)
 {
     XenNetDev *net = XEN_NET_DEVICE(xendev);
-    /* A toolstack's own begin with 0. */
+    /* On Xen 0 is a toolstack's. */
     int number = xen_mode == XEN_EMULATE ? 0 : 1;
 
     if (net->dev < -1) {
@@ -237,6 +235,7 @@ static void realize(XenDevice *xendev, Error **errp)
     mac = qemu_mac_strdup_printf(net->conf.macaddr.a);
     xen_device_frontend_printf(xendev, "mac", "%s", mac);
     create_nic(net);
+    xen_pv_set_rules(xendev, xen_net_rules);
     xen_net_announce(net);
     trace_xen_net_realize(net->dev, qemu_get_queue(net->nic)->info_str,
                           net->nr_clients, net->max_queues, net->vnet_hdr);
@@ -284,6 +283,7 @@ static void class_init(ObjectClass *oc, void *data)
     xdc->realize = realize;
     xdc->unrealize = unrealize;
     xdc->frontend_changed = front_end_changed;
+    dc->vmsd = &xen_net_vmstate;
     dc->user_creatable = true;
     dc->desc = "Xen network device (vif)";
     set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);
@@ -301,49 +301,3 @@ static const TypeInfo types[] = {
 };
 
 DEFINE_TYPES(types)
-
-/* --------------------------------------- devices that a toolstack asks for */
-
-static void create_device(XenBackendInstance *backend, QDict *opts,
-                          Error **errp)
-{
-    const char *name = xen_backend_get_name(backend);
-    const char *mac = qdict_get_try_str(opts, "mac");
-    XenNetDev *net;
-    MACAddr address;
-    int number;
-
-    if (qemu_strtoi(name, NULL, 10, &number) || number < 0) {
-        error_setg(errp, "'%s' is not the number of a vif", name);
-        return;
-    }
-    if (!mac || net_parse_macaddr(address.a, mac)) {
-        error_setg(errp, "vif %d has no valid 'mac'", number);
-        return;
-    }
-    net = XEN_NET_DEVICE(qdev_new(TYPE_XEN_NET_DEVICE));
-    net->dev = number;
-    net->conf.macaddr = address;
-    if (qdev_realize_and_unref(DEVICE(net), BUS(xen_backend_get_bus(backend)),
-                               errp)) {
-        xen_backend_set_device(backend, &net->xendev);
-    }
-}
-
-static void destroy_device(XenBackendInstance *backend, Error **errp)
-{
-    object_unparent(OBJECT(xen_backend_get_device(backend)));
-}
-
-static const XenBackendInfo backend_info = {
-    .type = "qnic",
-    .create = create_device,
-    .destroy = destroy_device,
-};
-
-static void register_backend(void)
-{
-    xen_backend_register(&backend_info);
-}
-
-xen_backend_init(register_backend);

@@ -46,3 +46,12 @@ bool xen_net_mcast_change(XenNetDev *net, const uint8_t *address, bool add)
     }
     return true;
 }
+
+void xen_net_mcast_restore(XenNetDev *net)
+{
+    net->nr_mcast = 0;
+    for (uint32_t i = 0; i < net->nr_saved_mcast; i++) {
+        xen_net_mcast_change(net, net->saved_mcast + 6 * i, true);
+    }
+    net->nr_saved_mcast = 0;
+}

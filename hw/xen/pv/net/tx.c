@@ -186,10 +186,22 @@ void xen_net_tx_timer(void *opaque)
 {
     XenNetQueue *queue = opaque;
 
-    /* If the VM is stopped, it comes with the turn that follows. */
+    /* When the VM stopped, all were sent. */
     if (queue->dev->running && !queue->dev->broken &&
         xen_netif_push_answers(&queue->tx)) {
         xen_net_notify(queue, &queue->tx, queue->tx_channel);
+    }
+}
+
+void xen_net_tx_pay_events(XenNetDev *net)
+{
+    for (unsigned i = 0; i < net->nr_queues; i++) {
+        XenNetQueue *queue = &net->queue[i];
+
+        if (!net->broken && xen_netif_push_answers(&queue->tx)) {
+            timer_del(queue->tx_timer);
+            xen_net_notify(queue, &queue->tx, queue->tx_channel);
+        }
     }
 }
 

@@ -7,6 +7,12 @@
  * other way, with queue.c and mcast.c below both; connect.c reads what the
  * front end wrote to xenstore and sets up its queues; monitor.c shows what they
  * did; device.c, on top, is the device with its properties and life.
+ * migration.c has what is in a stream.
+ *
+ * When the VM stops no request is half done: each frame that was taken from a
+ * ring is answered in the same turn, so both rings go on where their answers
+ * stand, and events that waited for their timer are sent.  A frame that QEMU's
+ * network layer still keeps, in either direction, is one that the network loses.
  *
  * Guest memory: the two ring pages of a queue stay mapped while it is
  * connected. All else is copied, through the grant table, at the moment at
@@ -136,6 +142,10 @@ struct XenNetDev {
     bool mcast_control;         /* the list below is in use */
     unsigned nr_mcast;
     uint8_t mcast[XEN_NET_MAX_MCAST][6];
+
+    /* What was loaded, until the front end is followed; migration.c. */
+    uint32_t nr_saved_mcast;
+    uint8_t saved_mcast[XEN_NET_MAX_MCAST * 6];
 };
 
 /* --------------------------------------------------------------- queue.c */
@@ -156,6 +166,8 @@ void xen_net_shut(XenNetQueue *queue, const char *ring, const char *why);
 bool xen_net_mcast_wanted(const XenNetDev *net, const uint8_t *address);
 /* False: the list is full. */
 bool xen_net_mcast_change(XenNetDev *net, const uint8_t *address, bool add);
+/* The list that was loaded becomes the device's. */
+void xen_net_mcast_restore(XenNetDev *net);
 
 /* ------------------------------------------------------------- connect.c */
 
@@ -174,6 +186,11 @@ size_t xen_net_frame_room(void);
 bool xen_net_tx_event(void *queue);
 void xen_net_tx_bh(void *queue);
 void xen_net_tx_timer(void *queue);
+/*
+ * The VM stops: events that wait for their timer are sent now.  Who goes on with
+ * the ring, here or after a migration, does not know of them.
+ */
+void xen_net_tx_pay_events(XenNetDev *net);
 /* All queues that send through @client go on. */
 void xen_net_tx_resume(XenNetDev *net, unsigned client);
 /*
