@@ -7,7 +7,6 @@
 #include "hw/i386/kvm/xen_primary_console.h"
 #include "hw/qdev-properties.h"
 #include "hw/qdev-properties-system.h"
-#include "hw/xen/xen-backend.h"
 #include "hw/xen/xen-bus-helper.h"
 #include "qapi/error.h"
 #include "trace.h"
@@ -225,27 +224,3 @@ static void register_types(void)
 }
 
 type_init(register_types)
-
-/* ---------------------------------------------------------------- back end */
-
-/* A toolstack that writes nodes of a console: there is none with this Xen. */
-static void backend_create(XenBackendInstance *backend, QDict *opts,
-                           Error **errp)
-{
-    error_setg(errp, "console %s: consoles are added by -device "
-               TYPE_XEN_CONSOLE " or device_add",
-               xen_backend_get_name(backend));
-}
-
-/* The bus follows what happens to back ends of types that are registered. */
-static const XenBackendInfo backend_info = {
-    .type = "console",
-    .create = backend_create,
-};
-
-static void register_backend(void)
-{
-    xen_backend_register(&backend_info);
-}
-
-xen_backend_init(register_backend);
