@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The PCI slot of the platform device. */
 #include "qemu/osdep.h"
+#include "qemu/cutils.h"
 #include "qobject/qdict.h"
 #include "hw/pci/pci.h"
 #include "hw/pci/pci_bus.h"
@@ -36,9 +37,8 @@ static bool is_for_bus(const QDict *opts, PCIBus *bus)
 static int slot_wanted(const QDict *opts)
 {
     const QObject *addr = qdict_get(opts, "addr");
-    const char *text;
-    char *end;
-    unsigned long slot;
+    const char *text, *end;
+    unsigned slot;
 
     if (!addr) {
         return -1;
@@ -48,10 +48,9 @@ static int slot_wanted(const QDict *opts)
         return PCI_SLOT(qdict_get_try_int(opts, "addr", -1) & 0xff);
     }
     text = qdict_get_try_str(opts, "addr");
-    if (!text || !g_ascii_isxdigit(*text)) {
+    if (!text || qemu_strtoui(text, &end, 16, &slot) < 0) {
         return -1;
     }
-    slot = strtoul(text, &end, 16);
     return slot < PCI_SLOT_MAX && (!*end || *end == '.') ? slot : -1;
 }
 
