@@ -35,6 +35,7 @@ struct XenBlkQueue {
     bool waiting;               /* look at the ring when a request has ended */
     bool broken;
     bool told_idle;
+    bool push_deferred;         /* to the end of a defer_call() section */
     QSIMPLEQ_HEAD(, XenBlkIo) free, retry;
 
     bool idle;                  /* of the main thread */
@@ -47,18 +48,40 @@ static XenBlkQueue *queue_of(const XenBlkIo *io)
 
 /* --------------------------------------------------------------- answers -- */
 
+/*
+ * The event comes with the answers: a guest that has found them by itself takes
+ * one that comes later for spurious, and Linux then delays the next.
+ */
+static void push_answers(void *opaque)
+{
+    XenBlkQueue *q = opaque;
+    bool event;
+
+    q->push_deferred = false;
+    if (q->base.stopping) {
+        /* The ring is not ours any more; idle may have waited for this. */
+        qemu_bh_schedule(q->bh);
+        return;
+    }
+    event = xen_blk_ring_push(&q->ring);
+    trace_xen_blk_push(q, event);
+    if (event) {
+        /* It fails only when the guest has closed its port. */
+        xen_device_notify_event_channel(q->base.owner->xendev, q->channel,
+                                        NULL);
+    }
+}
+
+/*
+ * Requests that the block layer ends together are answered together: the guest
+ * is then interrupted once for all of them.
+ */
 static void answer(XenBlkQueue *q, const XenBlkRequest *req, int16_t status)
 {
     trace_xen_blk_answer(req->id, req->op, status);
     xen_blk_ring_answer(&q->ring, req, status);
-    if (xen_blk_ring_push(&q->ring)) {
-        /*
-         * At once: a guest that has found the answer by itself takes an event
-         * that comes later for a spurious one, and Linux then delays the next.
-         * It fails only when the guest has closed its port.
-         */
-        xen_device_notify_event_channel(q->base.owner->xendev, q->channel, NULL);
-    }
+    q->push_deferred = true;
+    defer_call(push_answers, q);
 }
 
 static void put_back(XenBlkQueue *q, XenBlkIo *io)
@@ -257,7 +280,7 @@ static void queue_bh(void *opaque)
 
     if (!q->base.stopping) {
         run_queue(q);
-    } else if (!q->in_flight && !q->told_idle) {
+    } else if (!q->in_flight && !q->push_deferred && !q->told_idle) {
         q->told_idle = true;
         /*
          * The last that this thread does with the queue: the main loop may free
