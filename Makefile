@@ -18,7 +18,7 @@ export DESTDIR
 # The targets that need the emulator; each gets the build's packages first.
 .PHONY: all help deps setup source build demo shell check check-unit check-qtest \
 	check-guest check-nested check-upstream install clean distclean \
-	coverage patch-stat stress fuzz fuzz-corpus bench-evtchn bench-slots bench-timer \
+	coverage patch-stat stress fuzz fuzz-corpus bench-evtchn bench-slots bench-timer bench-pv \
 	check-lint check-debian12 check-debian13 docs
 
 all: build
@@ -129,6 +129,10 @@ bench-slots: source ## memory-slot lookup and iteration
 bench-timer: deps-guest deps-bench build ## how late a guest's sleeps end, and upstream's
 	@upstream=$$(scripts/build-upstream) && \
 		tests/guest/run bench-timer --upstream $$upstream
+
+bench-pv: deps-guest deps-bench build ## PV disk and network beside virtio's and upstream's (QUICK=1: 4 minutes)
+	@upstream=$$(scripts/build-upstream) && \
+		tests/guest/run bench-pv --upstream $$upstream $(if $(QUICK),--quick)
 
 docs: deps-docs ## the documentation as HTML, in build/docs
 	@sphinx-build -q -b html docs $(build)/docs

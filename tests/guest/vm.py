@@ -163,6 +163,13 @@ class Vm:
             words.append(shlex.quote(word))
         return ' '.join(words)
 
+    @property
+    def pid(self):
+        """QEMU's, while it runs."""
+        if self._process is None or self._process.poll() is not None:
+            return None
+        return self._process.pid
+
     def send_signal(self, number):
         """Sends to QEMU while it is running."""
         self._process.send_signal(number)

@@ -367,6 +367,35 @@ step_lateness() {
     done
 }
 
+# What the host asks for on the serial line, one after the other: "net MAC
+# ADDRESS", "end", or arguments of pv-load.
+step_load() {
+    exec 4</dev/ttyS0
+    stty -echo <&4
+    say "load-ready=$CPUS"
+    while read -r line <&4; do
+        case $line in
+        end) break ;;
+        net*) load_net "${line#net }" ;;
+        *)
+            # shellcheck disable=SC2086 # several arguments
+            say "load-done=$(pv-load $line 2>&1)" ;;
+        esac
+    done
+    exec 4<&-
+}
+
+load_net() {
+    for interface in /sys/class/net/*; do
+        if [ "$(cat "$interface/address")" = "${1% *}" ]; then
+            ifconfig "$(basename "$interface")" "${1#* }" \
+                netmask 255.255.255.0 up && say "load-done=net"
+            return
+        fi
+    done
+    say "load-done=error=no interface ${1% *}"
+}
+
 step_interrupts() {
     awk '{ gsub(/ +/, " "); print "XENEMU: interrupts=" $0 }' /proc/interrupts
 }
