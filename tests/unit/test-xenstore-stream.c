@@ -330,6 +330,8 @@ static void test_invalid(void)
         { BYTES(START EMPTY("x0\0\0") "\0" NO_MORE "\0"), "permission" },
         { BYTES(START EMPTY("n-1\0\0") "\0" NO_MORE "\0"), "permission" },
         { BYTES(START EMPTY("n65536\0\0") "\0" NO_MORE "\0"), "permission" },
+        { BYTES(START EMPTY("n0\0r1\0r2\0r3\0r4\0r5\0\0") "\0" NO_MORE "\0"),
+          "too many permissions" },
         { BYTES(START "\0\xff\0\0\0" N0 "\0" NO_MORE "\0"), "too long" },
         { BYTES(START "\x08\0\0\0\0" N0 "\0" NO_MORE "\0"), "flags" },
         { BYTES(START LINK("\1") NO_MORE "\0"), "nowhere" },
@@ -384,10 +386,58 @@ static void test_invalid(void)
     fixture_destroy(&f);
 }
 
+/* The guest has as many as it could start; QEMU's clients, up to that many. */
+static void test_transaction_limit(void)
+{
+    static const struct {
+        unsigned guest, others;
+        int ret;
+    } cases[] = {
+        { XENSTORE_MAX_TRANSACTIONS, XENSTORE_MAX_TRANSACTIONS, 0 },
+        { XENSTORE_MAX_TRANSACTIONS + 1, 0, -EINVAL },
+        { XENSTORE_MAX_TRANSACTIONS, XENSTORE_MAX_TRANSACTIONS + 1, -EINVAL },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GByteArray) s = g_byte_array_new();
+        const char *why = NULL;
+        Fixture f;
+
+#define APPEND(bytes) g_byte_array_append(s, (const void *)(bytes), \
+                                          sizeof(bytes) - 1)
+        APPEND("\0\0\0\x40" "\0\0\0\1" EMPTY(N0) "\0");
+        for (unsigned n = 0; n < cases[i].guest + cases[i].others; n++) {
+            uint8_t id[] = { 0, 0, 0, n + 2 };
+            uint8_t domid[] = { 0, 0, 0, n < cases[i].guest };
+
+            APPEND("\0\0\0\1");
+            g_byte_array_append(s, domid, sizeof(domid));
+            g_byte_array_append(s, id, sizeof(id));
+            APPEND(LINK("\1"));
+        }
+        APPEND(NO_MORE "\0");
+#undef APPEND
+        fixture_init(&f);
+        g_assert_cmpint(xenstore_load(f.xs, f.guest, s->data, s->len, NULL, 0,
+                                      &why), ==, cases[i].ret);
+        if (cases[i].ret) {
+            g_assert_nonnull(strstr(why, "too many transactions"));
+        } else {
+            client_expect(f.guest, XS_TRANSACTION_END, 2, STRINGS("F"), OK);
+            client_expect_error(f.guest, XS_TRANSACTION_END,
+                                2 + XENSTORE_MAX_TRANSACTIONS, STRINGS("F"),
+                                "ENOENT");
+        }
+        fixture_destroy(&f);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/xenstore/stream/nodes", test_nodes);
+    g_test_add_func("/xenstore/stream/transaction-limit",
+                    test_transaction_limit);
     g_test_add_func("/xenstore/stream/transactions", test_transactions);
     g_test_add_func("/xenstore/stream/events", test_events);
     g_test_add_func("/xenstore/stream/others-watches", test_others_watches);

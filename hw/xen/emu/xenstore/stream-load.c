@@ -69,6 +69,12 @@ typedef struct LoadedTx {
     bool has_paths;
 } LoadedTx;
 
+/*
+ * The guest's, and at most as many of clients in QEMU, which ended with that
+ * QEMU.  So a linear search is enough.
+ */
+#define MAX_LOADED_TXS      (2 * XENSTORE_MAX_TRANSACTIONS)
+
 typedef struct LoadedWatch {
     const char *path, *token;
     char canonical[XENSTORE_PATH_BUF];
@@ -81,7 +87,8 @@ typedef struct Load {
     XenstoreConn *c;
     uint32_t last_tx, root_tx;
     XenstoreTree live;
-    GPtrArray *txs;             /* LoadedTx */
+    GPtrArray *txs;             /* LoadedTx, up to MAX_LOADED_TXS */
+    unsigned nr_guest_txs;
     GPtrArray *watches;         /* LoadedWatch */
     uint64_t generation;
     size_t len;
@@ -93,20 +100,28 @@ static const char *this_path(const Load *l)
     return l->len ? l->path : "/";
 }
 
-/* The node that a reference to the tree @tx means; borrowed. */
-static XenstoreNode *referenced(Load *l, uint32_t tx)
+static LoadedTx *find_tx(Load *l, uint32_t id)
 {
-    if (tx == l->root_tx) {
-        return l->live.root ? xenstore_tree_find(&l->live, this_path(l)) : NULL;
-    }
     for (guint i = 0; i < l->txs->len; i++) {
         LoadedTx *loaded = l->txs->pdata[i];
 
-        if (loaded->tx->id == tx) {
-            return xenstore_tree_find(&loaded->tx->tree, this_path(l));
+        if (loaded->tx->id == id) {
+            return loaded;
         }
     }
     return NULL;
+}
+
+/* The node that a reference to the tree @tx means; borrowed. */
+static XenstoreNode *referenced(Load *l, uint32_t tx)
+{
+    LoadedTx *loaded;
+
+    if (tx == l->root_tx) {
+        return l->live.root ? xenstore_tree_find(&l->live, this_path(l)) : NULL;
+    }
+    loaded = find_tx(l, tx);
+    return loaded ? xenstore_tree_find(&loaded->tx->tree, this_path(l)) : NULL;
 }
 
 static bool get_perms(Load *l, XenstorePerms **perms)
@@ -137,6 +152,9 @@ static bool get_perms(Load *l, XenstorePerms **perms)
         p.access = letter - letters;
         p.domid = domid;
         g_array_append_val(list, p);
+        if (list->len > XENSTORE_MAX_PERMS) {
+            return fail(&l->r, "a node has too many permissions");
+        }
     }
     if (!list->len) {
         return fail(&l->r, "a node has no permissions");
@@ -302,18 +320,6 @@ static void free_tx(gpointer opaque)
     g_free(loaded);
 }
 
-static LoadedTx *find_tx(Load *l, uint32_t id)
-{
-    for (guint i = 0; i < l->txs->len; i++) {
-        LoadedTx *loaded = l->txs->pdata[i];
-
-        if (loaded->tx->id == id) {
-            return loaded;
-        }
-    }
-    return NULL;
-}
-
 static bool get_transaction(Load *l, uint32_t base)
 {
     LoadedTx *loaded;
@@ -325,6 +331,11 @@ static bool get_transaction(Load *l, uint32_t base)
     }
     if (!id || id > l->last_tx || id == l->root_tx || find_tx(l, id)) {
         return fail(&l->r, "a transaction's number is invalid");
+    }
+    if (l->txs->len == MAX_LOADED_TXS ||
+        (domid == l->c->domid &&
+         l->nr_guest_txs++ == XENSTORE_MAX_TRANSACTIONS)) {
+        return fail(&l->r, "there are too many transactions");
     }
     root = get_node(l, "");
     if (!root) {
