@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "libxen.h"
+#include "qobject/qdict.h"
 
 #include "hw/xen/interface/memory.h"
 
@@ -358,6 +359,114 @@ static void test_balloon(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+static int64_t give_back(XenVm *vm, uint64_t extents, unsigned nr)
+{
+    return reserve(vm, XENMEM_decrease_reservation, extents, nr, 0,
+                   DOMID_SELF);
+}
+
+static unsigned count_lines(const char *file)
+{
+    g_autofree char *text = NULL;
+    unsigned nr = 0;
+
+    g_assert_true(g_file_get_contents(file, &text, NULL, NULL));
+    for (const char *p = text; (p = strchr(p, '\n')); p++) {
+        nr++;
+    }
+    return nr;
+}
+
+/* RAM that the host does not discard stays, and one line says so. */
+static void test_balloon_refused(const void *long_mode)
+{
+    g_autofree char *ram = NULL, *log = NULL, *options = NULL;
+    int ram_fd = g_file_open_tmp("xen-ram-XXXXXX", &ram, NULL);
+    int log_fd = g_file_open_tmp("xen-log-XXXXXX", &log, NULL);
+    int old = dup(STDERR_FILENO);
+    uint64_t extents, page, gfn[64];
+    XenVm *vm;
+
+    g_assert_cmpint(ftruncate(ram_fd, RAM_BYTES), ==, 0);
+    options = g_strdup_printf("-object memory-backend-file,id=ram,mem-path=%s,"
+                              "size=%" PRIu64 ",share=off,readonly=on,rom=off "
+                              "-machine memory-backend=ram", ram, RAM_BYTES);
+    dup2(log_fd, STDERR_FILENO);
+    vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), options);
+    dup2(old, STDERR_FILENO);
+
+    extents = xen_vm_page(vm);
+    page = marked_page(vm);
+    for (unsigned i = 0; i < ARRAY_SIZE(gfn); i++) {
+        gfn[i] = page / XEN_PAGE_SIZE;
+    }
+    write_array(vm, extents, gfn, ARRAY_SIZE(gfn));
+    for (unsigned i = 0; i < 2; i++) {
+        g_assert_cmpint(give_back(vm, extents, ARRAY_SIZE(gfn)), ==,
+                        ARRAY_SIZE(gfn));
+    }
+    g_assert_true(is_filled(vm, page, PATTERN));
+    g_assert_cmpuint(count_lines(log), ==, 1);
+
+    xen_vm_stop(vm);
+    close(old);
+    close(ram_fd);
+    close(log_fd);
+    unlink(ram);
+    unlink(log);
+}
+
+static void set_snapshot(XenVm *vm, bool on)
+{
+    qtest_qmp_assert_success(vm->qts,
+        "{ 'execute': 'migrate-set-capabilities', 'arguments': {"
+        " 'capabilities': [ { 'capability': 'background-snapshot',"
+        " 'state': %i } ] } }", on);
+}
+
+static bool migration_is(XenVm *vm, const char *status)
+{
+    QDict *info = qtest_qmp_assert_success_ref(vm->qts,
+                                               "{ 'execute': 'query-migrate' }");
+    const char *now = qdict_get_try_str(info, "status");
+    bool is = now && g_str_equal(now, status);
+
+    g_assert_true(!now || !g_str_equal(now, "failed"));
+    qobject_unref(info);
+    return is;
+}
+
+/* A page that a snapshot has yet to save is not discarded. */
+static void test_balloon_snapshot(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), "-nodefaults");
+    uint64_t extents = xen_vm_page(vm), page = marked_page(vm);
+    uint64_t gfn = page / XEN_PAGE_SIZE;
+
+    write_array(vm, extents, &gfn, 1);
+    set_snapshot(vm, true);
+    qtest_qmp_assert_success(vm->qts,
+        "{ 'execute': 'migrate-set-parameters',"
+        " 'arguments': { 'max-bandwidth': 1000 } }");
+    qtest_qmp_assert_success(vm->qts,
+        "{ 'execute': 'migrate',"
+        " 'arguments': { 'uri': 'exec:cat >/dev/null' } }");
+    while (!migration_is(vm, "active")) {
+        g_usleep(1000);
+    }
+    g_assert_cmpint(give_back(vm, extents, 1), ==, 1);
+    g_assert_true(migration_is(vm, "active"));
+    g_assert_true(is_filled(vm, page, PATTERN));
+
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate_cancel' }");
+    while (!migration_is(vm, "cancelled")) {
+        g_usleep(1000);
+    }
+    g_assert_cmpint(give_back(vm, extents, 1), ==, 1);
+    g_assert_true(is_filled(vm, page, 0));
+    xen_vm_stop(vm);
+}
+
 static void test_sizes(const void *long_mode)
 {
     static const unsigned by_domain[] = {
@@ -438,6 +547,8 @@ int main(int argc, char **argv)
         { "add-out-of-range", test_add_out_of_range },
         { "batch", test_batch },
         { "balloon", test_balloon },
+        { "balloon-refused", test_balloon_refused },
+        { "balloon-snapshot", test_balloon_snapshot },
         { "sizes", test_sizes },
         { "memory-map", test_memory_map },
     };

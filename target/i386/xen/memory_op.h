@@ -16,7 +16,7 @@ int64_t xen_memory_reservation(XenHypercall *hc, uint32_t cmd, uint32_t start);
 
 /*
  * Gives RAM frame @gfn back to the host, if possible: its contents become
- * zeroes, or stay.  False: no RAM there.
+ * zeroes, or stay.  False: no RAM there.  BQL.
  */
 bool xen_memory_give_back(uint64_t gfn);
 

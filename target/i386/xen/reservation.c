@@ -11,6 +11,7 @@
 #include "exec/ramblock.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "hw/xen/emu/domain.h"
+#include "migration/misc.h"
 #include "qemu/main-loop.h"
 #include "system/hostmem.h"
 #include "system/kvm_xen.h"
@@ -57,26 +58,57 @@ static bool is_guest_ram(uint64_t gfn)
     return section.mr;
 }
 
-/* The page stays if it cannot be discarded. */
+/*
+ * A device of the host may have the page; or migration may have it, or not be
+ * able to get it again.  The BQL keeps it so until the page is discarded.
+ */
+static bool discard_is_inhibited(void)
+{
+    return ram_block_discard_is_disabled() ||
+           migration_in_incoming_postcopy() || migration_in_bg_snapshot();
+}
+
+/*
+ * QEMU reports each failure.  What fails once (a file without holes, or opened
+ * for reading) fails for all pages of the block, and the guest can repeat it at
+ * will.  So no more than one line is logged for each RAMBlock.  BQL.
+ */
+static void discard(RAMBlock *rb, uint64_t offset)
+{
+    static GHashTable *failed;      /* set of RAMBlock */
+
+    if (failed && g_hash_table_contains(failed, rb)) {
+        return;
+    }
+    if (ram_block_discard_range(rb, offset, XEN_EMU_PAGE_SIZE)) {
+        if (!failed) {
+            failed = g_hash_table_new(NULL, NULL);
+        }
+        g_hash_table_add(failed, rb);
+    }
+}
+
 bool xen_memory_give_back(uint64_t gfn)
 {
     MemoryRegionSection section = find_ram(gfn);
 
+    assert(bql_locked());
     if (!section.mr) {
         return false;
     }
-    if (!ram_block_discard_is_disabled() &&
+    /* The page stays if it cannot be discarded. */
+    if (!discard_is_inhibited() &&
         qemu_ram_pagesize(section.mr->ram_block) == XEN_EMU_PAGE_SIZE) {
-        ram_block_discard_range(section.mr->ram_block,
-                                section.offset_within_region,
-                                XEN_EMU_PAGE_SIZE);
+        discard(section.mr->ram_block, section.offset_within_region);
     }
     memory_region_unref(section.mr);
     return true;
 }
 
+/* At most 512 pages, by MAX_EXTENT_ORDER, under the BQL. */
 static bool do_extent(uint32_t cmd, uint64_t gfn, uint32_t order)
 {
+    BQL_LOCK_GUARD();
     for (uint64_t i = 0; i < 1ull << order; i++) {
         if (cmd == XENMEM_decrease_reservation ? !xen_memory_give_back(gfn + i)
                                                : !is_guest_ram(gfn + i)) {
