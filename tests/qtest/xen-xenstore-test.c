@@ -125,6 +125,15 @@ static void test_balloon(const void *long_mode)
                                         "{ 'execute': 'query-balloon' }");
     g_assert_cmpint(qdict_get_int(info, "actual"), ==, 32 << 20);
     qobject_unref(info);
+
+    /* A balloon device that cannot come leaves it as it is. */
+    qobject_unref(qtest_qmp_assert_failure_ref(vm->qts,
+        "{ 'execute': 'device_add', 'arguments': { "
+        "'driver': 'virtio-balloon-pci', 'no-such': 'property' } }"));
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'balloon', 'arguments': "
+                             "{ 'value': 20971520 } }");
+    expect_watch(&s, XEN_STORE_STRINGS("memory/target\0w"));
+    expect_value(&s, "memory/target", "20480");
     xen_vm_stop(vm);
 
     /* A balloon device keeps its command. */

@@ -7,6 +7,7 @@
  * a new domain gets them again.
  */
 #include "qemu/osdep.h"
+#include "qemu/main-loop.h"
 #include "qemu/notify.h"
 #include "qemu/units.h"
 #include "qemu/uuid.h"
@@ -60,6 +61,7 @@ typedef struct DomainNodes {
     XenstoreConn *conn;
     DeviceListener cpus;
     Notifier machine_done;
+    QEMUBH *balloon_bh;
     uint64_t target;            /* bytes, of the balloon */
 } DomainNodes;
 
@@ -208,6 +210,8 @@ static void device_unrealized(DeviceListener *listener, DeviceState *dev)
 {
     if (object_dynamic_cast(OBJECT(dev), TYPE_CPU)) {
         set_cpu(CPU(dev)->cpu_index, false);
+    } else if (object_dynamic_cast(OBJECT(dev), "virtio-balloon-device")) {
+        qemu_bh_schedule(nodes.balloon_bh);
     }
 }
 
@@ -233,7 +237,16 @@ static void take_balloon(Notifier *n, void *opaque)
     qemu_add_balloon_handler(balloon_to, balloon_stat, &nodes);
 }
 
-/* One that comes takes it; it would refuse to have it shared. */
+static void take_balloon_bh(void *opaque)
+{
+    take_balloon(NULL, NULL);
+}
+
+/*
+ * A virtio-balloon that comes takes it, and would refuse to be realized while
+ * it is ours.  This is called before anybody knows whether the device will be
+ * realized, so we ask for it again afterwards.
+ */
 static bool device_comes(DeviceListener *listener, const QDict *opts,
                          bool from_json, Error **errp)
 {
@@ -241,6 +254,7 @@ static bool device_comes(DeviceListener *listener, const QDict *opts,
 
     if (driver && g_str_has_prefix(driver, "virtio-balloon")) {
         qemu_remove_balloon_handler(&nodes);
+        qemu_bh_schedule(nodes.balloon_bh);
     }
     return false;
 }
@@ -266,6 +280,7 @@ void xen_xenstore_domain_create(XenstoreConn *c)
     create_cpus();
     create_memory(home);
 
+    nodes.balloon_bh = qemu_bh_new(take_balloon_bh, NULL);
     nodes.cpus = (DeviceListener) {
         .realize = device_realized,
         .unrealize = device_unrealized,
@@ -279,14 +294,14 @@ void xen_xenstore_domain_create(XenstoreConn *c)
 void xen_xenstore_domain_set_ring(uint32_t port, uint64_t gfn)
 {
     g_autofree char *home = domain_path();
-    uint16_t console = xen_emu_console_port();
+    uint32_t console = xen_emu_console_port();
 
     set_below(home, "store/port", "%" PRIu32, port);
     set_below(home, "store/ring-ref", "%" PRIu64, gfn);
     if (console) {
         set_below(home, "console/ring-ref", "%" PRIu64,
                   xen_emu_console_pfn());
-        set_below(home, "console/port", "%u", console);
+        set_below(home, "console/port", "%" PRIu32, console);
         set_below(home, "console/state", "%u", XenbusStateInitialised);
     }
 }
