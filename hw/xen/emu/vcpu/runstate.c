@@ -7,6 +7,7 @@
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
 #include "qemu/lockable.h"
+#include "qemu/main-loop.h"
 #include "qemu/thread.h"
 #include "qemu/timer.h"
 #include "system/qtest.h"
@@ -21,7 +22,7 @@
 enum { SCHEDSTAT_NOT_OPENED = -1, SCHEDSTAT_NONE = -2 };
 
 struct XenRunstate {
-    unsigned vcpu;
+    CPUState *cs;               /* outlives this */
     QemuMutex place_lock;       /* held while pages are set; outermost */
 
     QemuMutex lock;             /* protects all that follows */
@@ -50,17 +51,23 @@ static const XenGuestPageUser page_user = {
     .unlock = unlock_runstate,
 };
 
+/* Written under the BQL; atomic. */
 static bool use_update_flag;
 
 int xen_runstate_set_update_flag(bool on)
 {
     const XenAccelOffloadOps *offload = xen_emu_offload(RUNSTATE_FLAG);
+    int ret = 0;
 
-    qatomic_set(&use_update_flag, on);
-    if (!xen_emu_offload(RUNSTATE)) {
-        return 0;
+    /* Two vCPUs must not leave the kernel with one value and QEMU with another. */
+    BQL_LOCK_GUARD();
+    if (xen_emu_offload(RUNSTATE)) {
+        ret = offload ? offload->set_runstate_flag(on) : -EINVAL;
     }
-    return offload ? offload->set_runstate_flag(on) : -EINVAL;
+    if (!ret) {
+        qatomic_set(&use_update_flag, on);
+    }
+    return ret;
 }
 
 bool xen_runstate_update_flag(void)
@@ -86,9 +93,9 @@ static bool thread_is_shared(CPUState *cs)
 static void open_schedstat(XenRunstate *r)
 {
     g_autofree char *path = NULL;
-    CPUState *cs = qemu_get_cpu(r->vcpu);
+    CPUState *cs = r->cs;
 
-    if (!cs || !cs->thread_id) {
+    if (!cs->thread_id) {
         return;     /* no thread yet; retried at the next change */
     }
 
@@ -135,23 +142,14 @@ static uint64_t host_run_delay(XenRunstate *r)
  */
 static int current_state(XenRunstate *r)
 {
-    CPUState *cs;
-
-    if (r->sums.state == RUNSTATE_offline) {
-        cs = qemu_get_cpu(r->vcpu);
-        if (cs && !cs->halted) {
-            return RUNSTATE_running;
-        }
-    }
-    return r->sums.state;
+    return r->sums.state == RUNSTATE_offline && !r->cs->halted ?
+           RUNSTATE_running : r->sums.state;
 }
 
 /* Lock held.  A system reset starts vCPU 0 whatever its state. */
 static int state_after_reset(XenRunstate *r)
 {
-    CPUState *cs = qemu_get_cpu(r->vcpu);
-
-    return cs && !cs->halted ? RUNSTATE_running : r->sums.state;
+    return !r->cs->halted ? RUNSTATE_running : r->sums.state;
 }
 
 /* Lock held. */
@@ -339,10 +337,9 @@ void xen_runstate_sample(XenRunstate *r)
 static bool get_from_accel(XenRunstate *r, XenRunstateSums *sums)
 {
     const XenAccelOffloadOps *offload = xen_emu_offload(RUNSTATE);
-    CPUState *cs = qemu_get_cpu(r->vcpu);
 
-    return offload && cs && qemu_cpu_is_self(cs) &&
-           !offload->get_runstate(cs, sums);
+    return offload && qemu_cpu_is_self(r->cs) &&
+           !offload->get_runstate(r->cs, sums);
 }
 
 size_t xen_runstate_get(XenRunstate *r, void *buf)
@@ -368,13 +365,13 @@ size_t xen_runstate_get(XenRunstate *r, void *buf)
     return xen_runstate_encode(&now, xen_emu_layout(), buf);
 }
 
-XenRunstate *xen_runstate_new(unsigned vcpu)
+XenRunstate *xen_runstate_new(CPUState *cs)
 {
     XenRunstate *r = g_new0(XenRunstate, 1);
 
-    r->vcpu = vcpu;
+    r->cs = cs;
     r->schedstat = SCHEDSTAT_NOT_OPENED;
-    r->sums.state = vcpu == 0 ? RUNSTATE_running : RUNSTATE_offline;
+    r->sums.state = cs->cpu_index == 0 ? RUNSTATE_running : RUNSTATE_offline;
     xen_guest_page_init(&r->part[0], &page_user, r);
     xen_guest_page_init(&r->part[1], &page_user, r);
     qemu_mutex_init(&r->place_lock);

@@ -34,8 +34,8 @@
 
 typedef struct XenRunstate XenRunstate;
 
-/* Any thread.  @vcpu need not have a thread yet. */
-XenRunstate *xen_runstate_new(unsigned vcpu);
+/* Any thread.  @cs outlives it, and need not have a thread yet. */
+XenRunstate *xen_runstate_new(CPUState *cs);
 /* No other call may run or follow.  Any thread. */
 void xen_runstate_free(XenRunstate *r);
 
@@ -75,7 +75,8 @@ size_t xen_runstate_get(XenRunstate *r, void *buf);
 /*
  * VMASST_TYPE_runstate_update_flag, for all vCPUs: XEN_RUNSTATE_UPDATE is set
  * in the area while it is being written.  -EINVAL, as for an unknown assist, if
- * KVM writes the areas and does not support the flag.  Any thread.
+ * KVM writes the areas and does not support the flag.  On an error nothing has
+ * changed.  Takes the BQL if the caller does not hold it.
  */
 int xen_runstate_set_update_flag(bool on);
 /* The flag as last set.  Any thread. */
