@@ -88,14 +88,26 @@ static int set_tss(uint64_t value)
     return 0;
 }
 
+/* Also latches the layout, as in Xen.  On an error neither changes. */
+static int set_callback(XenHypercall *hc, uint64_t value)
+{
+    uint64_t old = xen_upcall_param();
+    int ret = xen_delivery_set_callback(value);
+
+    if (!ret) {
+        ret = xen_set_long_mode(hc->long_mode);
+        if (ret) {
+            xen_delivery_set_callback(old);
+        }
+    }
+    return ret;
+}
+
 static int set_param(XenHypercall *hc, xen_hvm_param_t *p)
 {
-    int ret;
-
     switch (p->index) {
     case HVM_PARAM_CALLBACK_IRQ:
-        ret = xen_delivery_set_callback(p->value);
-        return ret ? ret : xen_set_long_mode(hc->long_mode);
+        return set_callback(hc, p->value);
     case HVM_PARAM_ACPI_IOPORTS_LOCATION:
         /* Xen can move the PM timer; this is its error for an invalid address. */
         return -EINVAL;
