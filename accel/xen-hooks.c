@@ -14,7 +14,9 @@
  *   AccelOpsClass       ops_init             emulation on   TCG chooses its other
  *     of that one                                           pointers there
  *                       create_vcpu_thread   ops_init       a vCPU comes
- *   X86CPUClass         parent_unrealize     first vCPU of  a vCPU goes
+ *   DeviceClass         unrealize            first vCPU of  a vCPU goes, before
+ *     of the vCPU                              its model      its thread ends
+ *   X86CPUClass         parent_unrealize     first vCPU of  ... and after that
  *                                            its model
  *   AccelOpsClass       get_elapsed_ticks    ops_init       the guest's TSC
  *     of tcg            kick_vcpu_thread     ops_init       vCPUs wait without the
@@ -123,11 +125,18 @@ static void hook_tcg_cpu(CPUClass *cc)
 
 /* -------------------------------------------------------------- vCPUs -- */
 
-/* The same function for all CPU models. */
-static DeviceUnrealize parent_cpu_unrealize;
+/* The same functions for all CPU models. */
+static DeviceUnrealize parent_cpu_unrealize, parent_dev_unrealize;
 
 static void (*parent_ops_init)(AccelOpsClass *ops);
 static void (*parent_create_vcpu_thread)(CPUState *cs);
+
+/* The thread of the vCPU still runs; the parent ends and joins it. */
+static void dev_unrealize(DeviceState *dev)
+{
+    xen_vcpu_leaving(CPU(dev));
+    parent_dev_unrealize(dev);
+}
 
 /* The thread of the vCPU has ended; its number is still valid. */
 static void cpu_unrealize(DeviceState *dev)
@@ -143,6 +152,7 @@ static void create_vcpu_thread(CPUState *cs)
 
     if (xcc->parent_unrealize != cpu_unrealize) {
         HOOK(xcc->parent_unrealize, cpu_unrealize, parent_cpu_unrealize);
+        HOOK(DEVICE_CLASS(xcc)->unrealize, dev_unrealize, parent_dev_unrealize);
         if (tcg_enabled()) {
             hook_tcg_cpu(cs->cc);
         }

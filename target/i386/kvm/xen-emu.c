@@ -315,6 +315,7 @@ static int kvm_xen_unassign_port(uint32_t port)
 static void kvm_xen_vcpu_new(XenVcpu *v)
 {
     v->accel_data = g_new0(KvmXenVcpu, 1);
+    kvm_xen_kick_new_vcpu(v);
 }
 
 static void kvm_xen_vcpu_free(XenVcpu *v)
@@ -359,6 +360,7 @@ static XenAccelOps kvm_ops = {
     .vm_state = kvm_xen_vm_state,
     .cpu = {
         .vcpu_new = kvm_xen_vcpu_new,
+        .vcpu_leaving = kvm_xen_kick_vcpu_leaving,
         .vcpu_free = kvm_xen_vcpu_free,
         .phys_bits = kvm_xen_phys_bits,
         .translate = kvm_xen_translate,

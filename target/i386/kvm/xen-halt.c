@@ -70,8 +70,10 @@ static void wake_work(CPUState *cs, run_on_cpu_data data)
 
 void kvm_xen_wake(XenVcpu *v)
 {
-    if (!qatomic_xchg(&kvm_xen_vcpu(v)->halt.wake_queued, true)) {
+    if (!qatomic_xchg(&kvm_xen_vcpu(v)->halt.wake_queued, true) &&
+        kvm_xen_kick_begin(v)) {
         async_run_on_cpu(v->cs, wake_work, RUN_ON_CPU_NULL);
+        kvm_xen_kick_end(v);
     }
 }
 

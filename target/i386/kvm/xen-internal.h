@@ -13,6 +13,8 @@
 /* Data of a vCPU, in XenVcpu.accel_data. */
 typedef struct KvmXenVcpu {
     struct {                    /* xen-kick.c */
+        QemuMutex lock;         /* from the check of gone to the kick */
+        bool gone;              /* the thread may be joined now */
         bool works;             /* the signal and the timer are set up */
         bool signalled;         /* by a thread, not handled yet; atomic */
         timer_t timer;
@@ -79,6 +81,16 @@ void kvm_xen_end_all_halts(void);
 void kvm_xen_kick_init_vcpu(XenVcpu *v);
 void kvm_xen_kick_free_vcpu(XenVcpu *v);
 void kvm_xen_kick(XenVcpu *v);
+/*
+ * Between a begin that returned true and its end, the thread of @v exists, so it
+ * can be signalled.  False: it is being unplugged.  The lock that is held in
+ * between is only contended for the time of a signal.  Do not wait.  [fast]
+ */
+bool kvm_xen_kick_begin(XenVcpu *v);
+void kvm_xen_kick_end(XenVcpu *v);
+/* XenAccelCpuOps.vcpu_leaving, vcpu_new. */
+void kvm_xen_kick_vcpu_leaving(XenVcpu *v);
+void kvm_xen_kick_new_vcpu(XenVcpu *v);
 bool kvm_xen_kick_in(XenVcpu *v, int64_t wait_ns);
 
 #endif

@@ -28,6 +28,7 @@
 #include "qemu/osdep.h"
 #include <linux/kvm.h>
 
+#include "qemu/lockable.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
 #include "hw/xen/emu/accel-callbacks.h"
@@ -102,25 +103,66 @@ void kvm_xen_kick_init_vcpu(XenVcpu *v)
     }
 }
 
+void kvm_xen_kick_new_vcpu(XenVcpu *v)
+{
+    qemu_mutex_init(&kvm_xen_vcpu(v)->kick.lock);
+}
+
 void kvm_xen_kick_free_vcpu(XenVcpu *v)
 {
     if (kvm_xen_vcpu(v)->kick.works) {
         timer_delete(kvm_xen_vcpu(v)->kick.timer);
     }
+    qemu_mutex_destroy(&kvm_xen_vcpu(v)->kick.lock);
+}
+
+/*
+ * Unplugging joins the thread before the vCPU leaves the table, and without the
+ * BQL, so other threads still find it there.  pthread_kill() must not be called
+ * for a joined thread: its pthread_t may be another thread's, in which the
+ * signal is not blocked and so ends QEMU.
+ */
+void kvm_xen_kick_vcpu_leaving(XenVcpu *v)
+{
+    KvmXenVcpu *kv = kvm_xen_vcpu(v);
+
+    QEMU_LOCK_GUARD(&kv->kick.lock);
+    kv->kick.gone = true;
+}
+
+bool kvm_xen_kick_begin(XenVcpu *v)
+{
+    KvmXenVcpu *kv = kvm_xen_vcpu(v);
+
+    qemu_mutex_lock(&kv->kick.lock);
+    if (kv->kick.gone) {
+        qemu_mutex_unlock(&kv->kick.lock);
+        return false;
+    }
+    return true;
+}
+
+void kvm_xen_kick_end(XenVcpu *v)
+{
+    qemu_mutex_unlock(&kvm_xen_vcpu(v)->kick.lock);
 }
 
 void kvm_xen_kick(XenVcpu *v)
 {
     KvmXenVcpu *kv = kvm_xen_vcpu(v);
 
+    if ((kv->kick.works && qatomic_xchg(&kv->kick.signalled, true)) ||
+        !kvm_xen_kick_begin(v)) {
+        return;
+    }
     if (!kv->kick.works) {
         qemu_cpu_kick(v->cs);
-    } else if (!qatomic_xchg(&kv->kick.signalled, true) &&
-               pthread_kill(v->cs->thread->thread, KICK_SIGNAL)) {
+    } else if (pthread_kill(v->cs->thread->thread, KICK_SIGNAL)) {
         /* Too many signals are pending for this user. */
         qatomic_set(&kv->kick.signalled, false);
         qemu_cpu_kick(v->cs);
     }
+    kvm_xen_kick_end(v);
 }
 
 bool kvm_xen_kick_in(XenVcpu *v, int64_t wait_ns)

@@ -50,7 +50,7 @@ void xen_vcpu_realize(CPUState *cs)
         xen_emu_accel()->cpu.vcpu_new(v);
     }
     v->timer = xen_vcpu_timer_new(v);
-    v->runstate = xen_runstate_new(cs->cpu_index);
+    v->runstate = xen_runstate_new(cs);
     xen_vcpu_init_areas(v);
     xen_vcpu_set(cs->cpu_index, v);
 
@@ -81,6 +81,15 @@ static void reclaim_vcpu(XenVcpu *v)
     }
     object_unref(OBJECT(v->cs));
     g_free(v);
+}
+
+void xen_vcpu_leaving(CPUState *cs)
+{
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+    if (v && xen_emu_accel()->cpu.vcpu_leaving) {
+        xen_emu_accel()->cpu.vcpu_leaving(v);
+    }
 }
 
 void xen_vcpu_unrealize(CPUState *cs)

@@ -52,10 +52,13 @@ typedef struct XenVcpu XenVcpu;
 typedef struct XenAccelCpuOps {
     /*
      * Optional.  vcpu_new: @v is being realized and its thread does not run
-     * yet.  vcpu_free: @v is no longer in use.  Between the two the accelerator
-     * has its data of the vCPU in v->accel_data.  BQL.
+     * yet.  vcpu_leaving: its thread will end and be joined, but other functions
+     * may still be called for it.  vcpu_free: @v is no longer in use.  Between
+     * new and free the accelerator has its data of the vCPU in v->accel_data.
+     * BQL.
      */
     void (*vcpu_new)(XenVcpu *v);
+    void (*vcpu_leaving)(XenVcpu *v);
     void (*vcpu_free)(XenVcpu *v);
 
     /*

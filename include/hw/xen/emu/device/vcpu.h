@@ -9,8 +9,12 @@
 
 #include "hw/xen/emu/domain.h"
 
-/* Before a vCPU runs (boot or hot-plug); after its thread has ended.  BQL. */
+/*
+ * Before a vCPU runs (boot or hot-plug); when it is being unplugged, while its
+ * thread still runs; after its thread has ended.  BQL.
+ */
 void xen_vcpu_realize(CPUState *cs);
+void xen_vcpu_leaving(CPUState *cs);
 void xen_vcpu_unrealize(CPUState *cs);
 
 /* Domain reset: unregisters everything.  BQL. */
