@@ -9,6 +9,7 @@
 #include "qemu/osdep.h"
 #include "libxen-state.h"
 
+#include "hw/xen/interface/grant_table.h"
 #include "hw/xen/interface/physdev.h"
 #include "hw/xen/interface/vcpu.h"
 
@@ -76,6 +77,19 @@ static XenVm *start_source(const XenVariant *v)
     return vm;
 }
 
+/* Whatever was loaded, the grant table is no larger than it can be. */
+static void check_grant_table(XenVm *vm)
+{
+    struct gnttab_query_size op = { .dom = DOMID_SELF };
+
+    qtest_memwrite(vm->qts, vm->scratch, &op, sizeof(op));
+    g_assert_cmpint(XEN_CALL(vm, 0, __HYPERVISOR_grant_table_op,
+                             GNTTABOP_query_size, vm->scratch, 1), ==, 0);
+    qtest_memread(vm->qts, vm->scratch, &op, sizeof(op));
+    g_assert_cmpint(op.status, ==, GNTST_okay);
+    g_assert_cmpuint(op.nr_frames, <=, op.max_nr_frames);
+}
+
 /* After a load, successful or not, the guest's operations return. */
 static void live_on(XenVm *vm)
 {
@@ -99,6 +113,7 @@ static void live_on(XenVm *vm)
     }
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");
     xen_evtchn_ops(vm, op, ret, ARRAY_SIZE(op));
+    check_grant_table(vm);
     /* Port 0 is always invalid. */
     g_assert_cmpint(ret[0], ==, -EINVAL);
     g_assert_cmpint(XEN_EVTCHN_OP(vm, 0, EVTCHNOP_reset, &reset), ==, 0);

@@ -74,6 +74,16 @@ static void place_frame(XenGrantTable *t, uint32_t idx, uint64_t gpa)
     t->gpa[idx] = gpa;
 }
 
+static void clear_places(XenGrantTable *t)
+{
+    memory_region_transaction_begin();
+    for (uint32_t i = 0; i < t->max_frames; i++) {
+        place_frame(t, i, INVALID_GPA);
+    }
+    memory_region_transaction_commit();
+    set_nr_frames(t, 0);
+}
+
 int xen_gnttab_map_page(uint64_t idx, uint64_t gfn)
 {
     XenGrantTable *t = grant_table;
@@ -101,13 +111,8 @@ int xen_gnttab_reset(void)
     }
     assert(bql_locked());
     xen_grant_end_domain();
-    memory_region_transaction_begin();
-    for (uint32_t i = 0; i < t->max_frames; i++) {
-        place_frame(t, i, INVALID_GPA);
-    }
-    memory_region_transaction_commit();
+    clear_places(t);
     grant_pages_of_ours(t);
-    set_nr_frames(t, 0);
     return 0;
 }
 
@@ -170,7 +175,16 @@ static bool nr_frames_is_valid(void *opaque, int version_id)
     error_report("xen_gnttab: %" PRIu32 " grant frames in the incoming state, "
                  "but xen-gnttab-max-frames is %" PRIu32,
                  t->nr_frames, t->max_frames);
+    /* The number would not be valid to anybody else either. */
+    t->nr_frames = 0;
     return false;
+}
+
+/* A state that is refused leaves none. */
+static int table_pre_load(void *opaque)
+{
+    clear_places(opaque);
+    return 0;
 }
 
 static int table_post_load(void *opaque, int version_id)
@@ -194,6 +208,7 @@ static const VMStateDescription table_vmstate = {
     .version_id = 1,
     .minimum_version_id = 1,
     .needed = table_is_needed,
+    .pre_load = table_pre_load,
     .post_load = table_post_load,
     .fields = (const VMStateField[]) {
         VMSTATE_UINT32(nr_frames, XenGrantTable),
