@@ -92,6 +92,16 @@ static int poll_ports(XenHypercall *hc, uint64_t gva)
     return ret;
 }
 
+static int soft_reset(void)
+{
+    int ret = xen_emu_soft_reset();
+
+    if (!ret) {
+        xen_hvm_param_soft_reset();
+    }
+    return ret;
+}
+
 /*
  * On Xen all vCPUs stop immediately, and the call does not return.  QEMU's main
  * loop stops them a little later.  The current vCPU stops here, because the
@@ -124,8 +134,7 @@ static int shut_down(uint32_t reason)
         break;
     case SHUTDOWN_soft_reset:
         /* The guest continues immediately: it is about to start a new kernel. */
-        xen_hvm_param_soft_reset();
-        return xen_emu_soft_reset();
+        return soft_reset();
     default:
         /* Xen accepts any reason; its toolstack destroys the domain. */
         qemu_system_shutdown_request(SHUTDOWN_CAUSE_GUEST_SHUTDOWN);
