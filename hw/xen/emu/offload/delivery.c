@@ -124,10 +124,11 @@ static void set_offloaded(bool on)
 void xen_delivery_update(void)
 {
     bool two_level = xen_evtchn_abi(xen_emu_evtchn()) == XEN_EVTCHN_ABI_2L;
-    bool on = xen_emu_offload(EVTCHN_SEND) && two_level &&
-              !delivery.switching && kernel_can_notify() && set_kernel_send(true);
+    bool on;
 
     assert(bql_locked());
+    on = xen_emu_offload(EVTCHN_SEND) && two_level && !delivery.switching &&
+         kernel_can_notify() && set_kernel_send(true);
     if (on != xen_emu_delivery_is_offloaded()) {
         set_offloaded(on);
     }
