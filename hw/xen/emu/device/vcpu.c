@@ -99,10 +99,17 @@ void xen_vcpu_unrealize(CPUState *cs)
     if (!v) {
         return;
     }
+    /*
+     * The kernel keeps the vCPU, for the next one of that number.  It must have
+     * forgotten the addresses in QEMU's memory before these are unpinned.
+     */
     xen_vcpu_soft_reset(v);
     xen_vcpu_release_areas(v);
     xen_evtchn_set_vcpu_present(xen_emu_evtchn(), cs->cpu_index, false);
     xen_vcpu_set(cs->cpu_index, NULL);
+    /* Events of this vCPU are the engine's again, which keeps them. */
+    xen_delivery_vcpus_changed();
+    xen_delivery_update();
 
     /* Other threads may still be sending events to it. */
     call_rcu(v, reclaim_vcpu, rcu);

@@ -50,9 +50,15 @@ static void queue(XenVcpu *v, XenVcpuFunc *func, uint64_t arg)
     async_run_on_cpu(v->cs, run_work, RUN_ON_CPU_HOST_PTR(work));
 }
 
+/* It does not run any work, and the BQL protects the vCPU instead. */
+static bool thread_has_ended(XenVcpu *v)
+{
+    return v->cs->unplug && !v->cs->created;
+}
+
 int xen_vcpu_run(XenVcpu *v, XenVcpuFunc *func, uint64_t arg)
 {
-    if (qemu_cpu_is_self(v->cs)) {
+    if (qemu_cpu_is_self(v->cs) || thread_has_ended(v)) {
         return func(v, arg);
     }
     queue(v, func, arg);
