@@ -48,6 +48,12 @@ def unmatched(found, paths):
     return [path for path in paths if not included(path)]
 
 
+def unused(found, paths):
+    """The patterns that match none of @paths."""
+    return [v for fields in found.values() for f, v in fields
+            if f in 'FX' and not any(matches(v, path) for path in paths)]
+
+
 def tracked(folder):
     """The files of a checkout; those of a release tarball without git."""
     if os.path.exists(os.path.join(folder, '.git')):
@@ -73,6 +79,9 @@ class Maintainers(unittest.TestCase):
 
     def test_every_file_has_a_maintainer(self):
         self.assertEqual(unmatched(self.found, tracked(ROOT)), [])
+
+    def test_every_pattern_matches(self):
+        self.assertEqual(unused(self.found, tracked(ROOT)), [])
 
     def test_sections_are_complete(self):
         for title, fields in self.found.items():
@@ -112,6 +121,10 @@ class Patterns(unittest.TestCase):
     def test_unmatched(self):
         found = {'One': [('F', 'a/'), ('X', 'a/x')]}
         self.assertEqual(unmatched(found, ['a/b', 'a/x', 'b']), ['a/x', 'b'])
+
+    def test_unused(self):
+        found = {'One': [('M', 'x'), ('F', 'a/'), ('F', 'c/*'), ('X', 'b')]}
+        self.assertEqual(unused(found, ['a/b', 'c/d/e']), ['c/*', 'b'])
 
     def test_without_git(self):
         folder = tempfile.mkdtemp()
