@@ -43,11 +43,10 @@ void xen_overlay_vcpu_added(unsigned vcpu);
 int xen_overlay_clear(void);
 
 /*
- * The guest's layout, 64-bit or 32-bit: latch it, ask for it, and take over
- * what the accelerator latched by itself.  0 or negative errno.  BQL.
+ * The guest's layout, 64-bit or 32-bit: latch it, and take over what the
+ * accelerator latched by itself.  0 or negative errno.  BQL.
  */
 int xen_set_long_mode(bool long_mode);
-bool xen_is_long_mode(void);
 int xen_sync_long_mode(void);
 
 #endif

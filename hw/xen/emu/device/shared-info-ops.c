@@ -146,8 +146,3 @@ int xen_sync_long_mode(void)
     }
     return ret;
 }
-
-bool xen_is_long_mode(void)
-{
-    return xen_emu && xen_emu_long_mode();
-}

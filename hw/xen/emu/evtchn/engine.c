@@ -57,7 +57,6 @@ XenEvtchn *xen_evtchn_new(unsigned max_vcpus, unsigned max_pirqs,
     e->backends = g_hash_table_new(NULL, NULL);
     e->nr_valid = EVTCHN_BUCKET_PORTS;
     e->fifo_allowed = true;
-    e->long_mode = true;
     evtchn_set_abi(e, &evtchn_abi_2l, &xen_guest_layout[1]);
     return e;
 }
@@ -109,17 +108,11 @@ void xen_evtchn_set_long_mode(XenEvtchn *e, bool long_mode)
 
     evtchn_lock_config(e);
     evtchn_lock_all_vcpus(e);
-    __atomic_store_n(&e->long_mode, long_mode, __ATOMIC_RELAXED);
     evtchn_set_abi(e, e->abi, &xen_guest_layout[long_mode]);
     evtchn_unlock_all_vcpus(e);
     evtchn_replay_parked(e, &batch);
     evtchn_unlock_config(e);
     evtchn_finish_batch(e, &batch);
-}
-
-bool xen_evtchn_long_mode(XenEvtchn *e)
-{
-    return __atomic_load_n(&e->long_mode, __ATOMIC_RELAXED);
 }
 
 void xen_evtchn_set_kernel_delivery(XenEvtchn *e, bool on)

@@ -160,7 +160,6 @@ struct XenEvtchn {
     unsigned max_pirqs;
     uint16_t domid;
     bool kernel_delivery;
-    bool long_mode;             /* atomic for readers without a lock */
     const XenEvtchnAbiOps *abi;
     const XenGuestLayout *layout;
     void *shared_info;

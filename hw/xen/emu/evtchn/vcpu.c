@@ -118,14 +118,6 @@ void xen_evtchn_share_vcpu_info(XenEvtchn *e, unsigned vcpu,
     evtchn_vcpu_info_moved(e, v, renotify);
 }
 
-void xen_evtchn_renotify(XenEvtchn *e, unsigned vcpu)
-{
-    g_assert(vcpu < e->max_vcpus);
-
-    evtchn_lock_config(e);
-    evtchn_vcpu_info_moved(e, &e->vcpus[vcpu], true);
-}
-
 void xen_evtchn_set_vcpu_info_fixed(XenEvtchn *e, unsigned vcpu, void *hva,
                                     bool renotify)
 {

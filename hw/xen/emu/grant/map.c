@@ -117,17 +117,6 @@ void *xen_grant_map_page(XenGrantMap *map, unsigned i)
     return nobody ? nobody + i * XEN_GRANT_PAGE_SIZE : map->frame[i].ram.hva;
 }
 
-void xen_grant_map_written(XenGrantMap *map, unsigned i, unsigned offset,
-                           unsigned len)
-{
-    assert(i < map->nr && map->write);
-    assert(offset <= XEN_GRANT_PAGE_SIZE &&
-           len <= XEN_GRANT_PAGE_SIZE - offset);
-    if (!qatomic_load_acquire(&map->nobody)) {
-        xen_grant_ram_written(&map->frame[i].ram, offset, len);
-    }
-}
-
 void xen_grant_unmap(XenGrantMap *map)
 {
     if (!map) {

@@ -20,7 +20,8 @@
  * Errors are negative errno.  Functions marked [fast] run in any thread without
  * the big QEMU lock (BQL) and never wait, in an RCU read section that keeps the
  * vCPU; [vcpu] ones in the thread of that vCPU, or in any thread while the VM
- * is stopped or its vCPUs are held; the rest under the BQL.
+ * is stopped or its vCPUs are held, or under the BQL once that thread has ended;
+ * the rest under the BQL, unless stated.
  */
 #ifndef HW_XEN_EMU_ACCEL_H
 #define HW_XEN_EMU_ACCEL_H
@@ -174,7 +175,7 @@ typedef struct XenAccelOffloadOps {
     /*
      * Offloads the guest's sends to @port: they raise @target_port on @cs (an
      * IPI or loopback), or signal @fd (a back end; @cs NULL).  unassign: sends
-     * exit to QEMU again.
+     * exit to QEMU again.  Any thread, one at a time (offload/ports.c).
      */
     int (*assign_port)(uint32_t port, uint8_t type, CPUState *cs,
                        uint32_t target_port, int fd);

@@ -186,7 +186,6 @@ void xen_evtchn_set_shared_info(XenEvtchn *e, void *shared_info);
 
 /* The layout of shared_info and vcpu_info, from now on. */
 void xen_evtchn_set_long_mode(XenEvtchn *e, bool long_mode);
-bool xen_evtchn_long_mode(XenEvtchn *e);
 
 /*
  * Whether a vCPU exists (was created or hot-plugged).  Operations that name an
@@ -215,14 +214,9 @@ void xen_evtchn_share_vcpu_info(XenEvtchn *e, unsigned vcpu,
 void xen_evtchn_set_vcpu_info_fixed(XenEvtchn *e, unsigned vcpu, void *hva,
                                     bool renotify);
 /*
- * Notifies again what is pending for @vcpu: the accelerator has set the bits in
- * another place than the present vcpu_info, or has not injected the upcall.
- */
-void xen_evtchn_renotify(XenEvtchn *e, unsigned vcpu);
-/*
  * The address of the vcpu_info of @vcpu, or NULL.  Lock-free; valid only until
- * the next change or invalidation, so for a hint at most (is an upcall
- * pending?).
+ * the next change or invalidation.  In QEMU both happen under the BQL, so only
+ * holders of the BQL may access it, and not after they have released it.
  */
 void *xen_evtchn_peek_vcpu_info(XenEvtchn *e, unsigned vcpu);
 /* evtchn_upcall_pending of @vcpu is set.  Any thread; takes the vCPU's lock. */

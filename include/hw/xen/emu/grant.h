@@ -98,14 +98,6 @@ XenGrantMap *xen_grant_map(unsigned domid, const uint32_t *refs, unsigned nr,
  * memory is another guest's now: so do not keep it over a reset.
  */
 void *xen_grant_map_page(XenGrantMap *map, unsigned i);
-/*
- * The caller has written @len bytes at @offset of frame @i.  To be called
- * before the guest is notified of the write; unmapping does the same for whole
- * frames, but until then TCG may run stale code from there.  Not needed for
- * rings, which nobody executes.
- */
-void xen_grant_map_written(XenGrantMap *map, unsigned i, unsigned offset,
-                           unsigned len);
 /* Ends it; NULL is a no-op. */
 void xen_grant_unmap(XenGrantMap *map);
 
