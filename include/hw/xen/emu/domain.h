@@ -162,9 +162,10 @@ static inline void xen_emu_set_delivery_offloaded(bool offloaded)
  *   BEGIN   before the reset: event channels, grants and xenstore still work
  *   RINGS   event channels and grants have been reset; ports and pages that a
  *           toolstack would set up are created
- *   END     after the reset
+ *   END     after the reset, even if it failed halfway
  *
- * The guest does not run in between.
+ * No vCPU runs during a system reset.  During a soft reset the vCPU that called
+ * waits, but other vCPUs may run, which they do not on Xen.
  */
 typedef enum XenResetPhase {
     XEN_RESET_BEGIN,
