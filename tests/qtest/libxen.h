@@ -99,6 +99,13 @@ void xen_vm_stop(XenVm *vm);
 void xen_qtest_wait(QTestState *qts);
 void xen_qtest_quit(QTestState *qts);
 
+/*
+ * S3, for machine "pc": the guest suspends, and the user wakes it up.  They wait
+ * for the events SUSPEND and WAKEUP.
+ */
+void xen_vm_suspend(XenVm *vm);
+void xen_vm_wake_up(XenVm *vm);
+
 /* The address of an unused page, filled with zeroes. */
 uint64_t xen_vm_page(XenVm *vm);
 /* A page that can be RAM or option ROM, by a register of the chip set. */

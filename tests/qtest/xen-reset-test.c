@@ -33,6 +33,7 @@ typedef struct Places {
     uint64_t shared_info, grant_frame, runstate, time;
     uint32_t ipi, timer, pirq;
     int64_t pirq_number;
+    bool by_callback;           /* upcalls; else by vCPUs' own vectors */
 } Places;
 
 static int64_t sched_op(XenVm *vm, unsigned cmd, const char *format,
@@ -79,7 +80,9 @@ static void set_up_domain(XenVm *vm, Places *p)
         vm->vcpu_info[i] = xen_vm_page(vm);
         g_assert_cmpint(xen_register_vcpu_info(vm, i, vm->vcpu_info[i]), ==,
                         0);
-        g_assert_cmpint(xen_set_upcall_vector(vm, i, VECTOR), ==, 0);
+        if (!p->by_callback) {
+            g_assert_cmpint(xen_set_upcall_vector(vm, i, VECTOR), ==, 0);
+        }
     }
     g_assert_cmpint(xen_set_param(vm, HVM_PARAM_CALLBACK_IRQ, VIA_VECTOR), ==,
                     0);
@@ -131,6 +134,12 @@ static void set_up_events(XenVm *vm, const XenVariant *v, Places *p)
                                 sizeof(single)), ==, 0);
 }
 
+static bool take_upcall(XenVm *vm, unsigned vcpu, const Places *p)
+{
+    return p->by_callback ? xen_take_callbacks(vm, vcpu) :
+           xen_take_vector(vm, vcpu, VECTOR);
+}
+
 /* Checks that each of them works. */
 static void use_events(XenVm *vm, XenEdu *edu, const Places *p)
 {
@@ -140,7 +149,7 @@ static void use_events(XenVm *vm, XenEdu *edu, const Places *p)
     xen_handle(vm, 0, seen, ARRAY_SIZE(seen));
     xen_unmask(vm, p->ipi);
     g_assert_cmpint(xen_send(vm, p->ipi), ==, 0);
-    g_assert_true(xen_take_vector(vm, 1, VECTOR));
+    g_assert_true(take_upcall(vm, 1, p));
     xen_expect_event(vm, 1, p->ipi);
 
     qtest_clock_step(vm->qts, 5000000);
@@ -241,7 +250,7 @@ static void check_reset(const XenVariant *v, void (*reset)(XenVm *vm),
     for (int i = 0; i < 2; i++) {
         XenEdu *edu = xen_edu_new(vm);
         g_autofree char *now = NULL;
-        Places p;
+        Places p = { };
 
         set_up_domain(vm, &p);
         set_up_events(vm, v, &p);
@@ -281,7 +290,7 @@ static void test_events(const void *opaque)
     struct evtchn_status status = { .dom = DOMID_SELF };
     struct evtchn_bind_interdomain bind = { .remote_dom = 0 };
     uint64_t store_port, value;
-    Places p;
+    Places p = { };
 
     set_up_domain(vm, &p);
     for (int i = 0; i < 2; i++) {
@@ -367,10 +376,73 @@ static void test_repeated(const void *opaque)
     xen_vm_stop(vm);
 }
 
+/* Sleep in S3: vCPUs, LAPICs and devices are reset, and the domain stays. */
+static void check_s3(const XenVariant *v, bool by_callback)
+{
+    XenVm *vm = xen_vm_start_bare(NR_VCPUS, v->long_mode, NULL, OPTIONS);
+    Places p = { .by_callback = by_callback };
+    const uint64_t generation_id = 0xfc000000;
+    uint64_t value;
+    XenStore store;
+
+    set_up_domain(vm, &p);
+    set_up_events(vm, v, &p);
+    store = xen_store_open(vm);
+    g_assert_cmpint(xen_set_param(vm, HVM_PARAM_VM_GENERATION_ID_ADDR,
+                                  generation_id), ==, 0);
+    for (int i = 0; i < 3; i++) {
+        XenEdu *edu = xen_edu_new(vm);
+        g_autofree char *before = NULL, *after = NULL;
+
+        use_events(vm, edu, &p);
+        xen_edu_free(edu);
+        xen_take_callbacks(vm, 1);
+        g_assert_true(xen_upcall_pending(vm, 1));
+        before = describe(vm);
+
+        xen_vm_suspend(vm);
+        xen_vm_wake_up(vm);
+
+        after = describe(vm);
+        g_assert_cmpstr(after, ==, before);
+        /* The LAPIC has forgotten the upcall, but not Xen. */
+        g_assert_true(take_upcall(vm, 1, &p));
+        xen_expect_event(vm, 1, p.ipi);
+        g_assert_false(is_marked(vm, p.shared_info));
+        g_assert_cmphex(qtest_readw(vm->qts, p.grant_frame +
+                                    8 * GNTTAB_RESERVED_XENSTORE),
+                        ==, GTF_permit_access | GTF_reading | GTF_writing);
+        g_assert_cmpint(xen_get_param(vm, HVM_PARAM_CALLBACK_IRQ, &value), ==,
+                        0);
+        g_assert_cmphex(value, ==, VIA_VECTOR);
+        g_assert_cmpint(xen_get_param(vm, HVM_PARAM_VM_GENERATION_ID_ADDR,
+                                      &value), ==, 0);
+        g_assert_cmphex(value, ==, generation_id);
+        g_assert_cmpint(xen_register_vcpu_info(vm, 0, vm->vcpu_info[0]), ==,
+                        -EINVAL);
+        xen_store_expect(&store, XS_READ, 0, XEN_STORE_STRINGS("domid"),
+                         XEN_STORE_BYTES("1"));
+    }
+    g_assert_cmpint(sched_op(vm, SCHEDOP_watchdog, "ww", 1, 0), ==, 0);
+    xen_vm_stop(vm);
+}
+
+static void test_s3(const void *opaque)
+{
+    check_s3(opaque, false);
+}
+
+static void test_s3_callback(const void *opaque)
+{
+    check_s3(opaque, true);
+}
+
 static const XenVariantTest tests[] = {
     { "system", test_system },
     { "domain", test_domain },
     { "events", test_events },
+    { "s3", test_s3 },
+    { "s3-callback", test_s3_callback },
     { "repeated", test_repeated, true },
 };
 

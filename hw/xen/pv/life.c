@@ -235,6 +235,8 @@ static void reset_notify(Notifier *n, void *phase)
     struct XenDeviceLife *life = container_of(n, struct XenDeviceLife, reset);
 
     switch (*(XenResetPhase *)phase) {
+    case XEN_RESET_MACHINE:
+        break;
     case XEN_RESET_BEGIN:
         reset_begin(life->xendev);
         break;

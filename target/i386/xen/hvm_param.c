@@ -11,7 +11,6 @@
 #include "hw/i386/kvm/xen_overlay.h"
 #include "migration/vmstate.h"
 #include "system/kvm_xen.h"
-#include "system/reset.h"
 #include "cpu.h"
 #include "hvm_param.h"
 #include "internal.h"
@@ -221,10 +220,14 @@ void xen_hvm_param_soft_reset(void)
                      1ull << HVM_PARAM_CONSOLE_EVTCHN);
 }
 
-static void reset(void *opaque)
+static void reset(Notifier *n, void *phase)
 {
-    memset(&kept, 0, sizeof(kept));
+    if (*(XenResetPhase *)phase == XEN_RESET_MACHINE) {
+        memset(&kept, 0, sizeof(kept));
+    }
 }
+
+static Notifier reset_notifier = { .notify = reset };
 
 /* Without stored parameters the stream is the same as upstream's. */
 static bool needed(void *opaque)
@@ -246,6 +249,6 @@ static const VMStateDescription vmstate_xen_hvm_params = {
 
 void xen_hvm_param_init(void)
 {
-    qemu_register_reset(reset, NULL);
+    xen_emu_add_reset_notifier(&reset_notifier);
     vmstate_register(NULL, 0, &vmstate_xen_hvm_params, &kept);
 }

@@ -5,8 +5,8 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
+#include "hw/xen/emu/domain.h"
 #include "migration/vmstate.h"
-#include "system/reset.h"
 #include "system/watchdog.h"
 #include "trace.h"
 #include "watchdog.h"
@@ -65,8 +65,11 @@ int xen_watchdog_set(uint32_t id, uint32_t timeout_s)
     return 0;
 }
 
-static void reset(void *opaque)
+static void reset(Notifier *n, void *phase)
 {
+    if (*(XenResetPhase *)phase != XEN_RESET_MACHINE) {
+        return;
+    }
     for (unsigned i = 0; i < NR_WATCHDOGS; i++) {
         timer_del(dogs.timer[i]);
         dogs.in_use[i] = false;
@@ -91,12 +94,14 @@ static const VMStateDescription vmstate_xen_watchdog = {
     },
 };
 
+static Notifier reset_notifier = { .notify = reset };
+
 void xen_watchdog_init(void)
 {
     for (unsigned i = 0; i < NR_WATCHDOGS; i++) {
         dogs.timer[i] = timer_new_ns(QEMU_CLOCK_VIRTUAL, expired,
                                      &dogs.timer[i]);
     }
-    qemu_register_reset(reset, NULL);
+    xen_emu_add_reset_notifier(&reset_notifier);
     vmstate_register(NULL, 0, &vmstate_xen_watchdog, &dogs);
 }

@@ -103,9 +103,15 @@ static const VMStateDescription overlay_vmstate = {
     }
 };
 
-static void overlay_reset(DeviceState *dev)
+/*
+ * S3 concerns a Xen domain's vCPUs and devices: all that the guest shares with
+ * Xen is still there when it wakes up.
+ */
+static void overlay_reset_hold(Object *obj, ResetType type)
 {
-    xen_emu_soft_reset();
+    if (type != RESET_TYPE_WAKEUP) {
+        xen_emu_machine_reset();
+    }
 }
 
 static void overlay_class_init(ObjectClass *klass, void *data)
@@ -115,7 +121,7 @@ static void overlay_class_init(ObjectClass *klass, void *data)
     dc->realize = overlay_realize;
     dc->vmsd = &overlay_vmstate;
     dc->user_creatable = false;
-    device_class_set_legacy_reset(dc, overlay_reset);
+    RESETTABLE_CLASS(klass)->phases.hold = overlay_reset_hold;
 }
 
 static const TypeInfo overlay_types[] = {

@@ -60,3 +60,9 @@ int xen_emu_soft_reset(void)
     xen_emu_notify_reset(XEN_RESET_END);
     return ret;
 }
+
+int xen_emu_machine_reset(void)
+{
+    xen_emu_notify_reset(XEN_RESET_MACHINE);
+    return xen_emu_soft_reset();
+}

@@ -6,9 +6,13 @@
 #include "hw/xen/emu/device/vcpu.h"
 #include "hw/xen/emu/device/vm-state.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/memory/shared-info.h"
+#include "hw/xen/emu/offload/delivery.h"
 #include "hw/xen/emu/offload/timers.h"
+#include "hw/xen/emu/vcpu/time.h"
 #include "hw/xen/emu/vcpu/timer.h"
 #include "system/runstate.h"
+#include "trace.h"
 
 static void accel_vm_state(bool running)
 {
@@ -50,6 +54,23 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
     }
 }
 
+static void set_wallclock(void)
+{
+    if (xen_shared_info_page.gpa != XEN_GPA_NONE &&
+        !XEN_ACCEL_HAS(xen_emu_accel(), SHARED_INFO)) {
+        xen_time_write_wallclock(xen_shared_info());
+    }
+}
+
+static void woken_up(Notifier *n, void *reason)
+{
+    trace_xen_emu_woken_up();
+    set_wallclock();
+    xen_delivery_renotify();
+}
+
+static Notifier wakeup_notifier = { .notify = woken_up };
+
 void xen_vm_state_init(void)
 {
     /*
@@ -57,4 +78,5 @@ void xen_vm_state_init(void)
      * KVM has set its clock, and first when it stops, before KVM reads it.
      */
     qemu_add_vm_change_state_handler_prio(vm_state_changed, NULL, INT_MAX);
+    qemu_register_wakeup_notifier(&wakeup_notifier);
 }

@@ -206,6 +206,15 @@ static void renotify(XenVcpu *v)
     }
 }
 
+void xen_delivery_renotify(void)
+{
+    assert(bql_locked());
+    xen_upcall_update_level();
+    XEN_FOREACH_VCPU(v) {
+        renotify(v);
+    }
+}
+
 int xen_delivery_set_callback(uint64_t param)
 {
     XenUpcallParam p;

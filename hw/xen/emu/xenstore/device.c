@@ -52,7 +52,7 @@ struct XenXenstoreState {
     struct xenevtchn_handle *eh;
     xengnttab_handle *grants;
     QEMUBH *bh;
-    Notifier shutdown;
+    Notifier shutdown, wakeup;
     bool was_reset;             /* once at least */
     bool reported;              /* that this guest broke its ring */
     RateLimit reports;
@@ -152,6 +152,14 @@ static void vm_changed(void *opaque, bool running, RunState state)
     }
 }
 
+/* S3 is no change of the VM's state, but requests and events waited. */
+static void woken_up(Notifier *n, void *reason)
+{
+    XenXenstoreState *s = container_of(n, XenXenstoreState, wakeup);
+
+    qemu_bh_schedule(s->bh);
+}
+
 static void shutting_down(Notifier *n, void *data)
 {
     QEMU_LOCK_GUARD(&xen_xenstore_mutex);
@@ -202,6 +210,8 @@ static void xenstore_realize(DeviceState *dev, Error **errp)
     qemu_add_vm_change_state_handler(vm_changed, s);
     s->shutdown.notify = shutting_down;
     qemu_register_shutdown_notifier(&s->shutdown);
+    s->wakeup.notify = woken_up;
+    qemu_register_wakeup_notifier(&s->wakeup);
     xen_xenstore_domain_create(xenstore_connect(xen_xenstore, 0, true, NULL,
                                                 NULL));
     xen_xenstore_backend_register();

@@ -159,15 +159,18 @@ static inline void xen_emu_set_delivery_offloaded(bool offloaded)
  * Phases of a domain reset (device/reset.h), at a system reset and at
  * SHUTDOWN_soft_reset:
  *
+ *   MACHINE only at a system reset, before the other phases
  *   BEGIN   before the reset: event channels, grants and xenstore still work
  *   RINGS   event channels and grants have been reset; ports and pages that a
  *           toolstack would set up are created
  *   END     after the reset, even if it failed halfway
  *
  * No vCPU runs during a system reset.  During a soft reset the vCPU that called
- * waits, but other vCPUs may run, which they do not on Xen.
+ * waits, but other vCPUs may run, which they do not on Xen.  The wake-up from S3
+ * does not reset the domain, although QEMU resets devices and vCPUs then.
  */
 typedef enum XenResetPhase {
+    XEN_RESET_MACHINE,
     XEN_RESET_BEGIN,
     XEN_RESET_RINGS,
     XEN_RESET_END,

@@ -30,6 +30,12 @@
  *   4. timers can be offloaded again, when the guest next arms them
  *   5. PV devices that were loaded take over their rings and channels, as
  *      xenstore says.  Not before 2: an event would find no vcpu_info.
+ *
+ * S3 is not a stop.  At wake-up, after the reset of vCPUs and devices and before
+ * the guest runs:
+ *   1. the wall clock is set, since system time may have stood still
+ *   2. pending upcalls are raised again, since interrupt controllers have lost
+ *      them
  */
 #ifndef HW_XEN_EMU_DEVICE_VM_STATE_H
 #define HW_XEN_EMU_DEVICE_VM_STATE_H

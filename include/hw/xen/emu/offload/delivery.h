@@ -55,6 +55,12 @@ void xen_delivery_vcpus_changed(void);
  */
 void xen_delivery_vcpu_started(XenVcpu *v);
 
+/*
+ * Raises pending upcalls again, after vCPUs and interrupt controllers have been
+ * reset and the domain has not.
+ */
+void xen_delivery_renotify(void);
+
 /* Updates whether delivery is offloaded, if the ABI or layout has changed. */
 void xen_delivery_update(void);
 
