@@ -313,17 +313,21 @@ int64_t xen_set_upcall_vector(XenVm *vm, unsigned vcpu, uint8_t vector)
                   &op, sizeof(op));
 }
 
-void xen_vm_suspend(XenVm *vm)
+uint16_t xen_vm_show_pm1(XenVm *vm)
 {
-    /* What firmware does: the registers of PIIX4's power management appear. */
     const uint32_t device = 0x80000000 | 1 << 11 | 3 << 8, base = 0x600;
 
     qtest_outl(vm->qts, 0xcf8, device | 0x40);
     qtest_outl(vm->qts, 0xcfc, base | 1);
     qtest_outl(vm->qts, 0xcf8, device | 0x80);
     qtest_outb(vm->qts, 0xcfc, 1);
+    return base;
+}
+
+void xen_vm_suspend(XenVm *vm)
+{
     /* PM1 control: SLP_EN, and S3 as this chip set encodes it. */
-    qtest_outw(vm->qts, base + 4, 1 << 13 | 1 << 10);
+    qtest_outw(vm->qts, xen_vm_show_pm1(vm) + 4, 1 << 13 | 1 << 10);
     qtest_qmp_eventwait(vm->qts, "SUSPEND");
 }
 

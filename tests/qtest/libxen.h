@@ -100,6 +100,12 @@ void xen_qtest_wait(QTestState *qts);
 void xen_qtest_quit(QTestState *qts);
 
 /*
+ * Maps ACPI's PM1 registers (status, enable, control) of machine "pc", as firmware
+ * does; their I/O port.
+ */
+uint16_t xen_vm_show_pm1(XenVm *vm);
+
+/*
  * S3, for machine "pc": the guest suspends, and the user wakes it up.  They wait
  * for the events SUSPEND and WAKEUP.
  */

@@ -146,6 +146,50 @@ static void test_balloon(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+static void power_down(XenVm *vm)
+{
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'system_powerdown' }");
+    qtest_qmp_eventwait(vm->qts, "POWERDOWN");
+}
+
+/*
+ * A guest is asked by control/shutdown if it takes that, and only if the power
+ * button would not reach it.
+ */
+static void test_powerdown(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), "-nodefaults");
+    XenStore s = xen_store_open(vm);
+    const uint16_t button = 1 << 8;
+    uint16_t pm1 = xen_vm_show_pm1(vm);
+
+    power_down(vm);
+    expect_value(&s, "control/shutdown", "");
+    xen_store_expect(&s, XS_WRITE, 0,
+                     XEN_STORE_BYTES("control/feature-poweroff\0" "0"), OK);
+    power_down(vm);
+    expect_value(&s, "control/shutdown", "");
+    xen_store_expect(&s, XS_WRITE, 0,
+                     XEN_STORE_BYTES("control/feature-poweroff\0" "1"), OK);
+
+    /* With the button, that is pressed. */
+    qtest_outw(vm->qts, pm1 + 2, button);
+    power_down(vm);
+    expect_value(&s, "control/shutdown", "");
+    g_assert_cmphex(qtest_inw(vm->qts, pm1) & button, ==, button);
+    qtest_outw(vm->qts, pm1, button);
+
+    qtest_outw(vm->qts, pm1 + 2, 0);
+    xen_store_expect(&s, XS_WATCH, 0, XEN_STORE_STRINGS("control/shutdown\0w"),
+                     OK);
+    expect_watch(&s, XEN_STORE_STRINGS("control/shutdown\0w"));
+    power_down(vm);
+    expect_watch(&s, XEN_STORE_STRINGS("control/shutdown\0w"));
+    expect_value(&s, "control/shutdown", "poweroff");
+    g_assert_cmphex(qtest_inw(vm->qts, pm1) & button, ==, 0);
+    xen_vm_stop(vm);
+}
+
 static void test_cpu_plug(const void *long_mode)
 {
     XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode),
@@ -481,6 +525,7 @@ int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
         { "nodes", test_nodes },
+        { "powerdown", test_powerdown },
         { "balloon", test_balloon },
         { "cpu-plug", test_cpu_plug },
         { "reset", test_reset },

@@ -8,6 +8,7 @@
 #include "hw/core/cpu.h"
 #include "hw/xen/xen.h"
 #include "hw/xen/emu/device/vcpu.h"
+#include "hw/xen/emu/device/powerdown.h"
 #include "hw/xen/emu/device/ram-events.h"
 #include "hw/xen/emu/device/vm-state.h"
 #include "hw/xen/emu/domain.h"
@@ -83,6 +84,7 @@ void xen_evtchn_create(unsigned int nr_gsis, qemu_irq system_gsis[])
     xen_vcpu_engine_ready();
     xen_ram_events_init();
     xen_vm_state_init();
+    xen_powerdown_init();
     xen_evtchn_backend_register();
     xen_grant_register_backend_ops();
 
