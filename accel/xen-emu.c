@@ -32,6 +32,7 @@
 static GHashTable *configs;
 
 static const XenEmuConfig default_config = {
+    .extraversion = ".0-qemu",
     .gnttab_max_frames = 64,
     /*
      * PIRQ numbers above this need more than 32 address bits in an MSI message,
@@ -165,6 +166,31 @@ static void set_version(Object *obj, Visitor *v, const char *name,
         return;
     }
     config_for_writing(obj)->version = version;
+}
+
+static char *get_extraversion(Object *obj, Error **errp)
+{
+    return g_strdup(xen_emu_accel_config(obj)->extraversion);
+}
+
+/* Guests print it after the version, in one word. */
+static void set_extraversion(Object *obj, const char *value, Error **errp)
+{
+    const size_t size = sizeof_field(XenEmuConfig, extraversion);
+    size_t len = strlen(value);
+    bool is_word = true;
+
+    for (size_t i = 0; i < len; i++) {
+        is_word &= g_ascii_isgraph(value[i]);
+    }
+    if (len >= size || !is_word) {
+        error_setg(errp, "Property 'xen-extraversion' doesn't take value '%s'",
+                   value);
+        error_append_hint(errp, "Valid values are up to %zu printable ASCII "
+                          "characters without spaces.\n", size - 1);
+        return;
+    }
+    pstrcpy(config_for_writing(obj)->extraversion, size, value);
 }
 
 /* A uint16_t of XenEmuConfig with its limits. */
@@ -323,6 +349,11 @@ void xen_emu_add_properties(ObjectClass *oc)
     add_property(oc, "xen-version", "uint32", get_version, set_version, NULL,
         "Xen version to be emulated (for example 4.17, or 0x40011 as "
         "XENVER_version returns it)");
+
+    object_class_property_add_str(oc, "xen-extraversion", get_extraversion,
+                                  set_extraversion);
+    object_class_property_set_description(oc, "xen-extraversion",
+        "What follows the version of Xen (for example .amazon)");
 
     for (size_t i = 0; i < ARRAY_SIZE(number_properties); i++) {
         const NumberProperty *prop = &number_properties[i];

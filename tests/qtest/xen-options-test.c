@@ -9,6 +9,8 @@
 #include "qobject/qdict.h"
 #include "libxen.h"
 
+#include "hw/xen/interface/version.h"
+
 #define VERSIONS    "3.0 to 3.4 and 4.0 to 4.21"
 
 /* Accelerators that support Xen on any host. */
@@ -35,6 +37,9 @@ static const Refusal refusals[] = {
     { "xen-version", "-1", VERSIONS },
     { "xen-version", "new", VERSIONS },
     { "xen-version", "", VERSIONS },
+    { "xen-extraversion", ".sixteen-letters", "up to 15 printable" },
+    { "xen-extraversion", ".\x7f", "without spaces" },
+    { "xen-extraversion", ".\xc3\xa9", "printable ASCII" },
     { "xen-gnttab-max-frames", "0", "1 to 4096" },
     { "xen-gnttab-max-frames", "4097", "1 to 4096" },
     { "xen-gnttab-max-frames", "65537", "1 to 4096" },
@@ -289,6 +294,34 @@ static void test_guest_sees_version(void)
     xen_vm_stop(vm);
 }
 
+/* XENVER_extraversion; its field is padded with zeroes. */
+static void test_extraversion(void)
+{
+    static const struct {
+        const char *option, *seen;
+    } versions[] = {
+        { "", ".0-qemu" },
+        { ",xen-extraversion=.amazon", ".amazon" },
+        { ",xen-extraversion=", "" },
+        { ",xen-extraversion=.fifteen-chars!", ".fifteen-chars!" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+        g_autofree char *accel = g_strdup_printf(XEN_VM_ACCEL "%s",
+                                                 versions[i].option);
+        XenVm *vm = xen_vm_start_bare(1, true, accel, "-nodefaults");
+        char expected[XEN_EXTRAVERSION_LEN] = "", seen[XEN_EXTRAVERSION_LEN];
+
+        memset(seen, 0xee, sizeof(seen));
+        g_assert_cmpint(xen_op(vm, 0, __HYPERVISOR_xen_version,
+                               XENVER_extraversion, seen, sizeof(seen)),
+                        ==, 0);
+        memcpy(expected, versions[i].seen, strlen(versions[i].seen));
+        g_assert_cmpmem(seen, sizeof(seen), expected, sizeof(expected));
+        xen_vm_stop(vm);
+    }
+}
+
 /* Minimum and maximum of numbers; version 0 for no Xen. */
 static void test_accepted(const void *opaque)
 {
@@ -365,6 +398,7 @@ int main(int argc, char **argv)
         qtest_add_data_func(path, accel, tests[i / ARRAY_SIZE(accels)].run);
     }
     qtest_add_func("xen/options/guest-sees-version", test_guest_sees_version);
+    qtest_add_func("xen/options/extraversion", test_extraversion);
     qtest_add_func("xen/options/abi", test_abi);
     return g_test_run();
 }

@@ -19,6 +19,8 @@
 /* For unprivileged guests, instead of Xen's command line. */
 #define DENIED  "<denied>"
 
+QEMU_BUILD_BUG_ON(sizeof_field(XenEmuConfig, extraversion) !=
+                  XEN_EXTRAVERSION_LEN);
 QEMU_BUILD_BUG_ON(sizeof(xen_feature_info_t) != 8);
 QEMU_BUILD_BUG_ON(sizeof(xen_compile_info_t) != 144);
 
@@ -71,7 +73,8 @@ int64_t xen_hcall_xen_version(XenHypercall *hc)
     case XENVER_version:
         return xen_emu_config()->version;
     case XENVER_extraversion:
-        return put_string(hc, gva, ".0-qemu", XEN_EXTRAVERSION_LEN);
+        return put_string(hc, gva, xen_emu_config()->extraversion,
+                          XEN_EXTRAVERSION_LEN);
     case XENVER_compile_info:
         return compile_info(hc, gva);
     case XENVER_capabilities:

@@ -38,6 +38,7 @@ typedef enum XenEmuAbi {
 /* The accelerator's properties, xen-*. */
 typedef struct XenEmuConfig {
     uint32_t version;           /* XEN_EMU_VERSION(); 0: no Xen */
+    char extraversion[16];      /* XEN_EXTRAVERSION_LEN; ".0-qemu" */
     uint16_t gnttab_max_frames; /* 64 */
     uint16_t evtchn_max_pirq;   /* 256 */
     XenEmuAbi evtchn_abi;
