@@ -100,6 +100,14 @@ def tcp(run):
     yield from run.same('tcp-dropped', 0)
 
 
+def moved(run):
+    """Every block of the disk holds what was written, wherever that was."""
+    for key in ('disk-load-writes', 'disk-load-verified'):
+        if not run.number(key):
+            yield '%s is %s' % (key, run.vm.fact(key))
+    yield from run.same('moves-word', '.enough')
+
+
 def console(run):
     yield from run.same('hvc-answer', run.stimulus.answer)
 
@@ -213,7 +221,7 @@ def rate(run):
 BY_STEP = {'facts': facts, 'disk': disk, 'write': write, 'net': net,
            'console': console, 'lines': lines, 'sleep': sleep, 'clock': clock,
            'interrupts': interrupts, 'channels': channels,
-           'kexec': kexec, 'rate': rate, 'tcp': tcp}
+           'kexec': kexec, 'rate': rate, 'tcp': tcp, 'moved': moved}
 
 
 def failures(machine, stimulus, cpus, steps, expect, sleeps):

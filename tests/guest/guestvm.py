@@ -62,7 +62,7 @@ def guest_arguments(boot, accels, cpus, disk, written, parameters,
     """QEMU's arguments for a guest. The caller provides the chardevs serial
     and hvc. @accels are the values of -accel in order of preference,
     @parameters go to the kernel's command line. Without @pv it has no PV
-    devices, which cannot be migrated; without @user_net only no network."""
+    devices; without @user_net only no network."""
     words = []
     for accel in accels:
         words += ['-accel', accel]

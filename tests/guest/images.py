@@ -43,7 +43,8 @@ PROGRAMS = os.path.join(paths.HERE, 'programs')
 PROGRAM_MODULES = {'many-channels': ('xen-evtchn',), 'kexec-now': (),
                    'event-rate': ('xen-evtchn',), 'lateness': (),
                    'tcp-load': (), 'fs-load': ('ext4',), 'udp-flood': (),
-                   'pv-load': ('virtio-pci', 'virtio-blk', 'virtio-net')}
+                   'pv-load': ('virtio-pci', 'virtio-blk', 'virtio-net'),
+                   'disk-load': ()}
 # Those that guests have together.
 PROGRAM_SETS = (*PROGRAM_MODULES, 'tcp-load fs-load')
 # Those that need the guest's kernel as a file.

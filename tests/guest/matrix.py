@@ -22,26 +22,28 @@ import webserver
 ALL_STEPS = ('facts', 'modules', 'disk', 'write', 'net', 'console', 'sleep',
              'clock', 'interrupts')
 SLEEPS = 20
+MOVES = 6 if hostside.LONG else 3
 
 # accel: options after -accel NAME; expect: facts that the guest must report in
 # addition to those of every guest, or with other values (None: any value);
 # extra: additional arguments for QEMU; append: words for the kernel's command
 # line; program: the one of images.PROGRAM_MODULES that the steps need; then:
 # the steps of the kernel that the step "kexec" starts; move: the fact at which
-# the guest is migrated to another QEMU; hosts: the classes of hostside.py that
-# the steps need.
+# the guest is migrated to another QEMU; live: how often, while it runs and has
+# PV devices, or 0 for once by a file and without; hosts: the classes of
+# hostside.py that the steps need.
 Row = collections.namedtuple(
     'Row', 'name guest cpus accel machine expect steps extra append program '
-    'then move hosts')
+    'then move live hosts')
 
 
 def row(name, guest, cpus, accel='xen-version=4.17', machine='pc', expect=None,
         steps=ALL_STEPS, extra=(), append=(), program=None, then=(),
-        move=None, hosts=()):
+        move=None, live=0, hosts=()):
     wanted = {'xen': '4.17', 'abi': 'fifo'}
     wanted.update(expect or {})
     return Row(name, guest, cpus, accel, machine, wanted, steps, extra, append,
-               program, then, move, hosts)
+               program, then, move, live, hosts)
 
 
 # A kernel without a vector for event channels does not use Xen's clock, nor
@@ -74,6 +76,10 @@ CONSOLES_STEPS = ('facts', 'consoles', 'console')
 # For the rows that are about event channels, clocks and interrupts.
 GUESTS = ('debian12', 'debian13', 'debian12-pae')
 
+# PV devices that move with the guest to another QEMU, under load.
+LIVE_STEPS = ('facts', 'modules', 'net', 'moved', 'net', 'disk', 'console',
+              'clock')
+
 # The longest first, so that all jobs end at about the same time.
 MATRIX = [
     row('%s-4cpu-channels' % guest, guest, 4,
@@ -89,6 +95,12 @@ MATRIX = [
         steps=MOVED_STEPS, extra=('-m', '1024'),
         append=('XE_CHANNELS=%d' % checks.CHANNELS,),
         program='many-channels', move='channels-pass'),
+] + [
+    row('debian13-2cpu-live-' + abi, 'debian13', 2,
+        accel='xen-version=4.17,xen-evtchn-abi=' + abi, expect={'abi': abi},
+        steps=LIVE_STEPS, program='disk-load', move='moves', live=MOVES)
+    for abi in ('fifo', '2level')
+] + [
     row('debian13-8cpu', 'debian13', 8),
 ] + [
     row(guest + '-2cpu-pv', guest, 2, steps=PV_STEPS,
@@ -184,7 +196,7 @@ def run_in(folder, name, row, options, server):
             options.qemu, logs, images.guest(row.guest, row.program),
             ['%s,%s,x-xen-bql-check=on' % (options.accel, row.accel)],
             row.cpus, stimulus, parameters, machine=row.machine,
-            extra=extra, pv=not row.move,
+            extra=extra, pv=not row.move or row.live,
             user_net=all(host.USER_NET for host in hosts))
         if 'lines' in row.steps:
             guestvm.read_slowly(machine.channels['hvc'])
@@ -195,7 +207,12 @@ def run_in(folder, name, row, options, server):
 
     limit = sum((host.TIME for host in hosts), time_limit(row.cpus))
     limit *= 5 if hostside.LONG else 1
-    if row.move:
+    if row.live:
+        machine, reasons, downtimes = migration.run_live(
+            new_vm, folder, row.move, row.live, 2 * limit,
+            lambda last: last.channels['hvc'].send('.enough\n'))
+        machine.facts['downtimes-ms'] = [str(d) for d in downtimes]
+    elif row.move:
         machine, reasons = migration.run(new_vm, folder, row.move, limit)
     else:
         with tcpserver.TcpServer() as tcp:

@@ -276,6 +276,24 @@ step_lines() {
     exec 3<&-
 }
 
+# Load on xvdb until the host, which moves the guest meanwhile, says on hvc0 that
+# it is enough.
+step_moved() {
+    wait_for /dev/xvdb && wait_for /dev/hvc0 || return
+    exec 3<>/dev/hvc0
+    stty raw -echo <&3
+    say moves=wanted
+    disk-load /dev/xvdb 4 <&3 >/tmp/disk-load ||
+        say "error=disk-load failed"
+    while read -r line; do
+        say "$line"
+    done </tmp/disk-load
+    # shellcheck disable=SC3045 # busybox has -t
+    read -r -t 60 word <&3
+    say "moves-word=$word"
+    exec 3<&-
+}
+
 step_sleep() {
     before=$(count_irqs 'timer[0-9]+$')
     for cpu in $(all_cpus); do
