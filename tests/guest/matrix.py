@@ -15,6 +15,7 @@ import material
 import media
 import migration
 import paths
+import power
 import report
 import tcpserver
 import webserver
@@ -72,6 +73,10 @@ FLOOD_STEPS = ('facts', 'modules', 'net', 'flood')
 FORWARD_STEPS = ('facts', 'modules', 'forward')
 DISKS_STEPS = ('facts', 'modules', 'disks', 'disk', 'resize')
 CONSOLES_STEPS = ('facts', 'consoles', 'console')
+
+# S3 with PV devices at work.
+S3_STEPS = ('modules', 'disk', 'net', 'console', 's3', 'facts', 'write',
+            'sleep', 'clock', 'interrupts')
 
 # For the rows that are about event channels, clocks and interrupts.
 GUESTS = ('debian12', 'debian13', 'debian12-pae')
@@ -148,6 +153,8 @@ MATRIX = [
         steps=KEXEC_STEPS, program='kexec-now', then=ALL_STEPS)
     for guest in ('debian13', 'debian12') for abi in ('2level', 'fifo')
 ] + [
+    row('debian12-1cpu-s3', 'debian12', 1, steps=S3_STEPS,
+        hosts=(power.S3,)),
     row('debian13-2cpu-lines', 'debian13', 2, steps=LINES_STEPS,
         append=(guestvm.LINES_PARAMETER,)),
     row('debian12-pae-1cpu-lines', 'debian12-pae', 1,

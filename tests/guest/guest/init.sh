@@ -9,6 +9,7 @@
 #   XE_NONCE    a random word, to distinguish this run's output from old output
 #   XE_URL      a file that the host offers over HTTP
 #   XE_SLEEPS   number of 10 ms sleeps on each vCPU
+#   XE_SUSPENDS number of times that step_s3 suspends
 #   XE_CHANNELS number of event channels that step_channels binds
 #   XE_LINES    numbers of lines that step_lines writes and echoes
 #   XE_EVENTS   number of events that step_rate sends
@@ -102,6 +103,16 @@ step_write() {
         oflag=direct conv=fsync 2>/dev/null && say "disk-written=$blocks"
 }
 
+# Fetches the host's file.
+fetch() {
+    timeout 30 wget -O /tmp/fetched "$XE_URL" 2>/tmp/wget ||
+        say "error=wget: $(tail -n 1 /tmp/wget)"
+    sum=$(sha256sum < /tmp/fetched)
+    say "net-size=$(wc -c < /tmp/fetched)"
+    say "net-sha256=${sum%% *}"
+    rm -f /tmp/fetched
+}
+
 step_net() {
     wait_for /sys/class/net/eth0 || return
     ifconfig lo 127.0.0.1
@@ -109,12 +120,7 @@ step_net() {
     udhcpc -f -q -n -t 20 -T 1 -i eth0 -s /etc/udhcpc.sh >/tmp/dhcp 2>&1 ||
         say "error=DHCP: $(tail -n 1 /tmp/dhcp)"
     say "net-driver=$(basename "$(readlink /sys/class/net/eth0/device/driver)")"
-    timeout 30 wget -O /tmp/fetched "$XE_URL" 2>/tmp/wget ||
-        say "error=wget: $(tail -n 1 /tmp/wget)"
-    sum=$(sha256sum < /tmp/fetched)
-    say "net-size=$(wc -c < /tmp/fetched)"
-    say "net-sha256=${sum%% *}"
-    rm -f /tmp/fetched
+    fetch
 }
 
 # A busy host must not look like a lost frame: no tail loss probes. tcp-load sets the
@@ -425,6 +431,9 @@ step_shell() {
     # A session of its own, so that Ctrl-c and job control work.
     TERM=linux PS1='guest# ' setsid sh -c 'exec sh </dev/hvc0 >/dev/hvc0 2>&1'
 }
+
+# shellcheck source=tests/guest/guest/power.sh
+. /etc/power.sh
 
 say "begin=$XE_NONCE"
 say "uptime=$(cut -d' ' -f1 /proc/uptime)"

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The host's part in a guest's sleeps, resets and requests for power, and what has
+to come of them. The guest says when (guest/init.sh)."""
+import time
+
+import hostside
+
+SLEEPS = 3
+
+
+class S3(hostside.HostSide):
+    """Wakes the guest up from suspend to RAM. Afterwards its wall clock is not
+    behind the time at which it was woken."""
+    TIME = 120
+    # All sleeps together are longer than a right clock may be off.
+    ASLEEP_SECONDS = 2
+    OFF_SECONDS = 3
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.asleep = 0
+        self.woken_at = 0
+
+    def parameters(self):
+        return ('XE_SUSPENDS=%d' % SLEEPS,)
+
+    def attach(self, vm, qmp):
+        super().attach(vm, qmp)
+
+        def asleep(message):
+            self.asleep += 1
+            time.sleep(self.ASLEEP_SECONDS)
+            self.woken_at = time.time()
+            qmp.execute('system_wakeup')
+
+        qmp.on_event['SUSPEND'] = asleep
+        vm.on_fact['s3-clock'] = self._compare_clock
+
+    def _compare_clock(self, value):
+        if not (self.woken_at - self.OFF_SECONDS < int(value)
+                < time.time() + self.OFF_SECONDS):
+            self.wrong.append('its clock was %s after it was woken at %d'
+                              % (value, self.woken_at))
+
+    def failures(self):
+        yield from self.wrong
+        woken = self.vm.facts.get('s3-woken')
+        if woken != [str(i + 1) for i in range(SLEEPS)]:
+            yield 'it woke up: %s' % woken
+        if self.asleep != SLEEPS:
+            yield 'it was asleep %d times' % self.asleep
