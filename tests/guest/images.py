@@ -7,6 +7,7 @@ import glob
 import hashlib
 import io
 import os
+import re
 import subprocess
 import tempfile
 import threading
@@ -45,8 +46,27 @@ PROGRAM_MODULES = {'many-channels': ('xen-evtchn',), 'kexec-now': (),
                    'tcp-load': (), 'fs-load': ('ext4',), 'udp-flood': (),
                    'pv-load': ('virtio-pci', 'virtio-blk', 'virtio-net'),
                    'disk-load': ()}
+# Programs of Debian's, whatever the guest's kernel: packages that hold them and
+# their libraries, and the names by which the guest calls them.
+DebianProgram = collections.namedtuple('DebianProgram', 'suite packages names')
+DEBIAN_PROGRAMS = {'xenstore-utils': DebianProgram(
+    'trixie',
+    ('xenstore-utils', 'libxenstore4', 'libxentoolcore1', 'libc6',
+     'libgcc-s1'),
+    ['xenstore-' + verb for verb in ('chmod', 'exists', 'list', 'ls', 'read',
+                                     'rm', 'watch', 'write')])}
+# The files of these packages that a guest needs, and where it looks for them.
+DEBIAN_FILES = (
+    (re.compile(r'usr/bin/(xenstore)$'), 'bin/%s', 0o755),
+    (re.compile(r'usr/lib/x86_64-linux-gnu/(ld-linux-x86-64\.so\.2)$'),
+     'lib64/%s', 0o755),
+    (re.compile(r'usr/lib/x86_64-linux-gnu/'
+                r'(libc\.so\.6|libgcc_s\.so\.1|libxen\w+\.so\.\d+)'
+                r'(?:\.\d+)?$'),
+     'lib/x86_64-linux-gnu/%s', 0o644),
+)
 # Those that guests have together.
-PROGRAM_SETS = (*PROGRAM_MODULES, 'tcp-load fs-load')
+PROGRAM_SETS = (*PROGRAM_MODULES, *DEBIAN_PROGRAMS, 'tcp-load fs-load')
 # Those that need the guest's kernel as a file.
 NEEDS_KERNEL = ('kexec-now',)
 
@@ -108,6 +128,19 @@ def add_modules(archive, kernel, wanted):
         archive.file('lib/modules/%02d-%s.ko' % (number, name), data)
 
 
+def add_debian_program(archive, packages, names):
+    for folder in ('lib64', 'lib/x86_64-linux-gnu'):
+        archive.folder(folder)
+    for deb in packages:
+        for path, read in deb.files():
+            for pattern, place, mode in DEBIAN_FILES:
+                match = pattern.match(path)
+                if match:
+                    archive.file(place % match.group(1), read(), mode)
+    for name in names:
+        archive.link('bin/' + name, 'xenstore')
+
+
 def kernel_image(kernel):
     path = os.path.join(paths.IMAGES, kernel.file_name[:-4] + '.vmlinuz')
     if not os.path.exists(path):
@@ -155,19 +188,24 @@ def program_source(name):
 
 
 def guest(name, program=None):
-    """The Boot of one of GUESTS, with one of our programs in /bin, or several
-    with spaces in between (64-bit guests only); raises
+    """The Boot of one of GUESTS, with one of the programs above in /bin, or
+    several with spaces in between (64-bit guests only); raises
     material.MissingMaterial."""
     row = GUESTS[name]
     programs = program.split() if program else ()
-    wanted = GUEST_MODULES + sum((PROGRAM_MODULES[p] for p in programs), ())
-    sources = [program_source(p) for p in programs]
-    if programs:
+    own = [p for p in programs if p in PROGRAM_MODULES]
+    wanted = GUEST_MODULES + sum((PROGRAM_MODULES[p] for p in own), ())
+    sources = [program_source(p) for p in own]
+    if own:
         sources.append(os.path.join(PROGRAMS, 'evtchn.h'))
     with _lock:
         kernel = material.kernel(row.suite, row.arch, row.flavour)
         busybox = material.package(USERLAND.get(row.suite, row.suite),
                                    row.arch, 'busybox-static')
+        debian = [(each.names, [material.package(each.suite, row.arch, deb)
+                                for deb in each.packages])
+                  for each in map(DEBIAN_PROGRAMS.get, programs) if each]
+        sources += [deb for _, debs in debian for deb in debs]
         key = content_key(kernel, busybox, ' '.join(wanted), __file__,
                           cpio.__file__, *scripts_in(GUEST_SCRIPTS), *sources)
 
@@ -175,7 +213,9 @@ def guest(name, program=None):
             add_userland(archive, busybox)
             add_scripts(archive, GUEST_SCRIPTS)
             add_modules(archive, kernel, wanted)
-            for each in programs:
+            for names, debs in debian:
+                add_debian_program(archive, debs, names)
+            for each in own:
                 archive.file('bin/' + each, compiled(each), 0o755)
                 if each in NEEDS_KERNEL:
                     archive.folder('boot')

@@ -19,6 +19,7 @@ import power
 import report
 import tcpserver
 import webserver
+import xenstore
 
 ALL_STEPS = ('facts', 'modules', 'disk', 'write', 'net', 'console', 'sleep',
              'clock', 'interrupts')
@@ -155,6 +156,9 @@ MATRIX = [
 ] + [
     row('debian12-1cpu-s3', 'debian12', 1, steps=S3_STEPS,
         hosts=(power.S3,)),
+    row('debian13-1cpu-store', 'debian13', 1, steps=('store',),
+        accel='xen-version=4.17,xen-extraversion=' + xenstore.EXTRAVERSION,
+        program='xenstore-utils', hosts=(xenstore.Store,)),
     row('debian13-2cpu-lines', 'debian13', 2, steps=LINES_STEPS,
         append=(guestvm.LINES_PARAMETER,)),
     row('debian12-pae-1cpu-lines', 'debian12-pae', 1,

@@ -373,6 +373,52 @@ step_hotadd() {
     CPUS=$(nproc)
 }
 
+# Debian's tools for xenstore; each line of output is a fact.
+step_store() {
+    tell() {
+        "$@" >/tmp/out 2>&1
+        status=$?
+        say "store=$* = $(tr '\n' '|' </tmp/out)$status"
+    }
+    tell xenstore-read domid
+    tell xenstore-read name
+    tell xenstore-read vm
+    tell xenstore-exists data/none
+    tell xenstore-read data/none
+    tell xenstore-write data/a 1 data/b 2
+    tell xenstore-list data
+    tell xenstore-ls data
+    tell xenstore-ls -fp data
+    tell xenstore-chmod data/a n1 r0
+    tell xenstore-ls -fp data/a
+    tell xenstore-exists data/a
+    tell xenstore-write domid 7
+    tell xenstore-write /local/domain/0/name x
+    tell xenstore-list /local/domain/0/backend
+    tell xenstore-list device
+    tell xenstore-read memory/target
+    xenstore-watch -n 3 data/w >/tmp/watch 2>&1 &
+    watcher=$!
+    for _ in $(seq 100); do
+        [ -s /tmp/watch ] && break
+        usleep 50000
+    done
+    tell xenstore-write data/w/x 1
+    tell xenstore-rm data/w/x
+    wait $watcher
+    tell cat /tmp/watch
+    tell xenstore-rm data/b
+    tell xenstore-rm data/b
+    tell xenstore-rm data/none/none
+    tell xenstore-list data
+    h=/sys/hypervisor
+    for f in type uuid version/major version/minor version/extra \
+             compilation/compiler compilation/compiled_by \
+             properties/capabilities properties/changeset properties/pagesize; do
+        tell cat $h/$f
+    done
+}
+
 # Measures alternately with QEMU idle and busy.  The guest reports each turn, and
 # waits for two seconds.  XE_LATENESS: the program's arguments, with commas.
 step_lateness() {
