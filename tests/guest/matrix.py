@@ -79,6 +79,10 @@ CONSOLES_STEPS = ('facts', 'consoles', 'console')
 S3_STEPS = ('modules', 'disk', 'net', 'console', 's3', 'facts', 'write',
             'sleep', 'clock', 'interrupts')
 
+# A panic, with a kernel for the dump.
+PANIC_STEPS = ('modules', 'disk', 'panic')
+VMCORE_STEPS = ('modules', 'vmcore', 'disk', 'write', 'net', 'console', 'facts')
+
 # For the rows that are about event channels, clocks and interrupts.
 GUESTS = ('debian12', 'debian13', 'debian12-pae')
 
@@ -156,6 +160,9 @@ MATRIX = [
 ] + [
     row('debian12-1cpu-s3', 'debian12', 1, steps=S3_STEPS,
         hosts=(power.S3,)),
+    row('debian13-2cpu-panic', 'debian13', 2, steps=PANIC_STEPS,
+        program='kexec-now', then=VMCORE_STEPS, expect={'cpus': 1},
+        hosts=(power.Panic,)),
     row('debian13-1cpu-store', 'debian13', 1, steps=('store',),
         accel='xen-version=4.17,xen-extraversion=' + xenstore.EXTRAVERSION,
         program='xenstore-utils', hosts=(xenstore.Store,)),

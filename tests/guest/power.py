@@ -49,3 +49,25 @@ class S3(hostside.HostSide):
             yield 'it woke up: %s' % woken
         if self.asleep != SLEEPS:
             yield 'it was asleep %d times' % self.asleep
+
+
+class Panic(hostside.HostSide):
+    """The kernel that starts after a panic can read the memory of the other."""
+    MIB = 512
+    TIME = 120
+
+    def parameters(self):
+        return ('crashkernel=160M',)
+
+    def arguments(self):
+        return ('-m', str(self.MIB))
+
+    def failures(self):
+        for key, wanted in ('panic', '1'), ('vmcore-magic', 'ELF'):
+            if self.vm.fact(key) != wanted:
+                yield '%s is %s' % (key, self.vm.fact(key))
+        # The size of the file, and what was read. Some memory is the kernel's
+        # that reads.
+        size, *read = (self.vm.fact('vmcore-read') or '0').split()
+        if [size] != read or int(size) < self.MIB // 2 << 20:
+            yield 'of a dump of %s bytes were read: %s' % (size, read)

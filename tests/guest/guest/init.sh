@@ -16,7 +16,7 @@
 #   XE_TCP      the arguments of tcp-load, with commas
 #   XE_FS       how long and by how many processes step_fs uses xvdc
 #   XE_FLOOD    the arguments of udp-flood, with commas
-#   XE_THEN     the steps of the kernel that step_kexec starts
+#   XE_THEN     the steps of the kernel that step_kexec or step_panic starts
 #   XE_LATENESS what step_lateness measures, in each of XE_TURNS
 
 /bin/busybox --install -s /bin 2>/dev/null
@@ -353,13 +353,18 @@ step_rate() {
     done </tmp/rate
 }
 
-# Boots the same kernel and files again by kexec, without a machine reset.
-step_kexec() {
+# This kernel's command line with the steps of the next one, and its initrd.
+prepare_kexec() {
     cd / && {
         printf '%s\n' proc sys tmp dev dev/console
         find init bin boot etc lib
     } | cpio -o -H newc >/tmp/initrd 2>/dev/null
     line=$(sed "s/XE_STEPS=[^ ]*/XE_STEPS=$XE_THEN/" /proc/cmdline)
+}
+
+# Boots the same kernel and files again by kexec, without a machine reset.
+step_kexec() {
+    prepare_kexec
     say "kexec=$(uname -r)"
     say "$(kexec-now /boot/kernel /tmp/initrd "$line")"
 }

@@ -21,3 +21,23 @@ step_s3() {
     done
     [ "$(nproc)" = "$CPUS" ] || say "error=$(nproc) CPUs are left"
 }
+
+# A panic in the middle of writes, on the last CPU; the next kernel is in the
+# memory that crashkernel= keeps free.
+step_panic() {
+    prepare_kexec
+    line=$(echo "$line" | sed 's/crashkernel=[^ ]*/nr_cpus=1/')
+    kexec-now -p /boot/kernel /tmp/initrd "$line" >/tmp/kexec ||
+        say "$(cat /tmp/kexec)"
+    say "panic=$(cat /sys/kernel/kexec_crash_loaded)"
+    dd if=/dev/zero of=/dev/xvdb bs=64k oflag=direct 2>/dev/null &
+    run_on $((CPUS - 1))
+    echo c >/proc/sysrq-trigger
+}
+
+# In the kernel after a panic: the dump of the one before can be read, all of it.
+step_vmcore() {
+    say "vmcore-magic=$(head -c 4 /proc/vmcore | tail -c 3)"
+    size=$(stat -c %s /proc/vmcore)
+    say "vmcore-read=$size $(dd if=/proc/vmcore bs=1M 2>/dev/null | wc -c)"
+}
