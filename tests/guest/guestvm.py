@@ -54,7 +54,8 @@ BASE = ('-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot')
 
 def _disk(path, name):
     return ['-drive', 'file=%s,format=raw,if=none,id=%s' % (path, name),
-            '-device', 'xen-disk,drive=%s,vdev=%s' % (name, name)]
+            '-device', 'xen-disk,id=device-%s,drive=%s,vdev=%s'
+            % (name, name, name)]
 
 
 def guest_arguments(boot, accels, cpus, disk, written, parameters,

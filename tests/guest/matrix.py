@@ -83,6 +83,9 @@ S3_STEPS = ('modules', 'disk', 'net', 'console', 's3', 'facts', 'write',
 PANIC_STEPS = ('modules', 'disk', 'panic')
 VMCORE_STEPS = ('modules', 'vmcore', 'disk', 'write', 'net', 'console', 'facts')
 
+# A disk that is taken away while it is in use; system_powerdown.
+REMOVE_STEPS = ('modules', 'disk', 'remove', 'net', 'powerdown')
+
 # For the rows that are about event channels, clocks and interrupts.
 GUESTS = ('debian12', 'debian13', 'debian12-pae')
 
@@ -163,6 +166,8 @@ MATRIX = [
     row('debian13-2cpu-panic', 'debian13', 2, steps=PANIC_STEPS,
         program='kexec-now', then=VMCORE_STEPS, expect={'cpus': 1},
         hosts=(power.Panic,)),
+    row('debian13-1cpu-remove', 'debian13', 1, steps=REMOVE_STEPS,
+        hosts=(power.Remove, power.PowerDown)),
     row('debian13-1cpu-store', 'debian13', 1, steps=('store',),
         accel='xen-version=4.17,xen-extraversion=' + xenstore.EXTRAVERSION,
         program='xenstore-utils', hosts=(xenstore.Store,)),

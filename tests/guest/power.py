@@ -71,3 +71,43 @@ class Panic(hostside.HostSide):
         size, *read = (self.vm.fact('vmcore-read') or '0').split()
         if [size] != read or int(size) < self.MIB // 2 << 20:
             yield 'of a dump of %s bytes were read: %s' % (size, read)
+
+
+class Remove(hostside.HostSide):
+    """Removes a disk that the guest has open. Linux from 5.16 on lets go of it."""
+    DEVICE = 'device-xvdb'
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.deleted = []
+
+    def attach(self, vm, qmp):
+        super().attach(vm, qmp)
+
+        def answered(value, error):
+            if error:
+                self.wrong.append('device_del: ' + error['desc'])
+
+        qmp.on_event['DEVICE_DELETED'] = lambda message: self.deleted.append(
+            message['data'].get('device'))
+        vm.on_fact['remove'] = lambda value: qmp.execute(
+            'device_del', answered, id=self.DEVICE)
+
+    def failures(self):
+        yield from self.wrong
+        if self.deleted.count(self.DEVICE) != 1:
+            yield 'deleted were %s' % self.deleted
+        if self.vm.fact('removed') != 'xvdb':
+            yield 'the guest did not see its disk go'
+
+
+class PowerDown(hostside.HostSide):
+    """system_powerdown reaches a guest that has no driver for the power button."""
+
+    def attach(self, vm, qmp):
+        super().attach(vm, qmp)
+        vm.on_fact['powerdown'] = lambda value: qmp.execute('system_powerdown')
+
+    def failures(self):
+        if self.vm.fact('asked') != 'poweroff':
+            yield 'the guest was not asked to power off'

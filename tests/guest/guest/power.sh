@@ -41,3 +41,27 @@ step_vmcore() {
     size=$(stat -c %s /proc/vmcore)
     say "vmcore-read=$size $(dd if=/proc/vmcore bs=1M 2>/dev/null | wc -c)"
 }
+
+# The host takes away a disk that is open.
+step_remove() {
+    wait_for /dev/xvdb || return
+    exec 4</dev/xvdb
+    say "remove=wanted"
+    for _ in $(seq 300); do
+        [ -e /sys/block/xvdb ] || break
+        usleep 100000
+    done
+    [ -e /sys/block/xvdb ] && say "error=the disk is still there"
+    exec 4<&-
+    say "removed=xvdb"
+}
+
+# system_powerdown: without a driver for the power button the kernel is asked by
+# control/shutdown, and calls this program.
+step_powerdown() {
+    mkdir -p /sbin
+    printf '#!/bin/sh\necho >/tmp/asked\n' >/sbin/poweroff
+    chmod +x /sbin/poweroff
+    say "powerdown=wanted"
+    wait_for /tmp/asked && say "asked=poweroff"
+}
