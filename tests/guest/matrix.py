@@ -86,6 +86,9 @@ VMCORE_STEPS = ('modules', 'vmcore', 'disk', 'write', 'net', 'console', 'facts')
 # A disk that is taken away while it is in use; system_powerdown.
 REMOVE_STEPS = ('modules', 'disk', 'remove', 'net', 'powerdown')
 
+# Boots that end by each kind of reset, in the middle of writes.
+RESETS_STEPS = ('modules', 'resets', 'disk', 'net', 'facts')
+
 # For the rows that are about event channels, clocks and interrupts.
 GUESTS = ('debian12', 'debian13', 'debian12-pae')
 
@@ -168,6 +171,8 @@ MATRIX = [
         hosts=(power.Panic,)),
     row('debian13-1cpu-remove', 'debian13', 1, steps=REMOVE_STEPS,
         hosts=(power.Remove, power.PowerDown)),
+    row('debian13-1cpu-resets', 'debian13', 1, steps=RESETS_STEPS,
+        hosts=(power.Resets,)),
     row('debian13-1cpu-store', 'debian13', 1, steps=('store',),
         accel='xen-version=4.17,xen-extraversion=' + xenstore.EXTRAVERSION,
         program='xenstore-utils', hosts=(xenstore.Store,)),

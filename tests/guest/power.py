@@ -111,3 +111,33 @@ class PowerDown(hostside.HostSide):
     def failures(self):
         if self.vm.fact('asked') != 'poweroff':
             yield 'the guest was not asked to power off'
+
+
+class Resets(hostside.Ext4):
+    """Boots that end in the middle of writes to ext4. The journal must be enough
+    at the next boot, and e2fsck finds nothing at the end."""
+    SIZE = 64 * hostside.MIB
+    HOW = ('host', 'guest', 'panic')
+    TIME = 150 * len(HOW)
+
+    def parameters(self):
+        return ('XE_RESETS=' + ','.join(self.HOW),)
+
+    def arguments(self):
+        return (*super().arguments(), '-action', 'reboot=reset')
+
+    def attach(self, vm, qmp):
+        super().attach(vm, qmp)
+        vm.on_fact['reset'] = lambda value: qmp.execute('system_reset')
+
+    def failures(self):
+        yield from self.wrong
+        boots = [str(i) for i in range(len(self.HOW) + 1)]
+        if self.vm.facts.get('boot') != boots:
+            yield 'the boots were %s' % self.vm.facts.get('boot')
+        recovered = self.vm.facts.get('recovered')
+        if recovered != boots[1:]:
+            yield 'the journal was used at boots %s' % recovered
+
+    def figures(self):
+        return None

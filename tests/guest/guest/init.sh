@@ -17,6 +17,7 @@
 #   XE_FS       how long and by how many processes step_fs uses xvdc
 #   XE_FLOOD    the arguments of udp-flood, with commas
 #   XE_THEN     the steps of the kernel that step_kexec or step_panic starts
+#   XE_RESETS   how the boots in step_resets end, with commas
 #   XE_LATENESS what step_lateness measures, in each of XE_TURNS
 
 /bin/busybox --install -s /bin 2>/dev/null

@@ -42,6 +42,56 @@ step_vmcore() {
     say "vmcore-read=$size $(dd if=/proc/vmcore bs=1M 2>/dev/null | wc -c)"
 }
 
+# Boots that end in the middle of writes to ext4: the host resets the machine,
+# the guest reboots, the kernel panics (and reboots).  What was synced before is
+# there at the next boot.
+step_resets() {
+    wait_for /dev/xvdc || return
+    mount -t ext4 /dev/xvdc /mnt || say "error=mount"
+    set -- /mnt/round*
+    round=$#
+    [ -e "$1" ] || round=0
+    say "boot=$round"
+    if [ "$round" -gt 0 ]; then
+        dmesg | grep -q 'xvdc.*recovery complete' && say "recovered=$round"
+        last=$(cat /mnt/last)
+        [ -n "$last" ] || say "error=nothing had been synced"
+        for n in $(seq "${last:-0}"); do
+            [ "$(sort -u "/mnt/file$n")" = "$XE_NONCE $((round - 1)) $n" ] ||
+                say "error=file $n after boot $round"
+        done
+    fi
+    # shellcheck disable=SC3060,SC2086 # busybox replaces; several words
+    set -- ${XE_RESETS//,/ }
+    if [ "$round" -lt $# ]; then
+        rm -f /mnt/last /mnt/file*
+        mkdir "/mnt/round$round"
+        sync
+        shift "$round"
+        write_files "$1"
+    fi
+    umount /mnt
+}
+
+# Does not return.
+write_files() {
+    for n in $(seq 1000); do
+        yes "$XE_NONCE $round $n" | head -n 2000 >"/mnt/file$n"
+        sync
+        # In a file of its own, so that it is old or new but never half.
+        echo "$n" >/mnt/last.new
+        mv /mnt/last.new /mnt/last
+        sync
+        [ "$n" = 3 ] || continue
+        case "$1" in
+        host) say "reset=wanted" ;;
+        guest) (sleep 1; reboot -f) & ;;
+        panic) (sleep 1; echo c >/proc/sysrq-trigger) & ;;
+        esac
+    done
+    say "error=no reset by $1 came"
+}
+
 # The host takes away a disk that is open.
 step_remove() {
     wait_for /dev/xvdb || return
