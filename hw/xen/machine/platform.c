@@ -346,14 +346,12 @@ static void platform_class_init(ObjectClass *klass, void *data)
     DeviceClass *dc = DEVICE_CLASS(klass);
     PCIDeviceClass *k = PCI_DEVICE_CLASS(klass);
 
+    k->class_id = PCI_CLASS_OTHERS << 8 | 0x80;
+    k->revision = 1;
+    k->device_id = k->subsystem_id = PCI_DEVICE_ID_XEN_PLATFORM;
+    k->vendor_id = k->subsystem_vendor_id = PCI_VENDOR_ID_XEN;
     k->realize = platform_realize;
     k->exit = platform_exit;
-    k->vendor_id = PCI_VENDOR_ID_XEN;
-    k->device_id = PCI_DEVICE_ID_XEN_PLATFORM;
-    k->class_id = PCI_CLASS_OTHERS << 8 | 0x80;
-    k->subsystem_vendor_id = PCI_VENDOR_ID_XEN;
-    k->subsystem_id = PCI_DEVICE_ID_XEN_PLATFORM;
-    k->revision = 1;
     dc->desc = "Xen platform device";
     dc->vmsd = &vmstate_platform;
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
