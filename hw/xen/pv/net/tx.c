@@ -224,13 +224,14 @@ static bool may_send(const XenNetQueue *queue)
 static bool turn(XenNetQueue *queue)
 {
     XenNetifTxFrame frame;
-    unsigned frames = 0;
+    unsigned frames = 0, looks = 0;
     size_t bytes = 0;
 
     while (may_send(queue)) {
         XenNetifTx kind;
 
-        if (frames == XEN_NET_TURN_FRAMES || bytes >= XEN_NET_TURN_BYTES) {
+        if (frames + looks == XEN_NET_TURN_FRAMES ||
+            bytes >= XEN_NET_TURN_BYTES) {
             queue->stats.tx_turns++;
             qemu_bh_schedule(queue->tx_bh);
             break;
@@ -244,7 +245,11 @@ static bool turn(XenNetQueue *queue)
             if (sleep_until_event(queue)) {
                 break;
             }
-            /* A request came meanwhile, or a bad index: taking it tells. */
+            /*
+             * A request came meanwhile, or a bad index: taking it tells.  A guest
+             * that moves the index to and fro must not keep the loop busy.
+             */
+            looks++;
             continue;
         }
         frames++;
