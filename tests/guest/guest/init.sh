@@ -149,7 +149,8 @@ step_fs() {
     umount /mnt || say "error=umount"
 }
 
-# The host says on hvc0 when it has seen enough.
+# Open first: the last close would reset the terminal's settings.  With echo, what
+# the host types would mix with the lines that it waits for.
 open_hvc() {
     wait_for /dev/hvc0 || return
     exec 3<>/dev/hvc0
@@ -249,9 +250,7 @@ step_consoles() {
 
 # Writes a line and reads the host's answer.
 step_console() {
-    wait_for /dev/hvc0 || return
-    stty -F /dev/hvc0 raw -echo
-    exec 3<>/dev/hvc0
+    open_hvc || return
     echo "hvc0 of $XE_NONCE speaks" >&3
     # shellcheck disable=SC3045 # busybox has -t
     if read -r -t 20 answer <&3; then
@@ -265,10 +264,7 @@ step_console() {
 # Writes lines as fast as possible, while the host reads slowly; then echoes the
 # host's lines one at a time.
 step_lines() {
-    wait_for /dev/hvc0 || return
-    # Open first: the last close would reset the terminal's settings.
-    exec 3<>/dev/hvc0
-    stty raw -echo <&3
+    open_hvc || return
     out=${XE_LINES%,*} echoed=0
     seq "$out" | sed "s/^/out $XE_NONCE /" >&3
     echo "in of $XE_NONCE wanted" >&3
@@ -286,9 +282,7 @@ step_lines() {
 # Load on xvdb until the host, which moves the guest meanwhile, says on hvc0 that
 # it is enough.
 step_moved() {
-    wait_for /dev/xvdb && wait_for /dev/hvc0 || return
-    exec 3<>/dev/hvc0
-    stty raw -echo <&3
+    wait_for /dev/xvdb && open_hvc || return
     say moves=wanted
     disk-load /dev/xvdb 4 <&3 >/tmp/disk-load ||
         say "error=disk-load failed"
