@@ -10,6 +10,7 @@
 #include "qobject/qlist.h"
 #include "qobject/qjson.h"
 #include "libxen-edu.h"
+#include "libxen-state.h"
 #include "libxen-store.h"
 
 #include "hw/xen/interface/grant_table.h"
@@ -18,6 +19,7 @@
 #include "hw/xen/interface/physdev.h"
 #include "hw/xen/interface/sched.h"
 #include "hw/xen/interface/vcpu.h"
+#include "hw/xen/interface/version.h"
 
 #define NR_VCPUS            2
 #define VECTOR              0xf3
@@ -382,11 +384,14 @@ static void check_s3(const XenVariant *v, bool by_callback)
     XenVm *vm = xen_vm_start_bare(NR_VCPUS, v->long_mode, NULL, OPTIONS);
     Places p = { .by_callback = by_callback };
     const uint64_t generation_id = 0xfc000000;
+    uint32_t seen[8], late;
     uint64_t value;
     XenStore store;
 
     set_up_domain(vm, &p);
     set_up_events(vm, v, &p);
+    late = xen_bind_ipi(vm, 0);
+    xen_unmask(vm, late);
     store = xen_store_open(vm);
     g_assert_cmpint(xen_set_param(vm, HVM_PARAM_VM_GENERATION_ID_ADDR,
                                   generation_id), ==, 0);
@@ -396,7 +401,9 @@ static void check_s3(const XenVariant *v, bool by_callback)
 
         use_events(vm, edu, &p);
         xen_edu_free(edu);
-        xen_take_callbacks(vm, 1);
+        xen_handle(vm, 0, seen, ARRAY_SIZE(seen));
+        take_upcall(vm, 0, &p);
+        take_upcall(vm, 1, &p);
         g_assert_true(xen_upcall_pending(vm, 1));
         before = describe(vm);
 
@@ -405,8 +412,20 @@ static void check_s3(const XenVariant *v, bool by_callback)
 
         after = describe(vm);
         g_assert_cmpstr(after, ==, before);
-        /* The LAPIC has forgotten the upcall, but not Xen. */
-        g_assert_true(take_upcall(vm, 1, &p));
+        /* The firmware runs first, which could not handle an upcall ... */
+        qtest_qmp_assert_success(vm->qts, "{ 'execute': 'xen-event-inject', "
+                                 "'arguments': { 'port': %u } }", late);
+        for (unsigned vcpu = 0; vcpu < NR_VCPUS; vcpu++) {
+            g_assert_true(xen_upcall_pending(vm, vcpu));
+            g_assert_false(take_upcall(vm, vcpu, &p));
+        }
+        /* ... then the guest.  LAPICs have forgotten the upcall, but not Xen. */
+        g_assert_cmphex(XEN_CALL(vm, 0, __HYPERVISOR_xen_version,
+                                 XENVER_version), >, 0);
+        for (unsigned vcpu = 0; vcpu < NR_VCPUS; vcpu++) {
+            g_assert_true(take_upcall(vm, vcpu, &p));
+        }
+        xen_expect_event(vm, 0, late);
         xen_expect_event(vm, 1, p.ipi);
         g_assert_false(is_marked(vm, p.shared_info));
         g_assert_cmphex(qtest_readw(vm->qts, p.grant_frame +
@@ -427,6 +446,38 @@ static void check_s3(const XenVariant *v, bool by_callback)
     xen_vm_stop(vm);
 }
 
+/* Saved while the firmware runs: the target has to know. */
+static void test_s3_saved(const void *opaque)
+{
+    const XenVariant *v = opaque;
+    XenVm *target, *vm = xen_vm_start_bare(NR_VCPUS, v->long_mode, NULL,
+                                           XEN_STATE_SOURCE);
+    g_autofree char *path = NULL;
+    Places p = { .by_callback = true };
+    uint32_t port;
+
+    set_up_domain(vm, &p);
+    port = xen_bind_ipi(vm, 1);
+    xen_unmask(vm, port);
+    g_assert_cmpint(xen_send(vm, port), ==, 0);
+    g_assert_true(take_upcall(vm, 1, &p));
+
+    xen_vm_suspend(vm);
+    xen_vm_wake_up(vm);
+    path = xen_state_save(vm);
+    target = xen_vm_start_target(vm, NULL, XEN_STATE_TARGET);
+    xen_state_load(target, path);
+    xen_state_wait(target);
+    g_assert_false(take_upcall(target, 1, &p));
+    g_assert_cmphex(XEN_CALL(target, 0, __HYPERVISOR_xen_version,
+                             XENVER_version), >, 0);
+    g_assert_true(take_upcall(target, 1, &p));
+    xen_expect_event(target, 1, port);
+    unlink(path);
+    xen_vm_stop(vm);
+    xen_vm_stop(target);
+}
+
 static void test_s3(const void *opaque)
 {
     check_s3(opaque, false);
@@ -443,6 +494,7 @@ static const XenVariantTest tests[] = {
     { "events", test_events },
     { "s3", test_s3 },
     { "s3-callback", test_s3_callback },
+    { "s3-saved", test_s3_saved },
     { "repeated", test_repeated, true },
 };
 

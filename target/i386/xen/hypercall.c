@@ -3,6 +3,9 @@
  * Hypercalls: entry, dispatch, and initialization of operations with state
  */
 #include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "hw/xen/emu/accel-callbacks.h"
+#include "hw/xen/emu/offload/delivery.h"
 #include "hvm_param.h"
 #include "internal.h"
 #include "trace.h"
@@ -38,6 +41,13 @@ int64_t xen_hypercall_dispatch(XenHypercall *hc)
     }
 }
 
+/* The guest's kernel runs again after a sleep in S3: it can take upcalls. */
+static void release_upcalls(void)
+{
+    BQL_LOCK_GUARD();
+    xen_delivery_release();
+}
+
 int64_t xen_hypercall(XenHypercall *hc)
 {
     int64_t ret;
@@ -49,6 +59,9 @@ int64_t xen_hypercall(XenHypercall *hc)
     } else {
         /* Xen reads the number from EAX, whatever the mode. */
         hc->nr = (uint32_t)hc->nr;
+        if (unlikely(xen_upcall_is_withheld())) {
+            release_upcalls();
+        }
         ret = xen_hypercall_dispatch(hc);
     }
     trace_xen_hypercall(hc->cs->cpu_index, hc->cpl, hc->nr, hc->arg[0],

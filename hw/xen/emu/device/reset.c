@@ -26,6 +26,7 @@ static int reset_domain(void)
     if (ret) {
         return ret;
     }
+    xen_delivery_release();
     ret = xen_delivery_set_callback(0);
     if (ret) {
         return ret;

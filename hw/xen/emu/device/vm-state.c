@@ -6,11 +6,13 @@
 #include "hw/xen/emu/device/vcpu.h"
 #include "hw/xen/emu/device/vm-state.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/irq/upcall.h"
 #include "hw/xen/emu/memory/shared-info.h"
 #include "hw/xen/emu/offload/delivery.h"
 #include "hw/xen/emu/offload/timers.h"
 #include "hw/xen/emu/vcpu/time.h"
 #include "hw/xen/emu/vcpu/timer.h"
+#include "migration/vmstate.h"
 #include "system/runstate.h"
 #include "trace.h"
 
@@ -66,10 +68,33 @@ static void woken_up(Notifier *n, void *reason)
 {
     trace_xen_emu_woken_up();
     set_wallclock();
-    xen_delivery_renotify();
+    xen_delivery_withhold();
 }
 
 static Notifier wakeup_notifier = { .notify = woken_up };
+
+static bool withheld_needed(void *opaque)
+{
+    return xen_upcall_is_withheld();
+}
+
+/* The section says it all: it is there only while upcalls are withheld. */
+static int withheld_post_load(void *opaque, int version_id)
+{
+    xen_delivery_withhold();
+    return 0;
+}
+
+static const VMStateDescription withheld_vmstate = {
+    .name = "xen_withheld_upcalls",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = withheld_needed,
+    .post_load = withheld_post_load,
+    .fields = (const VMStateField[]) {
+        VMSTATE_END_OF_LIST()
+    }
+};
 
 void xen_vm_state_init(void)
 {
@@ -79,4 +104,5 @@ void xen_vm_state_init(void)
      */
     qemu_add_vm_change_state_handler_prio(vm_state_changed, NULL, INT_MAX);
     qemu_register_wakeup_notifier(&wakeup_notifier);
+    vmstate_register(NULL, 0, &withheld_vmstate, NULL);
 }

@@ -25,6 +25,7 @@ static struct {
     uint8_t vector;         /* domain-wide; 0: none.  Atomic */
     uint32_t gsi;           /* 0: callback is neither GSI nor INTx.  Atomic */
     bool asserted;          /* by the upcall, as last updated.  Atomic */
+    bool withheld;          /* no vCPU is notified.  Atomic */
     bool moving;            /* in move_line(): not a device's change */
     int device_level;       /* of that GSI, as driven by devices */
     unsigned nr_gsis;
@@ -99,13 +100,26 @@ void xen_upcall_update_level(void)
         return;
     }
     /* vCPU 0's own vector takes precedence. */
-    pending = !env->xen_vcpu_callback_vector &&
+    pending = !xen_upcall_is_withheld() && !env->xen_vcpu_callback_vector &&
               xen_evtchn_upcall_pending(xen_emu_evtchn(), 0);
     if (pending != upcall.asserted) {
         trace_xen_upcall_level(upcall.gsi, pending);
     }
     note_asserted(pending);
     move_line(pending || upcall.device_level);
+}
+
+bool xen_upcall_is_withheld(void)
+{
+    return qatomic_read(&upcall.withheld);
+}
+
+void xen_upcall_set_withheld(bool withheld)
+{
+    assert(bql_locked());
+    trace_xen_upcall_withheld(withheld);
+    qatomic_set(&upcall.withheld, withheld);
+    xen_upcall_update_level();
 }
 
 bool xen_upcall_level_asserted(void)
@@ -139,7 +153,7 @@ void xen_upcall_raise(unsigned vcpu)
     XenVcpu *v = xen_vcpu_get(vcpu);
     uint8_t vector;
 
-    if (!v) {
+    if (!v || xen_upcall_is_withheld()) {
         return;
     }
     vector = qatomic_read(&X86_CPU(v->cs)->env.xen_vcpu_callback_vector);

@@ -128,7 +128,8 @@ void xen_delivery_update(void)
 
     assert(bql_locked());
     on = xen_emu_offload(EVTCHN_SEND) && two_level && !delivery.switching &&
-         kernel_can_notify() && set_kernel_send(true);
+         !xen_upcall_is_withheld() && kernel_can_notify() &&
+         set_kernel_send(true);
     if (on != xen_emu_delivery_is_offloaded()) {
         set_offloaded(on);
     }
@@ -179,7 +180,7 @@ static int set_kernel_callback_vector(uint8_t vector)
     if (!offload) {
         return 0;
     }
-    if (vector && all_have_own_vectors()) {
+    if (xen_upcall_is_withheld() || all_have_own_vectors()) {
         vector = 0;
     }
     if (vector == delivery.callback_vector) {
@@ -206,15 +207,6 @@ static void renotify(XenVcpu *v)
     }
 }
 
-void xen_delivery_renotify(void)
-{
-    assert(bql_locked());
-    xen_upcall_update_level();
-    XEN_FOREACH_VCPU(v) {
-        renotify(v);
-    }
-}
-
 int xen_delivery_set_callback(uint64_t param)
 {
     XenUpcallParam p;
@@ -231,6 +223,33 @@ int xen_delivery_set_callback(uint64_t param)
         renotify(v);
     }
     return 0;
+}
+
+/*
+ * An error of the accelerator is ignored: it did as much before, and only loses
+ * the protection.
+ */
+static void set_withheld(bool withheld)
+{
+    xen_upcall_set_withheld(withheld);
+    xen_delivery_vcpus_changed();
+    xen_delivery_update();
+}
+
+void xen_delivery_withhold(void)
+{
+    set_withheld(true);
+}
+
+void xen_delivery_release(void)
+{
+    if (!xen_upcall_is_withheld()) {
+        return;
+    }
+    set_withheld(false);
+    XEN_FOREACH_VCPU(v) {
+        renotify(v);
+    }
 }
 
 /* ---------------------------------------------- a vCPU's own vector -- */

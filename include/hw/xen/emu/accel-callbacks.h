@@ -103,6 +103,8 @@ void xen_time_copy_vcpu_time(void *to, const void *from);
 
 /* The vector for the whole domain; 0: upcalls come another way.  Any thread. */
 uint8_t xen_upcall_callback_vector(void);
+/* No upcall may be injected: irq/upcall.h says when.  Any thread. */
+bool xen_upcall_is_withheld(void);
 /*
  * The message that raises @vector in the LAPIC with ID @apic_id, as an edge.
  * Bits 31:8 of the ID are in the upper half of the address, where KVM and

@@ -42,7 +42,7 @@ int xen_tcg_upcall_vector(CPUState *cs)
 {
     uint8_t vector = xen_upcall_callback_vector();
 
-    if (!vector ||
+    if (!vector || xen_upcall_is_withheld() ||
         qatomic_read(&X86_CPU(cs)->env.xen_vcpu_callback_vector) ||
         !xen_evtchn_upcall_pending(xen_emu_evtchn(), cs->cpu_index)) {
         return -1;

@@ -34,8 +34,9 @@
  * S3 is not a stop.  At wake-up, after the reset of vCPUs and devices and before
  * the guest runs:
  *   1. the wall clock is set, since system time may have stood still
- *   2. pending upcalls are raised again, since interrupt controllers have lost
- *      them
+ *   2. upcalls are withheld until the guest makes a hypercall: firmware runs
+ *      first.  Then pending ones are raised again, since interrupt controllers
+ *      have lost them.  A VM that is saved until then says so in its stream.
  */
 #ifndef HW_XEN_EMU_DEVICE_VM_STATE_H
 #define HW_XEN_EMU_DEVICE_VM_STATE_H

@@ -43,6 +43,15 @@
  * was ready already); when an unmasked port is not pending; when a setting is
  * repeated.  XenEvtchnStats counts both, as upcalls and upcalls_saved, and
  * tests/qtest/xen-notify-test.c tests each case and its opposite.
+ *
+ * When no vCPU is notified
+ * ------------------------
+ * Upcalls are withheld from a wake-up from S3 until the guest's first hypercall.
+ * The vCPU runs the firmware then, which enables interrupts in real mode, and no
+ * handler of the firmware's clears evtchn_upcall_pending: an event that came just
+ * before the sleep would interrupt it forever.  (Xen has no such protection.)  An
+ * upcall through the LAPIC would be lost, since the LAPIC has been reset and the
+ * guest's kernel has not set it up yet.
  */
 #ifndef HW_XEN_EMU_IRQ_UPCALL_H
 #define HW_XEN_EMU_IRQ_UPCALL_H
@@ -86,6 +95,10 @@ bool xen_upcall_is_by_vector(void);
  * RCU read-side critical section, or with the BQL.
  */
 void xen_upcall_raise(unsigned vcpu);
+
+/* Sets whether upcalls are withheld.  The caller renotifies vCPUs.  BQL. */
+void xen_upcall_set_withheld(bool withheld);
+/* accel-callbacks.h has the query. */
 
 /*
  * Called by QEMU's PIC and I/O APIC when the guest sends an EOI: updates the

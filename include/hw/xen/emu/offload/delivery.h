@@ -56,10 +56,15 @@ void xen_delivery_vcpus_changed(void);
 void xen_delivery_vcpu_started(XenVcpu *v);
 
 /*
- * Raises pending upcalls again, after vCPUs and interrupt controllers have been
- * reset and the domain has not.
+ * The guest has been woken up from S3: upcalls are withheld (irq/upcall.h), and
+ * nothing is offloaded, so that QEMU sees the guest's next hypercall.
  */
-void xen_delivery_renotify(void);
+void xen_delivery_withhold(void);
+/*
+ * Ends that, and raises all upcalls that are pending: also those from before the
+ * sleep, which interrupt controllers have lost.  No-op if none are withheld.
+ */
+void xen_delivery_release(void);
 
 /* Updates whether delivery is offloaded, if the ABI or layout has changed. */
 void xen_delivery_update(void);
