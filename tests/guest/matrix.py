@@ -79,6 +79,10 @@ CONSOLES_STEPS = ('facts', 'consoles', 'console')
 S3_STEPS = ('modules', 'disk', 'net', 'console', 's3', 'facts', 'write',
             'sleep', 'clock', 'interrupts')
 
+# The same while the host suspends the guest by control/shutdown.
+SUSPEND_STEPS = ('modules', 'disk', 'net', 'console', 'suspend', 'facts', 'write',
+                 'sleep', 'clock', 'interrupts')
+
 # A panic, with a kernel for the dump.
 PANIC_STEPS = ('modules', 'disk', 'panic')
 VMCORE_STEPS = ('modules', 'vmcore', 'disk', 'write', 'net', 'console', 'facts')
@@ -165,6 +169,11 @@ MATRIX = [
     for guest in ('debian13', 'debian12') for abi in ('2level', 'fifo')
 ] + [
     row('debian12-1cpu-s3', 'debian12', 1, steps=S3_STEPS, hosts=(power.S3,)),
+    row('debian13-2cpu-s3-2level', 'debian13', 2,
+        accel='xen-version=4.17,xen-evtchn-abi=2level',
+        expect={'abi': '2level'}, steps=S3_STEPS, hosts=(power.S3,)),
+    row('debian13-2cpu-suspend', 'debian13', 2, steps=SUSPEND_STEPS,
+        hosts=(power.Suspend,)),
     row('debian13-2cpu-panic', 'debian13', 2, steps=PANIC_STEPS,
         program='kexec-now', then=VMCORE_STEPS, expect={'cpus': 1},
         hosts=(power.Panic,)),

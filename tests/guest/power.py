@@ -63,6 +63,47 @@ class S3(hostside.HostSide):
             yield 'it was asleep %d times' % self.asleep
 
 
+class Suspend(hostside.HostSide):
+    """Asks the guest by control/shutdown to suspend itself. QEMU stops then, and
+    the guest continues when the user wants: its call returns "cancelled"."""
+    TIME = 120
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.stopped = 0
+
+    def parameters(self):
+        return ('XE_SUSPENDS=%d' % SLEEPS,)
+
+    def attach(self, vm, qmp):
+        super().attach(vm, qmp)
+
+        def stopped(message):
+            self.stopped += 1
+            qmp.execute('cont')
+
+        def wanted(value):
+            qmp.execute('xenstore-write', self._answered,
+                        path='control/shutdown', value='suspend')
+
+        qmp.on_event['STOP'] = stopped
+        qmp.on_event['RESUME'] = lambda message: vm.channels['hvc'].send(
+            'continued\n')
+        vm.on_fact['suspend'] = wanted
+
+    def _answered(self, value, error):
+        if error:
+            self.wrong.append('xenstore-write: ' + error['desc'])
+
+    def failures(self):
+        yield from self.wrong
+        continued = self.vm.facts.get('suspend-continued')
+        if continued != [str(i + 1) for i in range(SLEEPS)]:
+            yield 'it continued: %s' % continued
+        if self.stopped != SLEEPS:
+            yield 'it was suspended %d times' % self.stopped
+
+
 class Panic(hostside.HostSide):
     """The kernel that starts after a panic can read the memory of the other."""
     MIB = 512

@@ -22,6 +22,25 @@ step_s3() {
     [ "$(nproc)" = "$CPUS" ] || say "error=$(nproc) CPUs are left"
 }
 
+# The same for suspends that the host asks for; it says on hvc0 when it lets us
+# continue, which the kernel may read before it sleeps.
+step_suspend() {
+    open_hvc || return
+    for n in $(seq "$XE_SUSPENDS"); do
+        dd if=/dev/zero of=/dev/xvdb bs=64k oflag=direct 2>/dev/null &
+        say "suspend=$n"
+        # shellcheck disable=SC3045 # busybox has -t
+        read -r -t 60 word <&3
+        [ "$word" = continued ] || say "error=the host said '$word'"
+        wait
+        say "suspend-continued=$n"
+        step_disk
+        fetch
+    done
+    exec 3<&-
+    step_console
+}
+
 # A panic in the middle of writes, on the last CPU; the next kernel is in the
 # memory that crashkernel= keeps free.
 step_panic() {
