@@ -13,14 +13,6 @@
 #define NR_REQUESTS     8
 #define MIB             (1024 * 1024)
 
-/* Most of the requests are still to be done when the guest falls asleep. */
-#define SLOW_DISK                                                           \
-    "-nodefaults -object iothread,id=io "                                   \
-    "-object throttle-group,id=t,x-iops-total=1 "                           \
-    "-blockdev driver=throttle,node-name=d,throttle-group=t,"               \
-    "file.driver=null-co,file.size=67108864,file.read-zeroes=on "           \
-    "-device xen-disk,drive=d,vdev=xvda"
-
 static void sleep_and_wake_up(XenVm *vm)
 {
     xen_vm_suspend(vm);
@@ -60,11 +52,36 @@ static void take_answers(XenVbd *v)
     }
 }
 
-static void check_disk(const void *long_mode, const char *options)
+/*
+ * A disk that does one request a second: most of them are still to be done when
+ * the guest falls asleep.  A throttle group on the command line is made before
+ * the accelerator, and would measure that second by the host's clock.
+ */
+static void add_slow_disk(QTestState *qts, bool in_iothread)
 {
-    XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode), options);
+    qtest_qmp_assert_success(qts, "{ 'execute': 'object-add', 'arguments': { "
+        "'qom-type': 'throttle-group', 'id': 't', "
+        "'limits': { 'iops-total': 1 } } }");
+    qtest_qmp_assert_success(qts, "{ 'execute': 'blockdev-add', 'arguments': { "
+        "'driver': 'throttle', 'node-name': 'd', 'throttle-group': 't', "
+        "'file': { 'driver': 'null-co', 'size': 67108864, "
+        "'read-zeroes': true } } }");
+    if (in_iothread) {
+        qtest_qmp_device_add(qts, "xen-disk", "x", "{ 'drive': 'd', "
+                             "'vdev': 'xvda', 'iothread': 'io' }");
+    } else {
+        qtest_qmp_device_add(qts, "xen-disk", "x", "{ 'drive': 'd', "
+                             "'vdev': 'xvda' }");
+    }
+}
+
+static void check_disk(const void *long_mode, bool in_iothread)
+{
+    XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode),
+                              "-nodefaults -object iothread,id=io");
     XenVbdAnswer a;
 
+    add_slow_disk(v->vm->qts, in_iothread);
     xen_vbd_connect(v, 1, 0);
     for (int i = 0; i < NR_SLEEPS; i++) {
         put_reads(v);
@@ -78,12 +95,12 @@ static void check_disk(const void *long_mode, const char *options)
 
 static void test_disk(const void *long_mode)
 {
-    check_disk(long_mode, SLOW_DISK);
+    check_disk(long_mode, false);
 }
 
 static void test_disk_iothread(const void *long_mode)
 {
-    check_disk(long_mode, SLOW_DISK ",iothread=io");
+    check_disk(long_mode, true);
 }
 
 static void test_net(const void *long_mode)
