@@ -5,7 +5,7 @@ import time
 
 import hostside
 
-SLEEPS = 3
+SLEEPS = 5 if hostside.LONG else 3
 
 
 class S3(hostside.HostSide):
@@ -170,7 +170,7 @@ class Resets(hostside.Ext4):
     """Boots that end in the middle of writes to ext4. The journal must be enough
     at the next boot, and e2fsck finds nothing at the end."""
     SIZE = 64 * hostside.MIB
-    HOW = ('host', 'guest', 'panic')
+    HOW = ('host', 'guest') * (5 if hostside.LONG else 1) + ('panic',)
     TIME = 150 * len(HOW)
 
     def parameters(self):

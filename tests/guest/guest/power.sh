@@ -41,6 +41,13 @@ step_suspend() {
     step_console
 }
 
+# Writes for the rest of this kernel's life.
+step_busy() {
+    while :; do
+        dd if=/dev/zero of=/dev/xvdb bs=64k oflag=direct 2>/dev/null
+    done &
+}
+
 # A panic in the middle of writes, on the last CPU; the next kernel is in the
 # memory that crashkernel= keeps free.
 step_panic() {
