@@ -66,22 +66,20 @@ static void set_up_grants(XenVif *vif)
 {
     g_autofree grant_entry_v1_t *table =
         g_new0(grant_entry_v1_t, GRANT_FRAMES * GRANTS_A_FRAME);
-    uint64_t gpa = new_pages(vif->vm, GRANT_FRAMES);
 
     for (unsigned i = 0; i < GRANT_FRAMES; i++) {
         g_assert_cmpint(xen_add_to_physmap(vif->vm, XENMAPSPACE_grant_table, i,
-                                           gpa + i * XEN_PAGE_SIZE), ==, 0);
+                                           vif->table + i * XEN_PAGE_SIZE), ==,
+                        0);
     }
     for (unsigned i = 0; i < XEN_VIF_MAX_QUEUES; i++) {
         grant(table, TX_RING_REF(i), vif->queue[i].tx_gpa, 1);
         grant(table, RX_RING_REF(i), vif->queue[i].rx_gpa, 1);
     }
-    vif->tx_data = new_pages(vif->vm, XEN_VIF_TX_PAGES);
-    vif->rx_data = new_pages(vif->vm, XEN_VIF_RX_PAGES);
     grant(table, FIRST_TX_REF, vif->tx_data, XEN_VIF_TX_PAGES);
     grant(table, FIRST_RX_REF, vif->rx_data, XEN_VIF_RX_PAGES);
     /* The reserved entries are the machine's. */
-    qtest_memwrite(vif->vm->qts, gpa + FIRST_REF * sizeof(*table),
+    qtest_memwrite(vif->vm->qts, vif->table + FIRST_REF * sizeof(*table),
                    table + FIRST_REF,
                    (GRANT_FRAMES * GRANTS_A_FRAME - FIRST_REF) *
                    sizeof(*table));
@@ -98,9 +96,11 @@ static int share_ram(XenVif *vif)
     return fd;
 }
 
-/* @old: NULL, or whose guest it waits for. */
+/*
+ * @device: for netdev "net".  @old: NULL, or whose guest it waits for.
+ */
 static void start_qemu(XenVif *vif, const XenVm *old, bool long_mode,
-                       const char *properties, const char *netdev)
+                       const char *device, const char *netdev)
 {
     g_autofree char *options = NULL, *socket_netdev = NULL;
     const struct timeval patience = { .tv_sec = PATIENCE_S };
@@ -118,10 +118,8 @@ static void start_qemu(XenVif *vif, const XenVm *old, bool long_mode,
     options = g_strdup_printf(
         "-nodefaults -m %uM -object memory-backend-file,id=ram,share=on,"
         "size=%uM,mem-path=%s -machine memory-backend=ram "
-        "-netdev %s -device xen-net-device,netdev=net,id=vif%s%s%s",
-        RAM_SIZE >> 20, RAM_SIZE >> 20, vif->ram_path,
-        netdev ?: socket_netdev, properties ? "," : "", properties ?: "",
-        old ? " -incoming defer" : "");
+        "-netdev %s %s%s", RAM_SIZE >> 20, RAM_SIZE >> 20, vif->ram_path,
+        netdev ?: socket_netdev, device, old ? " -incoming defer" : "");
     vif->vm = old ? xen_vm_start_target(old, NULL, options) :
                     xen_vm_start(1, long_mode, options);
     close(ram);
@@ -131,12 +129,24 @@ static void start_qemu(XenVif *vif, const XenVm *old, bool long_mode,
     unlink(vif->ram_path);
 }
 
-XenVif *xen_vif_start_target(const XenVif *vif, const char *properties,
-                             const char *netdev)
+static char *pv_device(const char *properties)
+{
+    return g_strdup_printf("-device xen-net-device,netdev=net,id=vif%s%s",
+                           properties ? "," : "", properties ?: "");
+}
+
+static char *twin_device(const char *device, const char *options)
+{
+    return g_strdup_printf("-machine xen-pv-twins=on %s -device "
+                           "%s,netdev=net,id=vif", options, device);
+}
+
+static XenVif *start_target(const XenVif *vif, const char *device,
+                            const char *netdev)
 {
     XenVif *target = g_memdup2(vif, sizeof(*vif));
 
-    start_qemu(target, vif->vm, false, properties, netdev);
+    start_qemu(target, vif->vm, false, device, netdev);
     target->backend = g_strdup(vif->backend);
     target->store.vm = target->vm;
     /* Only the test's own frames: QEMU would say where the MAC is now. */
@@ -152,14 +162,44 @@ XenVif *xen_vif_start_target(const XenVif *vif, const char *properties,
     return target;
 }
 
-XenVif *xen_vif_start(bool long_mode, const char *properties,
-                      const char *netdev)
+XenVif *xen_vif_start_target(const XenVif *vif, const char *properties,
+                             const char *netdev)
 {
-    XenVif *vif = g_new0(XenVif, 1);
+    g_autofree char *device = pv_device(properties);
+
+    return start_target(vif, device, netdev);
+}
+
+XenVif *xen_vif_start_twin_target(const XenVif *vif, const char *device,
+                                  const char *options)
+{
+    g_autofree char *all = twin_device(device, options);
+
+    return start_target(vif, all, NULL);
+}
+
+void xen_vif_set_up(XenVif *vif)
+{
     XenStoreMessage answer;
 
-    start_qemu(vif, NULL, long_mode, properties, netdev);
+    for (unsigned i = 0; i < XEN_VIF_MAX_QUEUES; i++) {
+        vif->queue[i].tx_port = xen_alloc_unbound(vif->vm, 0);
+        vif->queue[i].rx_port = xen_alloc_unbound(vif->vm, 0);
+    }
+    set_up_grants(vif);
+    vif->store = xen_store_open(vif->vm);
+    xen_store_request(&vif->store, XS_READ, 0,
+                      XEN_STORE_STRINGS("device/vif/0/backend"), &answer);
+    g_assert_cmpuint(answer.header.type, ==, XS_READ);
+    g_free(vif->backend);
+    vif->backend = g_strdup(answer.payload);
+}
 
+static XenVif *start(bool long_mode, const char *device, const char *netdev)
+{
+    XenVif *vif = g_new0(XenVif, 1);
+
+    start_qemu(vif, NULL, long_mode, device, netdev);
     for (unsigned i = 0; i < XEN_VIF_MAX_QUEUES; i++) {
         XenVifQueue *q = &vif->queue[i];
 
@@ -167,15 +207,29 @@ XenVif *xen_vif_start(bool long_mode, const char *properties,
         q->rx_gpa = new_pages(vif->vm, 1);
         q->tx = (void *)(vif->ram + q->tx_gpa);
         q->rx = (void *)(vif->ram + q->rx_gpa);
-        q->tx_port = xen_alloc_unbound(vif->vm, 0);
-        q->rx_port = xen_alloc_unbound(vif->vm, 0);
     }
-    set_up_grants(vif);
-    vif->store = xen_store_open(vif->vm);
-    xen_store_request(&vif->store, XS_READ, 0,
-                      XEN_STORE_STRINGS("device/vif/0/backend"), &answer);
-    g_assert_cmpuint(answer.header.type, ==, XS_READ);
-    vif->backend = g_strdup(answer.payload);
+    vif->table = new_pages(vif->vm, GRANT_FRAMES);
+    vif->tx_data = new_pages(vif->vm, XEN_VIF_TX_PAGES);
+    vif->rx_data = new_pages(vif->vm, XEN_VIF_RX_PAGES);
+    xen_vif_set_up(vif);
+    return vif;
+}
+
+XenVif *xen_vif_start(bool long_mode, const char *properties,
+                      const char *netdev)
+{
+    g_autofree char *device = pv_device(properties);
+
+    return start(long_mode, device, netdev);
+}
+
+XenVif *xen_vif_start_twin(bool long_mode, const char *device,
+                           const char *options)
+{
+    g_autofree char *all = twin_device(device, options);
+    XenVif *vif = start(long_mode, all, NULL);
+
+    vif->twin = true;
     return vif;
 }
 
@@ -317,7 +371,9 @@ uint64_t xen_vif_counter(XenVif *vif, const char *name)
 {
     QDict *answer = qtest_qmp(vif->vm->qts,
         "{ 'execute': 'qom-get', 'arguments': {"
-        "  'path': '/machine/peripheral/vif', 'property': 'queue-stats' } }");
+        "  'path': %s, 'property': 'queue-stats' } }",
+        vif->twin ? "/machine/peripheral/vif/xen-twin" :
+                    "/machine/peripheral/vif");
     QList *list = qdict_get_qlist(answer, "return");
     QListEntry *entry;
     uint64_t sum = 0;
@@ -516,71 +572,4 @@ void xen_vif_get_frame(XenVif *vif, unsigned queue, XenVifFrame *frame)
         }
         frame->nr_slots++;
     } while (rsp.flags & NETRXF_more_data);
-}
-
-/* ----------------------------------------------------------------- network */
-
-void xen_vif_network_send(XenVif *vif, const void *frame, size_t size)
-{
-    g_assert_cmpint(send(vif->network, frame, size, 0), ==, size);
-}
-
-size_t xen_vif_network_get(XenVif *vif, void *buf, size_t room)
-{
-    ssize_t got = recv(vif->network, buf, room, 0);
-
-    g_assert_cmpint(got, >, 0);
-    return got;
-}
-
-void xen_vif_make_frame(uint8_t *frame, size_t size, uint8_t mark)
-{
-    memset(frame, mark, size);
-    memset(frame, 0xff, MIN(size, 6));
-}
-
-void xen_vif_check_send(XenVif *vif, unsigned queue, uint8_t mark)
-{
-    uint8_t frame[XEN_VIF_TEST_FRAME];
-    size_t piece[] = { sizeof(frame) };
-
-    xen_vif_make_frame(frame, sizeof(frame), mark);
-    xen_vif_put_frame(vif, queue, 100, frame, sizeof(frame), piece, 1, 0,
-                      NULL);
-    xen_vif_push_tx(vif, queue);
-    xen_vif_network_expect(vif, frame, sizeof(frame));
-    xen_vif_expect_answers(vif, queue, NETIF_RSP_OKAY);
-}
-
-void xen_vif_check_receive(XenVif *vif, unsigned queue, uint8_t mark)
-{
-    g_autofree XenVifFrame *got = g_new(XenVifFrame, 1);
-    uint8_t frame[XEN_VIF_TEST_FRAME];
-
-    xen_vif_make_frame(frame, sizeof(frame), mark);
-    xen_vif_post_rx(vif, queue, 1);
-    xen_vif_network_send(vif, frame, sizeof(frame));
-    xen_vif_get_frame(vif, queue, got);
-    g_assert(!got->failed);
-    g_assert_cmpmem(got->data, got->size, frame, sizeof(frame));
-}
-
-void xen_vif_check_alive(XenVif *vif)
-{
-    qobject_unref(qtest_qmp(vif->vm->qts, "{ 'execute': 'query-status' }"));
-}
-
-void xen_vif_check_backend(XenVif *vif, const char *key, const char *value)
-{
-    g_autofree char *got = xen_vif_read_backend(vif, key);
-
-    g_assert_cmpstr(got, ==, value);
-}
-
-void xen_vif_network_expect(XenVif *vif, const void *frame, size_t size)
-{
-    g_autofree uint8_t *got = g_malloc(XEN_VIF_MAX_FRAME + 1);
-
-    g_assert_cmpmem(got, xen_vif_network_get(vif, got, XEN_VIF_MAX_FRAME + 1),
-                    frame, size);
 }

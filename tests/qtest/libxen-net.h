@@ -42,10 +42,12 @@ typedef struct XenVif {
     XenVm *vm;
     XenStore store;
     int network;                /* our end of the socket pair, or -1 */
+    bool twin;                  /* of an emulated NIC */
     uint8_t *ram;
     char *ram_path;
     char *backend;              /* its folder in xenstore */
-    uint64_t tx_data, rx_data;  /* addresses of the two arrays of pages */
+    uint64_t table;             /* addresses of the grant table */
+    uint64_t tx_data, rx_data;  /* and of the two arrays of pages */
     unsigned nr_queues;
     XenVifQueue queue[XEN_VIF_MAX_QUEUES];
 } XenVif;
@@ -59,6 +61,16 @@ typedef struct XenVif {
  */
 XenVif *xen_vif_start(bool long_mode, const char *properties,
                       const char *netdev);
+/*
+ * The same with emulated NIC @device ("e1000,addr=8") in place of xen-net-device,
+ * whose twin is the vif.  @options: further ones.
+ */
+XenVif *xen_vif_start_twin(bool long_mode, const char *device,
+                           const char *options);
+XenVif *xen_vif_start_twin_target(const XenVif *vif, const char *device,
+                                  const char *options);
+/* After a reset: the guest's first steps once more. */
+void xen_vif_set_up(XenVif *vif);
 /* A migration's target, which waits for a state of @vif's VM. */
 XenVif *xen_vif_start_target(const XenVif *vif, const char *properties,
                              const char *netdev);

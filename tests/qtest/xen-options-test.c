@@ -210,6 +210,8 @@ static void test_no_effect(const void *opaque)
         { "-accel %s -machine xen-version=4.99", "'4.99'", VERSIONS },
         { "-accel %s -accel %s,xen-version=4.99", "'4.99'", VERSIONS },
         { "-accel %s -global %s-accel.xen-version=4.99", "'4.99'", VERSIONS },
+        { "-accel %s -machine xen-pv-twins=on", "xen-pv-twins=on",
+          "no effect without xen-version" },
     };
     const char *accel = opaque;
 

@@ -33,6 +33,7 @@
 #include "platform.h"
 #include "platform-slot.h"
 #include "trace.h"
+#include "twins.h"
 #include "unplug.h"
 
 OBJECT_DECLARE_SIMPLE_TYPE(XenPlatform, XEN_PLATFORM)
@@ -331,6 +332,7 @@ static void platform_realize(PCIDevice *dev, Error **errp)
     memory_region_add_subregion(pci_address_space_io(dev), FIXED_BASE,
                                 &s->fixed);
     xen_platform_make_room();
+    xen_twins_init();
 }
 
 static void platform_exit(PCIDevice *dev)

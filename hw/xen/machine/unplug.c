@@ -2,59 +2,29 @@
 /* Unplug of emulated disks and NICs. */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
-#include "hw/ide/ide-bus.h"
-#include "hw/ide/ide-dev.h"
-#include "hw/pci/pci.h"
 #include "hw/pci/pci_bus.h"
 #include "hw/pci/pci_device.h"
-#include "hw/virtio/virtio-pci.h"
 #include "system/block-backend.h"
+#include "emulated.h"
 #include "trace.h"
+#include "twins.h"
 #include "unplug.h"
 
 /* ------------------------------------------------------------- one device -- */
 
-static IDEDevice *as_disk(DeviceState *dev)
-{
-    return (IDEDevice *)object_dynamic_cast(OBJECT(dev), "ide-hd");
-}
-
-static IDEState *disk_state(IDEDevice *disk)
-{
-    IDEBus *bus = IDE_BUS(qdev_get_parent_bus(DEVICE(disk)));
-
-    return &bus->ifs[disk == bus->slave];
-}
-
-/* Where @dev is, without its id, which a user may choose. */
-static char *place_of(DeviceState *dev)
-{
-    IDEDevice *disk = as_disk(dev);
-    g_autofree char *controller = NULL;
-    BusState *bus;
-
-    if (!disk) {
-        return qdev_get_dev_path(dev);
-    }
-    bus = qdev_get_parent_bus(dev);
-    controller = qdev_get_dev_path(bus->parent);
-    return g_strdup_printf("%s/%s/%d", controller, bus->name,
-                           disk == IDE_BUS(bus)->slave);
-}
-
 static bool is_hidden(DeviceState *dev)
 {
-    IDEDevice *disk = as_disk(dev);
+    IDEDevice *disk = xen_emulated_disk(dev);
 
-    return disk ? !disk_state(disk)->blk : !PCI_DEVICE(dev)->enabled;
+    return disk ? !xen_emulated_disk_state(disk)->blk : !PCI_DEVICE(dev)->enabled;
 }
 
 static void hide_device(DeviceState *dev)
 {
-    IDEDevice *disk = as_disk(dev);
+    IDEDevice *disk = xen_emulated_disk(dev);
 
     if (disk) {
-        IDEState *s = disk_state(disk);
+        IDEState *s = xen_emulated_disk_state(disk);
 
         /* Without identify data, a change of size is nothing to the bus. */
         s->blk = NULL;
@@ -66,25 +36,27 @@ static void hide_device(DeviceState *dev)
          */
         PCI_DEVICE(dev)->partially_hotplugged = true;
         pci_set_enabled(PCI_DEVICE(dev), false);
+        xen_twins_device_hidden(dev);
     }
 }
 
 static void restore_device(DeviceState *dev)
 {
-    IDEDevice *disk = as_disk(dev);
+    IDEDevice *disk = xen_emulated_disk(dev);
 
     if (!dev->realized) {
         /* Deleted in the meantime. */
         return;
     }
     if (disk) {
-        IDEState *s = disk_state(disk);
+        IDEState *s = xen_emulated_disk_state(disk);
         uint64_t sectors;
 
         s->blk = disk->conf.blk;
         blk_get_geometry(s->blk, &sectors);
         s->nb_sectors = sectors;
     } else {
+        xen_twins_device_restored(dev);
         /* Without pci_set_enabled(), whose reset must not nest in another. */
         PCI_DEVICE(dev)->partially_hotplugged = false;
         PCI_DEVICE(dev)->enabled = true;
@@ -93,7 +65,7 @@ static void restore_device(DeviceState *dev)
 
 static void add_hidden(XenUnplug *u, DeviceState *dev)
 {
-    g_autofree char *place = place_of(dev);
+    g_autofree char *place = xen_emulated_place(dev);
 
     trace_xen_unplug_hide(place, dev->id ?: "");
     if (!u->hidden) {
@@ -111,24 +83,16 @@ typedef struct Request {
     bool disk_hidden;           /* on the controller at hand */
 } Request;
 
-/* Virtio devices are not emulated hardware; assigned ones are the guest's. */
-static bool stays(PCIDevice *d)
-{
-    return object_dynamic_cast(OBJECT(d), TYPE_VIRTIO_PCI) ||
-           object_dynamic_cast(OBJECT(d), "vfio-pci") ||
-           object_dynamic_cast(OBJECT(d), "xen-pci-passthrough");
-}
-
 static int unplug_disk(DeviceState *dev, void *opaque)
 {
-    IDEDevice *disk = as_disk(dev);
+    IDEDevice *disk = xen_emulated_disk(dev);
     Request *r = opaque;
     IDEState *s;
 
     if (!disk || is_hidden(dev)) {
         return 0;
     }
-    s = disk_state(disk);
+    s = xen_emulated_disk_state(disk);
     if (!(r->mask & XEN_UNPLUG_DISKS) && s == &s->bus->ifs[0] &&
         g_str_equal(BUS(s->bus)->name, "ide.0")) {
         /* The primary master is not auxiliary. */
@@ -143,35 +107,27 @@ static int unplug_disk(DeviceState *dev, void *opaque)
 
 static void unplug_function(PCIBus *bus, PCIDevice *d, void *opaque)
 {
+    static const unsigned needed[] = {
+        [XEN_EMULATED_SCSI] = XEN_UNPLUG_DISKS,
+        [XEN_EMULATED_NVME] = XEN_UNPLUG_NVME,
+        [XEN_EMULATED_NIC] = XEN_UNPLUG_NICS,
+    };
+    XenEmulatedKind kind = xen_emulated_kind(d);
     Request *r = opaque;
-    unsigned needed = 0;
 
-    if (stays(d) || !d->enabled) {
+    if (!d->enabled) {
         return;
     }
-    switch (pci_get_word(d->config + PCI_CLASS_DEVICE)) {
-    case PCI_CLASS_STORAGE_IDE:
-    case PCI_CLASS_STORAGE_SATA:
-        if (r->mask & (XEN_UNPLUG_DISKS | XEN_UNPLUG_AUX_DISKS)) {
-            r->disk_hidden = false;
-            qdev_walk_children(DEVICE(d), NULL, NULL, unplug_disk, NULL, r);
-            if (r->disk_hidden) {
-                pci_device_reset(d);
-            }
+    if (kind != XEN_EMULATED_DISKS) {
+        if (r->mask & needed[kind]) {
+            add_hidden(r->unplug, DEVICE(d));
         }
-        return;
-    case PCI_CLASS_STORAGE_SCSI:
-        needed = XEN_UNPLUG_DISKS;
-        break;
-    case PCI_CLASS_STORAGE_EXPRESS:
-        needed = XEN_UNPLUG_NVME;
-        break;
-    case PCI_CLASS_NETWORK_ETHERNET:
-        needed = XEN_UNPLUG_NICS;
-        break;
-    }
-    if (r->mask & needed) {
-        add_hidden(r->unplug, DEVICE(d));
+    } else if (r->mask & (XEN_UNPLUG_DISKS | XEN_UNPLUG_AUX_DISKS)) {
+        r->disk_hidden = false;
+        qdev_walk_children(DEVICE(d), NULL, NULL, unplug_disk, NULL, r);
+        if (r->disk_hidden) {
+            pci_device_reset(d);
+        }
     }
 }
 
@@ -221,7 +177,7 @@ char *xen_unplug_save(const XenUnplug *u)
         DeviceState *dev = g_ptr_array_index(u->hidden, i);
 
         if (dev->realized) {
-            g_autofree char *place = place_of(dev);
+            g_autofree char *place = xen_emulated_place(dev);
 
             g_string_append_printf(places, "%s\n", place);
         }
@@ -232,15 +188,15 @@ char *xen_unplug_save(const XenUnplug *u)
 /* Place -> DeviceState *, for all devices that can be hidden. */
 static int index_disk(DeviceState *dev, void *opaque)
 {
-    if (as_disk(dev)) {
-        g_hash_table_insert(opaque, place_of(dev), dev);
+    if (xen_emulated_disk(dev)) {
+        g_hash_table_insert(opaque, xen_emulated_place(dev), dev);
     }
     return 0;
 }
 
 static void index_function(PCIBus *bus, PCIDevice *d, void *opaque)
 {
-    g_hash_table_insert(opaque, place_of(DEVICE(d)), d);
+    g_hash_table_insert(opaque, xen_emulated_place(DEVICE(d)), d);
     qdev_walk_children(DEVICE(d), NULL, NULL, index_disk, NULL, opaque);
 }
 

@@ -12,8 +12,9 @@
  * device is without power: its configuration space reads as all ones and its
  * BARs are unmapped.
  *
- * Only devices of PCI functions that are emulated are hidden.  Virtio devices
- * and assigned ones stay, and so do CD-ROMs, as in Xen.
+ * Only devices of PCI functions that are emulated (emulated.h) are hidden.  Virtio
+ * devices and assigned ones stay, and so do CD-ROMs, as in Xen.  While a NIC is
+ * hidden, its PV twin (twins.h) has its network.
  *
  * Source of the ABI: Xen's docs/misc/hvm-emulated-unplug.pandoc.
  * All functions: BQL.

@@ -12,6 +12,7 @@
  *   channel.c   event channels
  *   grants.c    grants
  *   report.c    what is logged
+ *   twin.c      twins of emulated devices, include/hw/xen/pv/twin.h
  */
 #ifndef HW_XEN_PV_BUS_INTERNAL_H
 #define HW_XEN_PV_BUS_INTERNAL_H
@@ -108,6 +109,14 @@ void xen_pv_channel_stop(XenEventChannel *channel);
 /* All of a device's; BQL. */
 void xen_pv_channels_stop(XenDevice *xendev);
 void xen_pv_channels_unbind(XenDevice *xendev);
+
+/* ------------------------------------------------------------------ twin.c */
+
+/*
+ * @twin, which is new, becomes a child of @emulated.  False: it was freed, and
+ * *errp is set.
+ */
+bool xen_twin_realize(DeviceState *twin, DeviceState *emulated, Error **errp);
 
 /* ---------------------------------------------------------------- report.c */
 

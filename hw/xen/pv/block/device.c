@@ -13,10 +13,12 @@
 #include "hw/xen/interface/io/blkif.h"
 #include "system/runstate.h"
 #include "hw/xen/pv/bus.h"
+#include "hw/xen/pv/twin.h"
 #include "connect.h"
 #include "device.h"
 #include "migration.h"
 #include "size.h"
+#include "twin.h"
 #include "trace.h"
 
 /* ------------------------------------------------------------------ vdev -- */
@@ -91,10 +93,10 @@ static bool has_disk(const XenVdev *vdev, uint32_t disk)
  */
 static void choose_vdev(XenBlockDevice *dev)
 {
-    uint32_t disk = 0;
+    uint32_t disk = dev->twin ? dev->twin->number : 0;
 
-    while (find_disk(dev, has_disk, disk)) {
-        disk++;
+    for (uint32_t i = 0; find_disk(dev, has_disk, disk); i++) {
+        disk = i;
     }
     xen_vdev_set_xvd(&dev->vdev, disk);
 }
@@ -153,6 +155,21 @@ static const BlockDevOps disk_ops = {
 static const BlockDevOps cdrom_ops = {
     .change_media_cb = change_medium,
     .resize_cb = xen_block_resized,
+    .drained_begin = drained_begin,
+    .drained_end = drained_end,
+};
+
+/* The callbacks are those of two devices. */
+static void twin_resized(void *opaque)
+{
+    XenBlockDevice *dev = opaque;
+
+    dev->twin->ops->resize_cb(dev->twin->opaque);
+    xen_block_resized(dev);
+}
+
+static const BlockDevOps twin_ops = {
+    .resize_cb = twin_resized,
     .drained_begin = drained_begin,
     .drained_end = drained_end,
 };
@@ -278,12 +295,14 @@ static void block_realize(XenDevice *xendev, Error **errp)
     BlockBackend *blk;
     bool readonly;
 
-    if (!check_properties(dev, errp) || !get_blk(dev, class->cdrom, errp)) {
+    if (!check_properties(dev, errp) ||
+        (!dev->twin && !get_blk(dev, class->cdrom, errp))) {
         return;
     }
-    blk = dev->conf.blk;
+    blk = dev->twin ? dev->twin->blk : dev->conf.blk;
     readonly = class->cdrom || !blk_supports_write_perm(blk);
-    if (!configure_blk(dev, class->cdrom, readonly, errp)) {
+    /* That of a twin is configured as the emulated disk's. */
+    if (!dev->twin && !configure_blk(dev, class->cdrom, readonly, errp)) {
         return;
     }
     trace_xen_vbd_realize(object_get_typename(OBJECT(dev)), xendev->name);
@@ -306,7 +325,8 @@ static void block_realize(XenDevice *xendev, Error **errp)
     xen_block_publish_size(dev);
 
     blk_iostatus_enable(blk);
-    blk_set_dev_ops(blk, class->cdrom ? &cdrom_ops : &disk_ops, dev);
+    blk_set_dev_ops(blk, dev->twin ? &twin_ops :
+                         class->cdrom ? &cdrom_ops : &disk_ops, dev);
     dev->vm_state = qdev_add_vm_change_state_handler(DEVICE(dev),
                                                      vm_state_changed, dev);
 }
@@ -322,7 +342,16 @@ static void block_unrealize(XenDevice *xendev)
                               xendev->name);
     qemu_del_vm_change_state_handler(dev->vm_state);
     xen_block_connect_exit(dev);
-    blk_set_dev_ops(dev->owner.blk, NULL, NULL);
+    if (dev->twin) {
+        blk_set_dev_ops(dev->owner.blk, dev->twin->ops, dev->twin->opaque);
+    } else {
+        blk_set_dev_ops(dev->owner.blk, NULL, NULL);
+    }
+}
+
+static void block_finalize(Object *obj)
+{
+    xen_block_free_twin(XEN_BLOCK_DEVICE(obj));
 }
 
 /* ------------------------------------------------------------------ life -- */
@@ -398,6 +427,7 @@ static const TypeInfo block_types[] = {
         .parent = TYPE_XEN_DEVICE,
         .abstract = true,
         .instance_size = sizeof(XenBlockDevice),
+        .instance_finalize = block_finalize,
         .class_size = sizeof(XenBlockDeviceClass),
         .class_init = block_class_init,
     }, {

@@ -4,7 +4,8 @@
  *
  * Their state, which these files share: what a user sets and a guest reads in
  * xenstore is device.c; connecting to a front end and leaving it is connect.c;
- * the disk's size is size.c; what is in a migration stream is migration.c.
+ * the disk's size is size.c; what is in a migration stream is migration.c; a disk
+ * that shares the back end of an emulated one is twin.c.
  *
  * The link with a front end:
  *
@@ -64,6 +65,8 @@ struct XenBlockDevice {
     uint16_t num_queues;
     IOThread *iothread;
 
+    /* hw/xen/pv/twin.h, with a reference to its back end; or NULL: "conf.blk" */
+    struct XenTwinDisk *twin;
     XenBlkQueueOwner owner;
     XenBlkQueue *queue[XEN_BLOCK_MAX_QUEUES];
     AioContext *ctx;            /* of the queues */

@@ -14,6 +14,16 @@
 
 /* ----------------------------------------------------------- back end says */
 
+static bool has_carrier(XenNetDev *net)
+{
+    return xen_net_owns_nic(net) && !qemu_get_queue(net->nic)->link_down;
+}
+
+void xen_net_announce_carrier(XenNetDev *net)
+{
+    xen_device_backend_printf(&net->xendev, "carrier", "%u", has_carrier(net));
+}
+
 void xen_net_announce(XenNetDev *net)
 {
     XenDevice *xendev = &net->xendev;
@@ -34,8 +44,7 @@ void xen_net_announce(XenNetDev *net)
                               net->vnet_hdr);
     xen_device_backend_printf(xendev, "multi-queue-max-queues", "%u",
                               net->max_queues);
-    xen_device_backend_printf(xendev, "carrier", "%u",
-                              !qemu_get_queue(net->nic)->link_down);
+    xen_net_announce_carrier(net);
     if (net->host_mtu) {
         xen_device_frontend_printf(xendev, "mtu", "%u", net->host_mtu);
     }
@@ -72,7 +81,7 @@ static void set_peer_offloads(XenNetDev *net, const XenNetFeatures *f)
 {
     static const XenNetFeatures none;
 
-    if (!net->vnet_hdr) {
+    if (!net->vnet_hdr || !xen_net_owns_nic(net)) {
         return;
     }
     f = f ?: &none;
@@ -82,6 +91,11 @@ static void set_peer_offloads(XenNetDev *net, const XenNetFeatures *f)
                          f->csum_v4 || f->csum_v6, f->gso_v4, f->gso_v6,
                          0, 0, 0, 0);
     }
+}
+
+void xen_net_set_offloads(XenNetDev *net, bool on)
+{
+    set_peer_offloads(net, on && net->nr_queues ? &net->features : NULL);
 }
 
 static void mcast_control_changed(void *opaque, const char *path)
@@ -238,13 +252,13 @@ static bool connect_queues(XenNetDev *net, unsigned nr, Error **errp)
 /* The guest was loaded: what the front end knows must be true here, too. */
 static void take_over(XenNetDev *net)
 {
-    unsigned carrier, own = !qemu_get_queue(net->nic)->link_down;
+    unsigned carrier, own = has_carrier(net);
 
     xen_net_mcast_restore(net);
     if (xs_node_scanf(net->xendev.xsh, XBT_NULL, net->xendev.backend_path,
                       "carrier", NULL, "%u", &carrier) != 1 ||
         carrier != own) {
-        xen_device_backend_printf(&net->xendev, "carrier", "%u", own);
+        xen_net_announce_carrier(net);
     }
 }
 

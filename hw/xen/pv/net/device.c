@@ -27,8 +27,7 @@ static void link_status_changed(NetClientState *nc)
 
     trace_xen_net_link(net->dev, nc->queue_index, !nc->link_down);
     if (!nc->queue_index) {
-        xen_device_backend_printf(&net->xendev, "carrier", "%u",
-                                  !nc->link_down);
+        xen_net_announce_carrier(net);
     }
     if (nc->link_down) {
         xen_net_tx_unblock(net, nc->queue_index);
@@ -231,10 +230,14 @@ static void realize(XenDevice *xendev, Error **errp)
     net->vm_state = qdev_add_vm_change_state_handler(dev, vm_state_changed,
                                                      net);
 
-    qemu_macaddr_default_if_unset(&net->conf.macaddr);
+    if (net->twin) {
+        xen_net_begin_twin(net, &client_info);
+    } else {
+        qemu_macaddr_default_if_unset(&net->conf.macaddr);
+        create_nic(net);
+    }
     mac = qemu_mac_strdup_printf(net->conf.macaddr.a);
     xen_device_frontend_printf(xendev, "mac", "%s", mac);
-    create_nic(net);
     xen_pv_set_rules(xendev, xen_net_rules);
     xen_net_announce(net);
     trace_xen_net_realize(net->dev, qemu_get_queue(net->nic)->info_str,
@@ -254,15 +257,24 @@ static void unrealize(XenDevice *xendev)
     qemu_del_vm_change_state_handler(net->vm_state);
     qemu_bh_delete(net->shut_bh);
     timer_free(net->rx_timer);
-    for (unsigned i = 0; i < net->nr_clients; i++) {
-        qemu_purge_queued_packets(qemu_get_subqueue(net->nic, i));
+    if (net->twin) {
+        xen_net_end_twin(net);
+    } else {
+        for (unsigned i = 0; i < net->nr_clients; i++) {
+            qemu_purge_queued_packets(qemu_get_subqueue(net->nic, i));
+        }
+        qemu_del_nic(net->nic);
     }
-    qemu_del_nic(net->nic);
     g_free(net->tx_frame);
     g_free(net->rx_frame);
     g_free(net->blocked);
     g_free(net->queue);
     net->queue = NULL;
+}
+
+static void finalize(Object *obj)
+{
+    g_free(XEN_NET_DEVICE(obj)->twin);
 }
 
 static const Property properties[] = {
@@ -296,6 +308,7 @@ static const TypeInfo types[] = {
         .name = TYPE_XEN_NET_DEVICE,
         .parent = TYPE_XEN_DEVICE,
         .instance_size = sizeof(XenNetDev),
+        .instance_finalize = finalize,
         .class_init = class_init,
     },
 };

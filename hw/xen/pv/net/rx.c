@@ -272,7 +272,7 @@ static void flush(XenNetDev *net, unsigned client)
 
 void xen_net_rx_flush(XenNetDev *net)
 {
-    for (unsigned i = 0; i < net->nr_clients; i++) {
+    for (unsigned i = 0; xen_net_owns_nic(net) && i < net->nr_clients; i++) {
         flush(net, i);
     }
 }

@@ -114,7 +114,7 @@ static void send_frame(XenNetQueue *queue, const XenNetifTxFrame *frame,
     uint8_t *start = net->tx_frame + HEADER;
     size_t size = frame->size;
 
-    if (nc->link_down || !nc->peer) {
+    if (nc->link_down || !nc->peer || !xen_net_owns_nic(net)) {
         queue->stats.tx_dropped++;
         return;
     }

@@ -7,7 +7,8 @@
  * other way, with queue.c and mcast.c below both; connect.c reads what the
  * front end wrote to xenstore and sets up its queues; monitor.c shows what they
  * did; device.c, on top, is the device with its properties and life.
- * migration.c has what is in a stream.
+ * migration.c has what is in a stream, and twin.c is about a vif that shares the
+ * network with an emulated NIC.
  *
  * When the VM stops no request is half done: each frame that was taken from a
  * ring is answered in the same turn, so both rings go on where their answers
@@ -113,6 +114,19 @@ typedef struct XenNetFeatures {
     bool rx_notify;
 } XenNetFeatures;
 
+/* A vif that is the twin of an emulated NIC: include/hw/xen/pv/twin.h */
+typedef struct XenNetTwin {
+    XenNetDev *vif;             /* whose it is */
+    NICState *nic;
+    /* What the emulated NIC has in "nic" and in its clients. */
+    NetClientInfo *emulated;
+    void *opaque;
+    MemReentrancyGuard *guard;
+    /* Its clients': while it has the network, and while the twin has. */
+    NetClientInfo given, taken;
+    bool owner;                 /* the twin has it */
+} XenNetTwin;
+
 struct XenNetDev {
     XenDevice xendev;
 
@@ -122,6 +136,7 @@ struct XenNetDev {
     uint16_t host_mtu;          /* 0: the guest is told nothing */
     NICConf conf;
 
+    XenNetTwin *twin;           /* NULL if the NIC is this device's own */
     NICState *nic;
     unsigned nr_clients;        /* of the NIC's queues in QEMU's layer */
     unsigned *blocked;          /* per client: frames that wait for its peer */
@@ -177,6 +192,10 @@ bool xen_net_connect(XenNetDev *net, Error **errp);
 void xen_net_disconnect(XenNetDev *net);
 /* Back end's nodes that say what it can do. */
 void xen_net_announce(XenNetDev *net);
+/* The one that says whether there is a network. */
+void xen_net_announce_carrier(XenNetDev *net);
+/* What the NIC's peers may send: what the front end can take, or plain frames. */
+void xen_net_set_offloads(XenNetDev *net, bool on);
 
 /* ------------------------------------------------------------------ tx.c */
 
@@ -209,6 +228,18 @@ ssize_t xen_net_receive(NetClientState *nc, const uint8_t *buf, size_t size);
 void xen_net_rx_poll(void *net);
 /* A waiting frame can go on, or is dropped if nobody is connected. */
 void xen_net_rx_flush(XenNetDev *net);
+
+/* ---------------------------------------------------------------- twin.c */
+
+/* The network is the device's own, or a twin's at this time. */
+static inline bool xen_net_owns_nic(const XenNetDev *net)
+{
+    return !net->twin || net->twin->owner;
+}
+/* From now on @net is told of the NIC's end.  @info: as for a NIC of its own. */
+void xen_net_begin_twin(XenNetDev *net, const NetClientInfo *info);
+/* The NIC is the emulated one's alone. */
+void xen_net_end_twin(XenNetDev *net);
 
 /* ------------------------------------------------------------- monitor.c */
 

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* PV twins of the machine's emulated disks and NICs: see twins.h */
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "qemu/error-report.h"
+#include "qemu/module.h"
+#include "qapi/error.h"
+#include "hw/boards.h"
+#include "hw/i386/pc.h"
+#include "hw/pci/pci_bus.h"
+#include "hw/pci/pci_device.h"
+#include "hw/qdev-properties.h"
+#include "hw/xen/xen.h"
+#include "hw/xen/pv/twin.h"
+#include "net/net.h"
+#include "system/system.h"
+#include "emulated.h"
+#include "trace.h"
+#include "twins.h"
+
+/* Sectors that 28 bits of an IDE address can count. */
+#define LBA28_MAX   ((1u << 28) - 1)
+
+static bool enabled;
+/* The machine is complete. */
+static bool ready;
+
+static void no_twin(DeviceState *dev, Error *err)
+{
+    g_autofree char *place = xen_emulated_place(dev);
+
+    warn_reportf_err(err, "the emulated device at %s has no PV twin: ", place);
+}
+
+/* ----------------------------------------------------------------- disks -- */
+
+/*
+ * In place of IDE's own callback, which is private to it: a hidden disk gets its
+ * size when it comes back, and a disk that the guest has not identified yet,
+ * then.  Identify data are the guest's settings as well, and stay.
+ */
+static void ide_resized(void *opaque)
+{
+    IDEState *s = xen_emulated_disk_state(opaque);
+    uint64_t sectors;
+
+    if (!s->blk) {
+        return;
+    }
+    blk_get_geometry(s->blk, &sectors);
+    s->nb_sectors = sectors;
+    if (s->identify_set) {
+        stl_le_p(s->identify_data + 2 * 60, MIN(sectors, LBA28_MAX));
+        stq_le_p(s->identify_data + 2 * 100, sectors);
+    }
+}
+
+static const BlockDevOps ide_ops = {
+    .resize_cb = ide_resized,
+};
+
+typedef struct Disk {
+    IDEDevice *disk;
+    unsigned unit;              /* of its controller */
+} Disk;
+
+static int add_disk(DeviceState *dev, void *disks)
+{
+    IDEDevice *disk = xen_emulated_disk(dev);
+
+    if (disk) {
+        IDEBus *bus = IDE_BUS(qdev_get_parent_bus(dev));
+        Disk d = {
+            .disk = disk,
+            .unit = bus->bus_id * bus->max_units + (disk == bus->slave),
+        };
+
+        g_array_append_val(disks, d);
+    }
+    return 0;
+}
+
+static int by_unit(gconstpointer a, gconstpointer b)
+{
+    return (int)((const Disk *)a)->unit - (int)((const Disk *)b)->unit;
+}
+
+static void new_disks(PCIDevice *controller)
+{
+    g_autoptr(GArray) disks = g_array_new(false, false, sizeof(Disk));
+
+    qdev_walk_children(DEVICE(controller), NULL, NULL, add_disk, NULL, disks);
+    g_array_sort(disks, by_unit);
+    for (unsigned i = 0; i < disks->len; i++) {
+        Disk *d = &g_array_index(disks, Disk, i);
+        DeviceState *dev = DEVICE(d->disk);
+        XenTwinDisk disk = {
+            .blk = d->disk->conf.blk,
+            .conf = &d->disk->conf,
+            .ops = &ide_ops,
+            .opaque = d->disk,
+            .number = d->unit,
+        };
+        Error *err = NULL;
+
+        if (!xen_twin_of(dev) && !xen_twin_new_disk(dev, &disk, &err)) {
+            no_twin(dev, err);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ NICs -- */
+
+typedef struct Search {
+    const MACAddr *mac;         /* of the device's configuration */
+    NICState *nic;
+} Search;
+
+static void look_for_nic(NICState *nic, void *opaque)
+{
+    Search *s = opaque;
+
+    if (&nic->conf->macaddr == s->mac) {
+        s->nic = nic;
+    }
+}
+
+/* All NICs have the property "mac", a field of theirs. */
+static NICState *find_nic(PCIDevice *pci)
+{
+    ObjectProperty *prop = object_property_find(OBJECT(pci), "mac");
+    Search s = { };
+
+    if (prop) {
+        s.mac = object_field_prop_ptr(OBJECT(pci), prop->opaque);
+        qemu_foreach_nic(look_for_nic, &s);
+    }
+    return s.nic;
+}
+
+static void new_nic(PCIDevice *pci)
+{
+    NICState *nic = find_nic(pci);
+    Error *err = NULL;
+
+    if (nic && !xen_twin_of(DEVICE(pci)) &&
+        !xen_twin_new_nic(DEVICE(pci), nic, &err)) {
+        no_twin(DEVICE(pci), err);
+    }
+}
+
+void xen_twins_device_hidden(DeviceState *emulated)
+{
+    DeviceState *twin = xen_twin_of(emulated);
+
+    if (twin && !xen_emulated_disk(emulated)) {
+        xen_twin_nic_take(twin);
+    }
+}
+
+void xen_twins_device_restored(DeviceState *emulated)
+{
+    DeviceState *twin = xen_twin_of(emulated);
+
+    if (twin && !xen_emulated_disk(emulated)) {
+        xen_twin_nic_give_back(twin);
+    }
+}
+
+/* ---------------------------------------------------------------- machine -- */
+
+static void new_twins(PCIBus *bus, PCIDevice *pci, void *opaque)
+{
+    switch (xen_emulated_kind(pci)) {
+    case XEN_EMULATED_DISKS:
+        new_disks(pci);
+        break;
+    case XEN_EMULATED_NIC:
+        new_nic(pci);
+        break;
+    default:
+        break;
+    }
+}
+
+static void new_twins_on_bus(PCIBus *bus, void *opaque)
+{
+    pci_for_each_device_under_bus(bus, new_twins, opaque);
+}
+
+static void machine_done(Notifier *notifier, void *data)
+{
+    ready = true;
+    pci_for_each_bus(PC_MACHINE(current_machine)->pcibus, new_twins_on_bus,
+                     NULL);
+}
+
+static void device_realized(DeviceListener *listener, DeviceState *dev)
+{
+    PCIDevice *pci = (PCIDevice *)object_dynamic_cast(OBJECT(dev),
+                                                      TYPE_PCI_DEVICE);
+
+    if (ready && pci) {
+        new_twins(pci_get_bus(pci), pci, NULL);
+    }
+}
+
+/* A NIC's twin is gone by now. */
+static void device_unrealized(DeviceListener *listener, DeviceState *dev)
+{
+    DeviceState *twin = xen_twin_of(dev);
+
+    if (twin) {
+        object_unparent(OBJECT(twin));
+    }
+}
+
+void xen_twins_init(void)
+{
+    static DeviceListener listener = {
+        .realize = device_realized,
+        .unrealize = device_unrealized,
+    };
+    static Notifier done = { .notify = machine_done };
+
+    static bool listening;
+
+    if (enabled && !listening) {
+        device_listener_register(&listener);
+        qemu_add_machine_init_done_notifier(&done);
+        listening = true;
+    }
+}
+
+/* --------------------------------------------------------------- property -- */
+
+static bool get_twins(Object *obj, Error **errp)
+{
+    return enabled;
+}
+
+static void check_xen(Notifier *notifier, void *data)
+{
+    if (enabled && xen_mode != XEN_EMULATE) {
+        error_report("xen-pv-twins=on has no effect without xen-version");
+        exit(1);
+    }
+}
+
+static void set_twins(Object *obj, bool value, Error **errp)
+{
+    static Notifier done = { .notify = check_xen };
+    static bool checking;
+
+    enabled = value;
+    if (!checking) {
+        qemu_add_machine_init_done_notifier(&done);
+        checking = true;
+    }
+}
+
+void xen_twins_set_default(bool on)
+{
+    enabled = on;
+}
+
+static void add_property(void)
+{
+    ObjectClass *oc = object_class_by_name(TYPE_PC_MACHINE);
+
+    object_class_property_add_bool(oc, "xen-pv-twins", get_twins, set_twins);
+    object_class_property_set_description(oc, "xen-pv-twins",
+        "Give each emulated disk and NIC a PV twin");
+}
+
+/* Classes can have no property before all types are registered. */
+migration_init(add_property);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A vif's front end in a qtest: the other side of the network, and checks
+ */
+#include "qemu/osdep.h"
+#include <sys/socket.h>
+#include "qobject/qdict.h"
+#include "libxen-net.h"
+
+/* ----------------------------------------------------------------- network */
+
+void xen_vif_network_send(XenVif *vif, const void *frame, size_t size)
+{
+    g_assert_cmpint(send(vif->network, frame, size, 0), ==, size);
+}
+
+size_t xen_vif_network_get(XenVif *vif, void *buf, size_t room)
+{
+    ssize_t got = recv(vif->network, buf, room, 0);
+
+    g_assert_cmpint(got, >, 0);
+    return got;
+}
+
+void xen_vif_make_frame(uint8_t *frame, size_t size, uint8_t mark)
+{
+    memset(frame, mark, size);
+    memset(frame, 0xff, MIN(size, 6));
+}
+
+void xen_vif_check_send(XenVif *vif, unsigned queue, uint8_t mark)
+{
+    uint8_t frame[XEN_VIF_TEST_FRAME];
+    size_t piece[] = { sizeof(frame) };
+
+    xen_vif_make_frame(frame, sizeof(frame), mark);
+    xen_vif_put_frame(vif, queue, 100, frame, sizeof(frame), piece, 1, 0,
+                      NULL);
+    xen_vif_push_tx(vif, queue);
+    xen_vif_network_expect(vif, frame, sizeof(frame));
+    xen_vif_expect_answers(vif, queue, NETIF_RSP_OKAY);
+}
+
+void xen_vif_check_receive(XenVif *vif, unsigned queue, uint8_t mark)
+{
+    g_autofree XenVifFrame *got = g_new(XenVifFrame, 1);
+    uint8_t frame[XEN_VIF_TEST_FRAME];
+
+    xen_vif_make_frame(frame, sizeof(frame), mark);
+    xen_vif_post_rx(vif, queue, 1);
+    xen_vif_network_send(vif, frame, sizeof(frame));
+    xen_vif_get_frame(vif, queue, got);
+    g_assert(!got->failed);
+    g_assert_cmpmem(got->data, got->size, frame, sizeof(frame));
+}
+
+void xen_vif_check_alive(XenVif *vif)
+{
+    qobject_unref(qtest_qmp(vif->vm->qts, "{ 'execute': 'query-status' }"));
+}
+
+void xen_vif_check_backend(XenVif *vif, const char *key, const char *value)
+{
+    g_autofree char *got = xen_vif_read_backend(vif, key);
+
+    g_assert_cmpstr(got, ==, value);
+}
+
+void xen_vif_network_expect(XenVif *vif, const void *frame, size_t size)
+{
+    g_autofree uint8_t *got = g_malloc(XEN_VIF_MAX_FRAME + 1);
+
+    g_assert_cmpmem(got, xen_vif_network_get(vif, got, XEN_VIF_MAX_FRAME + 1),
+                    frame, size);
+}

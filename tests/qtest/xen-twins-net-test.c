@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PV twins of emulated NICs: who has the network, hot plug, migration
+ */
+#include "qemu/osdep.h"
+#include "qobject/qdict.h"
+#include "libxen-net.h"
+#include "libxen-state.h"
+#include "libxen-twin.h"
+
+#define MAC         "52:54:00:01:02:03"
+#define SLOT        8
+#define E1000       "e1000,addr=8,mac=" MAC
+/* ACPI's register by which the guest lets go of slots. */
+#define EJECT       0xae08
+#define LOOK_AGAIN_US 100
+
+static XenVif *start(const void *long_mode)
+{
+    return xen_vif_start_twin(GPOINTER_TO_INT(long_mode), E1000, "");
+}
+
+static void connect_vif(XenVif *vif)
+{
+    g_assert_cmpint(xen_vif_connect(vif, 1, true, XEN_VIF_NODES), ==,
+                    XenbusStateConnected);
+}
+
+static void expect_works(XenVif *vif)
+{
+    xen_vif_check_backend(vif, "carrier", "1");
+    xen_vif_check_send(vif, 0, 0x21);
+    xen_vif_check_receive(vif, 0, 0x22);
+}
+
+static void reset(XenVif *vif)
+{
+    qtest_system_reset(vif->vm->qts);
+    xen_vm_set_up(vif->vm);
+    xen_vif_set_up(vif);
+}
+
+static char *read_node(XenVif *vif, const char *path)
+{
+    XenStoreMessage answer;
+
+    xen_store_request(&vif->store, XS_READ, 0,
+                      (XenStoreBytes) { path, strlen(path) + 1 }, &answer);
+    return answer.header.type == XS_READ ? g_strdup(answer.payload) : NULL;
+}
+
+static void set_link(XenVif *vif, bool up)
+{
+    qtest_qmp_assert_success(vif->vm->qts, "{ 'execute': 'set_link',"
+                             " 'arguments': { 'name': 'vif', 'up': %i } }",
+                             up);
+}
+
+/* The vif sends and gets nothing: the network is the emulated NIC's. */
+static void expect_no_network(XenVif *vif, uint8_t mark)
+{
+    uint64_t dropped = xen_vif_counter(vif, "tx-dropped");
+    uint8_t frame[XEN_VIF_TEST_FRAME];
+    size_t piece[] = { sizeof(frame) };
+
+    xen_vif_check_backend(vif, "carrier", "0");
+    xen_vif_make_frame(frame, sizeof(frame), mark);
+    xen_vif_post_rx(vif, 0, 1);
+    xen_vif_network_send(vif, frame, sizeof(frame));
+    xen_vif_put_frame(vif, 0, 100, frame, sizeof(frame), piece, 1, 0, NULL);
+    xen_vif_push_tx(vif, 0);
+    xen_vif_expect_answers(vif, 0, NETIF_RSP_OKAY);
+    g_assert_cmpuint(xen_vif_counter(vif, "tx-dropped"), ==, dropped + 1);
+    g_assert_false(xen_vif_has_rx(vif, 0));
+}
+
+static void test_owner(const void *long_mode)
+{
+    XenVif *vif = start(long_mode);
+    XenVm *vm = vif->vm;
+    g_autofree char *mac = read_node(vif, "device/vif/0/mac");
+
+    g_assert_cmpstr(mac, ==, MAC);
+    for (int round = 0; round < 3; round++) {
+        g_assert_true(xen_pci_has(vm, 0, SLOT));
+        /* Also if it is connected before the unplug. */
+        if (round) {
+            connect_vif(vif);
+            expect_no_network(vif, round);
+        }
+        xen_unplug(vm, XEN_UNPLUG_NICS);
+        g_assert_false(xen_pci_has(vm, 0, SLOT));
+        if (!round) {
+            connect_vif(vif);
+        }
+        if (round) {
+            /* What came for the emulated NIC is not for this one. */
+            xen_vif_check_backend(vif, "carrier", "1");
+            xen_vif_check_send(vif, 0, 0x21);
+        } else {
+            expect_works(vif);
+        }
+        reset(vif);
+        xen_vif_check_backend(vif, "carrier", "0");
+    }
+    g_assert_null(qtest_qmp_event_ref(vm->qts, "DEVICE_DELETED"));
+    xen_vif_stop(vif);
+}
+
+/* By the emulated NIC's id, whoever has the network. */
+static void test_link(const void *long_mode)
+{
+    XenVif *vif = start(long_mode);
+
+    connect_vif(vif);
+    set_link(vif, false);
+    xen_vif_check_backend(vif, "carrier", "0");
+    xen_unplug(vif->vm, XEN_UNPLUG_NICS);
+    xen_vif_check_backend(vif, "carrier", "0");
+    set_link(vif, true);
+    expect_works(vif);
+    set_link(vif, false);
+    xen_vif_check_backend(vif, "carrier", "0");
+    set_link(vif, true);
+    expect_works(vif);
+    xen_vif_stop(vif);
+}
+
+/* The name, its netdev and the rx-filter are those of one NIC. */
+static void test_queries(const void *long_mode)
+{
+    XenVif *vif = start(long_mode);
+    g_autofree char *before = qtest_hmp(vif->vm->qts, "info network");
+    g_autofree char *after = NULL;
+    QDict *answer;
+
+    xen_unplug(vif->vm, XEN_UNPLUG_NICS);
+    after = qtest_hmp(vif->vm->qts, "info network");
+    g_assert_cmpstr(after, ==, before);
+    g_assert_null(strstr(after, "xen-net-device"));
+    answer = qtest_qmp(vif->vm->qts, "{ 'execute': 'query-rx-filter',"
+                       " 'arguments': { 'name': 'vif' } }");
+    g_assert_true(qdict_haskey(answer, "return"));
+    qobject_unref(answer);
+    xen_vif_stop(vif);
+}
+
+static XenVif *move(XenVif *vif)
+{
+    g_autofree char *path = xen_state_save(vif->vm);
+    XenVif *target = xen_vif_start_twin_target(vif, E1000, "");
+
+    xen_state_load(target->vm, path);
+    xen_state_wait(target->vm);
+    xen_vif_stop(vif);
+    unlink(path);
+    return target;
+}
+
+static void test_migration(const void *long_mode)
+{
+    XenVif *vif = start(long_mode);
+
+    connect_vif(vif);
+    vif = move(vif);
+    expect_no_network(vif, 1);
+    xen_unplug(vif->vm, XEN_UNPLUG_NICS);
+    xen_vif_check_send(vif, 0, 1);
+    vif = move(vif);
+    g_assert_false(xen_pci_has(vif->vm, 0, SLOT));
+    xen_vif_check_send(vif, 0, 2);
+    reset(vif);
+    g_assert_true(xen_pci_has(vif->vm, 0, SLOT));
+    xen_vif_check_backend(vif, "carrier", "0");
+    xen_vif_stop(vif);
+}
+
+/* -------------------------------------------------------------- hot plug -- */
+
+static void add_nic(XenVif *vif, const char *id, const char *slot)
+{
+    qtest_qmp_assert_success(vif->vm->qts, "{ 'execute': 'device_add',"
+                             " 'arguments': { 'driver': 'e1000', 'id': %s,"
+                             " 'addr': %s } }", id, slot);
+}
+
+static void test_hot_plug(const void *long_mode)
+{
+    XenVif *vif = start(long_mode);
+    XenVm *vm = vif->vm;
+
+    for (int round = 0; round < 3; round++) {
+        g_autofree char *there = NULL, *gone = NULL;
+
+        add_nic(vif, "hot", "9");
+        there = read_node(vif, "device/vif/1/mac");
+        g_assert_nonnull(there);
+        qtest_qmp_assert_success(vm->qts, "{ 'execute': 'device_del',"
+                                 " 'arguments': { 'id': 'hot' } }");
+        qtest_outl(vm->qts, EJECT, 1 << 9);
+        qtest_qmp_eventwait(vm->qts, "DEVICE_DELETED");
+        gone = read_node(vif, "device/vif/1/mac");
+        g_assert_null(gone);
+    }
+    /* Its twin works as well. */
+    connect_vif(vif);
+    xen_unplug(vm, XEN_UNPLUG_NICS);
+    expect_works(vif);
+    xen_vif_stop(vif);
+}
+
+/* The NIC goes while its twin has the network. */
+static void test_netdev_goes(const void *long_mode)
+{
+    XenVif *vif = start(long_mode);
+
+    connect_vif(vif);
+    xen_unplug(vif->vm, XEN_UNPLUG_NICS);
+    expect_works(vif);
+    qtest_qmp_assert_success(vif->vm->qts, "{ 'execute': 'netdev_del',"
+                             " 'arguments': { 'id': 'net' } }");
+    xen_vif_check_backend(vif, "carrier", "0");
+    reset(vif);
+    g_assert_true(xen_pci_has(vif->vm, 0, SLOT));
+    xen_vif_stop(vif);
+}
+
+/* As libvirt places a q35 machine's devices; and an e1000e has headers. */
+static void test_root_port(const void *long_mode)
+{
+    XenVif *vif = xen_vif_start_twin(
+        GPOINTER_TO_INT(long_mode), "e1000e,bus=rp,mac=" MAC,
+        "-machine q35 -device pcie-root-port,id=rp,addr=8,chassis=1");
+
+    xen_pci_write(vif->vm, 0, 8, 0x18, 0x00010100);
+    g_assert_true(xen_pci_has(vif->vm, 1, 0));
+    connect_vif(vif);
+    xen_unplug(vif->vm, XEN_UNPLUG_NICS);
+    g_assert_false(xen_pci_has(vif->vm, 1, 0));
+    expect_works(vif);
+    reset(vif);
+    xen_pci_write(vif->vm, 0, 8, 0x18, 0x00010100);
+    g_assert_true(xen_pci_has(vif->vm, 1, 0));
+    xen_vif_check_backend(vif, "carrier", "0");
+    xen_vif_stop(vif);
+}
+
+/* Each kind of PCI NIC has a twin; virtio has none. */
+static void test_kinds(void)
+{
+    static const struct {
+        const char *device;
+        bool twin;
+    } kinds[] = {
+        { "e1000", true }, { "e1000e", true }, { "rtl8139", true },
+        { "ne2k_pci", true }, { "pcnet", true }, { "i82551", true },
+        { "vmxnet3", true }, { "igb", true }, { "tulip", true },
+        { "virtio-net-pci", false },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        g_autofree char *options = g_strdup_printf(
+            "-machine q35,xen-pv-twins=on -nodefaults -device %s,id=nic",
+            kinds[i].device);
+        XenVm *vm = xen_vm_start_bare(1, true, NULL, options);
+        QDict *answer = qtest_qmp(vm->qts, "{ 'execute': 'qom-get',"
+                                  " 'arguments': {"
+                                  " 'path': '/machine/peripheral/nic/xen-twin',"
+                                  " 'property': 'type' } }");
+
+        g_test_message("%s", kinds[i].device);
+        g_assert_cmpint(qdict_haskey(answer, "return"), ==, kinds[i].twin);
+        qobject_unref(answer);
+        xen_unplug(vm, XEN_UNPLUG_NICS);
+        qtest_system_reset(vm->qts);
+        xen_vm_stop(vm);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const XenTest tests[] = {
+        { "owner", test_owner },
+        { "link", test_link },
+        { "queries", test_queries },
+        { "migration", test_migration },
+        { "hot-plug", test_hot_plug },
+        { "netdev-goes", test_netdev_goes },
+        { "root-port", test_root_port },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    xen_add_tests("twins-net", tests, ARRAY_SIZE(tests));
+    qtest_add_func("xen/twins-net/kinds", test_kinds);
+    return g_test_run();
+}
