@@ -80,6 +80,15 @@ static void move_away(PCIDevice *platform, PCIBus *bus)
     }
 }
 
+void xen_platform_move_up(void)
+{
+    PCIDevice *platform = platform_device();
+
+    if (platform) {
+        move_away(platform, pci_get_bus(platform));
+    }
+}
+
 static bool before_device(DeviceListener *listener, const QDict *opts,
                           bool from_json, Error **errp)
 {

@@ -16,4 +16,6 @@
  * for others.  May be called again.  BQL.
  */
 void xen_platform_make_room(void);
+/* Moves the platform device, if there is one, to such a slot.  BQL. */
+void xen_platform_move_up(void);
 #endif
