@@ -58,12 +58,19 @@ def _disk(path, name):
             % (name, name, name)]
 
 
+def direct_boot(boot, command_line):
+    return ('-kernel', boot.kernel, '-initrd', boot.initrd, '-append',
+            command_line)
+
+
 def guest_arguments(boot, accels, cpus, disk, written, parameters,
-                    machine='pc', memory=256, pv=True, user_net=True):
+                    machine='pc', memory=256, pv=True, user_net=True,
+                    boots=direct_boot):
     """QEMU's arguments for a guest. The caller provides the chardevs serial
     and hvc. @accels are the values of -accel in order of preference,
     @parameters go to the kernel's command line. Without @pv it has no PV
-    devices; without @user_net only no network."""
+    devices; without @user_net only no network. @boots returns those that boot
+    @boot with a command line."""
     words = []
     for accel in accels:
         words += ['-accel', accel]
@@ -75,8 +82,7 @@ def guest_arguments(boot, accels, cpus, disk, written, parameters,
     if pv and user_net:
         words += ['-netdev', 'user,id=net',
                   '-device', 'xen-net-device,netdev=net']
-    words += ['-kernel', boot.kernel, '-initrd', boot.initrd,
-              '-append', ' '.join(['console=ttyS0', 'panic=-1', *parameters])]
+    words += boots(boot, ' '.join(['console=ttyS0', 'panic=-1', *parameters]))
     return words
 
 
@@ -95,14 +101,15 @@ def init_parameters(stimulus, url, steps, sleeps, then=()):
 
 
 def guest_vm(qemu, folder, boot, accels, cpus, stimulus, parameters,
-             machine='pc', extra=(), pv=True, user_net=True):
+             machine='pc', extra=(), pv=True, user_net=True,
+             boots=direct_boot):
     """Returns a Vm with such a guest, not yet started. @extra are additional
     arguments for QEMU. The guest's console gets answers."""
     running = vm.Vm(qemu, folder)
     hvc = running.add_channel('hvc')
     running.add(*guest_arguments(boot, accels, cpus, stimulus.disk,
                                  stimulus.written, parameters, machine,
-                                 pv=pv, user_net=user_net),
+                                 pv=pv, user_net=user_net, boots=boots),
                 *extra)
 
     def heard(line):

@@ -19,6 +19,9 @@ class HostSide:
     """The base class: does nothing."""
     # The guest's eth0 is on QEMU's user network.
     USER_NET = True
+    # How to boot the guest, if not by -kernel: a function as
+    # guestvm.direct_boot(). The guest has no other devices then.
+    boot = None
     # Seconds to add to the time limit.
     TIME = 0
 

@@ -46,6 +46,9 @@ PROGRAM_MODULES = {'many-channels': ('xen-evtchn',), 'kexec-now': (),
                    'tcp-load': (), 'fs-load': ('ext4',), 'udp-flood': (),
                    'pv-load': ('virtio-pci', 'virtio-blk', 'virtio-net'),
                    'disk-load': ()}
+# Modules without a program.
+MODULE_SETS = {'emulated-disks': ('ata-piix', 'ahci', 'sd-mod', 'sr-mod',
+                                  'ext4')}
 # Programs of Debian's, whatever the guest's kernel: packages that hold them and
 # their libraries, and the names by which the guest calls them.
 DebianProgram = collections.namedtuple('DebianProgram', 'suite packages names')
@@ -66,7 +69,8 @@ DEBIAN_FILES = (
      'lib/x86_64-linux-gnu/%s', 0o644),
 )
 # Those that guests have together.
-PROGRAM_SETS = (*PROGRAM_MODULES, *DEBIAN_PROGRAMS, 'tcp-load fs-load')
+PROGRAM_SETS = (*PROGRAM_MODULES, *MODULE_SETS, *DEBIAN_PROGRAMS,
+                'tcp-load fs-load')
 # Those that need the guest's kernel as a file.
 NEEDS_KERNEL = ('kexec-now',)
 
@@ -189,12 +193,13 @@ def program_source(name):
 
 def guest(name, program=None):
     """The Boot of one of GUESTS, with one of the programs above in /bin, or
-    several with spaces in between (64-bit guests only); raises
+    modules, or several with spaces in between (64-bit guests only); raises
     material.MissingMaterial."""
     row = GUESTS[name]
     programs = program.split() if program else ()
     own = [p for p in programs if p in PROGRAM_MODULES]
     wanted = GUEST_MODULES + sum((PROGRAM_MODULES[p] for p in own), ())
+    wanted += sum((MODULE_SETS.get(p, ()) for p in programs), ())
     sources = [program_source(p) for p in own]
     if own:
         sources.append(os.path.join(PROGRAMS, 'evtchn.h'))

@@ -18,6 +18,7 @@ import paths
 import power
 import report
 import tcpserver
+import twins
 import webserver
 import xenstore
 
@@ -97,6 +98,10 @@ RESETS_STEPS = ('modules', 'resets', 'disk', 'net', 'facts')
 
 # For the rows that are about PV devices and their life.
 RELEASES = ('debian11', 'debian12', 'debian13', 'debian13-backports')
+
+# A guest that boots by its own boot loader, again and again.
+TWINS_STEPS = ('modules', 'net', 'twins', 'facts', 'sleep', 'clock',
+               'interrupts')
 
 # For the rows that are about event channels, clocks and interrupts.
 GUESTS = ('debian12', 'debian13', 'debian12-pae')
@@ -198,6 +203,18 @@ MATRIX = [
     for guest in (RELEASES if hostside.LONG else ()) for cpus in (1, 4)
     for abi in ('fifo', '2level')
 ] + [
+    row('debian13-1cpu-twins', 'debian13', 1, machine='pc-i440fx-xen',
+        accel='thread=multi', steps=TWINS_STEPS, program='emulated-disks',
+        hosts=(twins.Twins,)),
+    row('debian13-2cpu-twins-q35', 'debian13', 2, machine='pc-q35-xen',
+        accel='thread=multi', steps=TWINS_STEPS, program='emulated-disks',
+        hosts=(twins.TwinsQ35,)),
+] + [
+    row('debian13-1cpu-twins-s3', 'debian13', 1, machine='pc-i440fx-xen',
+        accel='thread=multi', steps=TWINS_STEPS, program='emulated-disks',
+        hosts=(twins.TwinsSleep,))
+    for _ in range(1 if hostside.LONG else 0)
+] + [
     row('debian13-2cpu-panic', 'debian13', 2, steps=PANIC_STEPS,
         program='kexec-now', then=VMCORE_STEPS, expect={'cpus': 1},
         hosts=(power.Panic,)),
@@ -251,12 +268,15 @@ def run_in(folder, name, row, options, server):
         parameters += host.parameters()
         extra += host.arguments()
 
+    boots = next((h.boot for h in hosts if h.boot), guestvm.direct_boot)
+
     def new_vm(logs):
         machine = guestvm.guest_vm(
             options.qemu, logs, images.guest(row.guest, row.program),
             ['%s,%s,x-xen-bql-check=on' % (options.accel, row.accel)],
             row.cpus, stimulus, parameters, machine=row.machine,
-            extra=extra, pv=not row.move or row.live,
+            extra=extra, boots=boots,
+            pv=(not row.move or row.live) and boots == guestvm.direct_boot,
             user_net=all(host.USER_NET for host in hosts))
         if 'lines' in row.steps:
             guestvm.read_slowly(machine.channels['hvc'])

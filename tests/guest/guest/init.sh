@@ -18,6 +18,7 @@
 #   XE_FLOOD    the arguments of udp-flood, with commas
 #   XE_THEN     the steps of the kernel that step_kexec or step_panic starts
 #   XE_RESETS   how the boots in step_resets end, with commas
+#   XE_TWINS    how those in step_twins end
 #   XE_LATENESS what step_lateness measures, in each of XE_TURNS
 
 /bin/busybox --install -s /bin 2>/dev/null
@@ -480,6 +481,8 @@ step_shell() {
 
 # shellcheck source=tests/guest/guest/power.sh
 . /etc/power.sh
+# shellcheck source=tests/guest/guest/twins.sh
+. /etc/twins.sh
 
 say "begin=$XE_NONCE"
 say "uptime=$(cut -d' ' -f1 /proc/uptime)"
