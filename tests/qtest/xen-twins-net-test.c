@@ -209,6 +209,93 @@ static void test_hot_plug(const void *long_mode)
     xen_vif_stop(vif);
 }
 
+static char *mac_of(XenVif *vif, unsigned number)
+{
+    g_autofree char *path = g_strdup_printf("device/vif/%u/mac", number);
+
+    return read_node(vif, path);
+}
+
+static void write_state(XenVif *vif, unsigned number, unsigned state)
+{
+    g_autoptr(GString) payload = g_string_new(NULL);
+
+    g_string_printf(payload, "device/vif/%u/state", number);
+    g_string_append_c(payload, 0);
+    g_string_append_printf(payload, "%u", state);
+    xen_store_expect(&vif->store, XS_WRITE, 0,
+                     (XenStoreBytes) { payload->str, payload->len },
+                     XEN_STORE_STRINGS("OK"));
+}
+
+static void wait_deleted(XenVif *vif, const char *id)
+{
+    const char *deleted;
+    bool found;
+
+    do {
+        QDict *event = qtest_qmp_eventwait_ref(vif->vm->qts,
+                                               "DEVICE_DELETED");
+
+        deleted = qdict_get_try_str(qdict_get_qdict(event, "data"), "device");
+        found = deleted && g_str_equal(deleted, id);
+        qobject_unref(event);
+    } while (!found);
+}
+
+/*
+ * After the unplug, a NIC that is plugged in is only a PV one to the guest, and
+ * goes when the guest lets go of that.
+ */
+static void test_hot_plug_hidden(const void *long_mode)
+{
+    XenVif *vif = start(long_mode);
+    XenVm *vm = vif->vm;
+
+    xen_unplug(vm, XEN_UNPLUG_NICS);
+    for (int round = 0; round < 3; round++) {
+        g_autofree char *there = NULL, *still = NULL, *gone = NULL;
+
+        add_nic(vif, "hot", "9");
+        there = mac_of(vif, 1);
+        g_assert_nonnull(there);
+        while (xen_pci_has(vm, 0, 9)) {
+            g_usleep(LOOK_AGAIN_US);
+        }
+        /* Its front end has begun, and lets go when it is asked to. */
+        if (round) {
+            write_state(vif, 1, XenbusStateInitialised);
+        }
+        qtest_qmp_assert_success(vm->qts, "{ 'execute': 'device_del',"
+                                 " 'arguments': { 'id': 'hot' } }");
+        if (round == 1) {
+            still = mac_of(vif, 1);
+            g_assert_nonnull(still);
+            write_state(vif, 1, XenbusStateClosed);
+        } else if (round == 2) {
+            /* Or the user does not wait. */
+            qtest_qmp_assert_success(vm->qts, "{ 'execute': 'device_del',"
+                                     " 'arguments': { 'id': 'hot' } }");
+        }
+        wait_deleted(vif, "hot");
+        gone = mac_of(vif, 1);
+        g_assert_null(gone);
+    }
+    /* What the guest has asked for is known after a migration, too. */
+    vif = move(vif);
+    add_nic(vif, "hot", "9");
+    while (xen_pci_has(vif->vm, 0, 9)) {
+        g_usleep(LOOK_AGAIN_US);
+    }
+    /* A new guest has not asked yet. */
+    reset(vif);
+    g_assert_true(xen_pci_has(vif->vm, 0, 9));
+    add_nic(vif, "third", "a");
+    qobject_unref(qtest_qmp(vif->vm->qts, "{ 'execute': 'query-status' }"));
+    g_assert_true(xen_pci_has(vif->vm, 0, 10));
+    xen_vif_stop(vif);
+}
+
 /* The NIC goes while its twin has the network. */
 static void test_netdev_goes(const void *long_mode)
 {
@@ -285,6 +372,7 @@ int main(int argc, char **argv)
         { "queries", test_queries },
         { "migration", test_migration },
         { "hot-plug", test_hot_plug },
+        { "hot-plug-hidden", test_hot_plug_hidden },
         { "netdev-goes", test_netdev_goes },
         { "root-port", test_root_port },
     };

@@ -30,6 +30,7 @@
 #include "hw/resettable.h"
 #include "hw/xen/xen.h"
 #include "migration/vmstate.h"
+#include "nic-hotplug.h"
 #include "platform.h"
 #include "platform-slot.h"
 #include "trace.h"
@@ -252,6 +253,33 @@ static const VMStateDescription vmstate_hidden = {
     },
 };
 
+static bool has_asked(void *opaque)
+{
+    XenPlatform *s = opaque;
+
+    return s->unplug.asked;
+}
+
+static int asked_post_load(void *opaque, int version_id)
+{
+    XenPlatform *s = opaque;
+
+    s->unplug.asked &= XEN_UNPLUG_ALL;
+    return 0;
+}
+
+static const VMStateDescription vmstate_asked = {
+    .name = "platform/asked",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = has_asked,
+    .post_load = asked_post_load,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT16(unplug.asked, XenPlatform),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
 static int platform_post_load(void *opaque, int version_id)
 {
     XenPlatform *s = opaque;
@@ -272,6 +300,7 @@ static const VMStateDescription vmstate_platform = {
     },
     .subsections = (const VMStateDescription * const []) {
         &vmstate_hidden,
+        &vmstate_asked,
         NULL
     },
 };
@@ -333,6 +362,7 @@ static void platform_realize(PCIDevice *dev, Error **errp)
                                 &s->fixed);
     xen_platform_make_room();
     xen_twins_init();
+    xen_nic_hotplug_init(&s->unplug);
 }
 
 static void platform_exit(PCIDevice *dev)
@@ -340,6 +370,7 @@ static void platform_exit(PCIDevice *dev)
     XenPlatform *s = XEN_PLATFORM(dev);
 
     memory_region_del_subregion(pci_address_space_io(dev), &s->fixed);
+    xen_nic_hotplug_init(NULL);
     xen_unplug_restore(&s->unplug);
 }
 

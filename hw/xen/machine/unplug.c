@@ -140,7 +140,27 @@ void xen_unplug(XenUnplug *u, PCIBus *root, unsigned mask)
 {
     Request r = { .unplug = u, .mask = mask };
 
+    u->asked |= mask & XEN_UNPLUG_ALL;
     pci_for_each_bus(root, unplug_bus, &r);
+}
+
+void xen_unplug_new(XenUnplug *u, PCIDevice *d)
+{
+    Request r = { .unplug = u, .mask = u->asked };
+
+    unplug_function(pci_get_bus(d), d, &r);
+}
+
+void xen_unplug_forget(XenUnplug *u, DeviceState *dev)
+{
+    if (u->hidden && g_ptr_array_remove(u->hidden, dev) && !u->hidden->len) {
+        g_clear_pointer(&u->hidden, g_ptr_array_unref);
+    }
+}
+
+bool xen_unplug_has_hidden(const XenUnplug *u, DeviceState *dev)
+{
+    return u->hidden && g_ptr_array_find(u->hidden, dev, NULL);
 }
 
 /* ------------------------------------------------------- reset, S3 -- */
@@ -154,6 +174,7 @@ void xen_unplug_restore(XenUnplug *u)
         restore_device(dev);
     }
     g_clear_pointer(&u->hidden, g_ptr_array_unref);
+    u->asked = 0;
 }
 
 void xen_unplug_renew(XenUnplug *u)

@@ -29,10 +29,12 @@
 #define XEN_UNPLUG_NICS         (1u << 1)
 #define XEN_UNPLUG_AUX_DISKS    (1u << 2)   /* IDE, but the primary master */
 #define XEN_UNPLUG_NVME         (1u << 3)
+#define XEN_UNPLUG_ALL          0xfu
 
 /* The devices that are hidden; zeroed, there are none. */
 typedef struct XenUnplug {
     GPtrArray *hidden;          /* DeviceState *, with a reference */
+    uint16_t asked;             /* XEN_UNPLUG_*, since the last reset */
 } XenUnplug;
 
 /*
@@ -40,6 +42,11 @@ typedef struct XenUnplug {
  * Requests in flight end before.
  */
 void xen_unplug(XenUnplug *u, PCIBus *root, unsigned mask);
+/* A new function: hides it if the guest has asked for what it is. */
+void xen_unplug_new(XenUnplug *u, PCIDevice *d);
+/* The device is gone: a reference would delay the event DEVICE_DELETED. */
+void xen_unplug_forget(XenUnplug *u, DeviceState *dev);
+bool xen_unplug_has_hidden(const XenUnplug *u, DeviceState *dev);
 /* Brings all back.  To be called before the devices' own reset, which must follow. */
 void xen_unplug_restore(XenUnplug *u);
 /* Hides again what the reset of a PCIe slot has powered on. */

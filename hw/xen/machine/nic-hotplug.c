@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* NICs that are plugged in or out after an unplug: see nic-hotplug.h */
+#include "qemu/osdep.h"
+#include "block/aio.h"
+#include "qapi/error.h"
+#include "qemu/error-report.h"
+#include "qemu/main-loop.h"
+#include "qemu/module.h"
+#include "hw/boards.h"
+#include "hw/hotplug.h"
+#include "hw/pci/pci_device.h"
+#include "hw/qdev-core.h"
+#include "hw/xen/pv/twin.h"
+#include "emulated.h"
+#include "nic-hotplug.h"
+
+#define TYPE_XEN_NIC_HOTPLUG "xen-nic-hotplug"
+
+static XenUnplug *unplug;
+/* Hidden NICs that go when their twins have gone: DeviceState *. */
+static GHashTable *leaving;
+
+static HotplugHandler *handler;
+static HotplugHandler *(*parent_get_handler)(MachineState *ms,
+                                             DeviceState *dev);
+
+/* -------------------------------------------------------------- device_add -- */
+
+static void hide_new(void *opaque)
+{
+    DeviceState *dev = opaque;
+
+    if (dev->realized && unplug && xen_twin_of(dev)) {
+        xen_unplug_new(unplug, PCI_DEVICE(dev));
+    }
+    object_unref(OBJECT(dev));
+}
+
+static bool is_nic(DeviceState *dev)
+{
+    PCIDevice *pci = (PCIDevice *)object_dynamic_cast(OBJECT(dev),
+                                                      TYPE_PCI_DEVICE);
+
+    return pci && xen_emulated_kind(pci) == XEN_EMULATED_NIC;
+}
+
+/* The device is not complete yet, and its bus must see it come first. */
+static void device_realized(DeviceListener *listener, DeviceState *dev)
+{
+    if (dev->hotplugged && is_nic(dev)) {
+        object_ref(OBJECT(dev));
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), hide_new, dev);
+    }
+}
+
+/* -------------------------------------------------------------- device_del -- */
+
+static HotplugHandler *get_handler(MachineState *ms, DeviceState *dev)
+{
+    /* Most are not even realized. */
+    if (unplug && xen_unplug_has_hidden(unplug, dev) && is_nic(dev) &&
+        xen_twin_of(dev)) {
+        return handler;
+    }
+    return parent_get_handler ? parent_get_handler(ms, dev) : NULL;
+}
+
+static void unplug_request(HotplugHandler *plug_handler, DeviceState *dev,
+                           Error **errp)
+{
+    g_hash_table_add(leaving, dev);
+    qdev_unplug(xen_twin_of(dev), errp);
+}
+
+static void delete_nic(void *opaque)
+{
+    DeviceState *dev = opaque;
+    Error *err = NULL;
+
+    if (dev->realized) {
+        hotplug_handler_unplug(qdev_get_bus_hotplug_handler(dev), dev, &err);
+        if (err) {
+            error_report_err(err);
+        } else {
+            object_unparent(OBJECT(dev));
+        }
+    }
+    object_unref(OBJECT(dev));
+}
+
+static void device_unrealized(DeviceListener *listener, DeviceState *dev)
+{
+    DeviceState *parent = (DeviceState *)
+        object_dynamic_cast(OBJECT(dev)->parent, TYPE_DEVICE);
+
+    g_hash_table_remove(leaving, dev);
+    if (unplug) {
+        xen_unplug_forget(unplug, dev);
+    }
+    if (parent && g_hash_table_remove(leaving, parent)) {
+        /* The twin is about to leave its parent. */
+        object_ref(OBJECT(parent));
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), delete_nic, parent);
+    }
+}
+
+static void class_init(ObjectClass *oc, void *data)
+{
+    HOTPLUG_HANDLER_CLASS(oc)->unplug_request = unplug_request;
+}
+
+static const TypeInfo types[] = {
+    {
+        .name = TYPE_XEN_NIC_HOTPLUG,
+        .parent = TYPE_OBJECT,
+        .class_init = class_init,
+        .interfaces = (InterfaceInfo[]) { { TYPE_HOTPLUG_HANDLER }, { } },
+    },
+};
+
+DEFINE_TYPES(types)
+
+void xen_nic_hotplug_init(XenUnplug *new)
+{
+    static DeviceListener listener = {
+        .realize = device_realized,
+        .unrealize = device_unrealized,
+    };
+    MachineClass *mc = MACHINE_GET_CLASS(current_machine);
+
+    unplug = new;
+    if (new && !handler) {
+        leaving = g_hash_table_new(NULL, NULL);
+        handler = HOTPLUG_HANDLER(object_new(TYPE_XEN_NIC_HOTPLUG));
+        parent_get_handler = mc->get_hotplug_handler;
+        mc->get_hotplug_handler = get_handler;
+        device_listener_register(&listener);
+    }
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * NICs that are plugged in or out while the guest has unplugged the emulated ones
+ *
+ * Such a guest wants PV devices.  It gets only the twin of a NIC that is plugged
+ * in: the emulated one is hidden when device_add has ended.
+ *
+ * device_del normally asks the guest to let go of the emulated NIC, which it cannot
+ * do with one that is hidden.  It is asked to let go of the twin instead; when the
+ * twin is gone, the emulated NIC goes, and the user is told of this one by its id.
+ * A second device_del does not wait for the guest.
+ */
+#ifndef HW_XEN_MACHINE_NIC_HOTPLUG_H
+#define HW_XEN_MACHINE_NIC_HOTPLUG_H
+
+#include "unplug.h"
+
+/* The machine's only platform device has @unplug; NULL: it goes.  BQL. */
+void xen_nic_hotplug_init(XenUnplug *unplug);
+#endif
