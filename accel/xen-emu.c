@@ -7,14 +7,13 @@
  * accelerator belong to its object, not to the process: with "-accel
  * kvm,xen-version=4.17 -accel tcg", if KVM has no Xen support, the TCG machine
  * that is created instead must not be affected.  So xen_mode changes only in
- * xen_emu_init(), when the accelerator has been chosen.
+ * xen_emu_enable(), when the accelerator's own init has succeeded.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
 #include "qemu/accel.h"
 #include "qemu/cutils.h"
-#include "qemu/error-report.h"
 #include "hw/boards.h"
 #include "hw/i386/e820_memory_layout.h"
 #include "hw/i386/pc.h"
@@ -25,8 +24,6 @@
 #include "hw/xen/emu/hypercall.h"
 #include "hw/xen/emu/memory/guest-page.h"
 #include "system/kvm_xen.h"
-#include "system/qtest.h"
-#include "system/tcg.h"
 
 /* Object * -> XenEmuConfig *, for objects with a xen-* property set. */
 static GHashTable *configs;
@@ -390,13 +387,13 @@ void xen_emu_add_properties(ObjectClass *oc)
     }
 }
 
-bool xen_emu_init(Object *accel, XenAccelOps *ops, Error **errp)
+bool xen_emu_accel_check(Object *accel, Error **errp)
 {
     MachineState *ms = current_machine;
-    const XenEmuConfig *config = xen_emu_accel_config(accel);
 
-    assert(config->version && !xen_emu);
-
+    if (!xen_emu_accel_config(accel)->version) {
+        return true;
+    }
     /* isapc has no PCI bus, which xen-platform needs. */
     if (!object_dynamic_cast(OBJECT(ms), TYPE_PC_MACHINE) ||
         !PC_MACHINE_GET_CLASS(ms)->pci_enabled) {
@@ -412,6 +409,14 @@ bool xen_emu_init(Object *accel, XenAccelOps *ops, Error **errp)
                           XEN_EVTCHN_MAX_VCPUS);
         return false;
     }
+    return true;
+}
+
+void xen_emu_enable(Object *accel, XenAccelOps *ops)
+{
+    const XenEmuConfig *config = xen_emu_accel_config(accel);
+
+    assert(config->version && !xen_emu);
 
     xen_emu = g_new0(XenEmu, 1);
     xen_emu->config = *config;
@@ -426,30 +431,4 @@ bool xen_emu_init(Object *accel, XenAccelOps *ops, Error **errp)
     if (config->bql_check) {
         xen_fast_check();
     }
-    return true;
-}
-
-int xen_emu_accel_ready(Object *accel)
-{
-    const XenEmuConfig *config = xen_emu_accel_config(accel);
-    XenAccelOps *ops = NULL;
-    Error *err = NULL;
-
-    if (!config->version || xen_emu) {
-        return 0;
-    }
-    if (tcg_enabled()) {
-        ops = xen_emu_tcg_ops();
-    } else if (qtest_enabled()) {
-        ops = xen_emu_qtest_ops();
-        xen_emu_qtest_add_commands();
-    }
-    /* No other accelerator has the property. */
-    assert(ops);
-
-    if (!xen_emu_init(accel, ops, &err)) {
-        error_report_err(err);
-        return -EINVAL;
-    }
-    return 0;
 }

@@ -27,8 +27,10 @@
  * All are installed under the BQL, and stay.
  */
 #include "qemu/osdep.h"
+#include "qapi/error.h"
 #include "accel/tcg/cpu-ops.h"
 #include "qemu/accel.h"
+#include "qemu/error-report.h"
 #include "qemu/module.h"
 #include "qemu/timer.h"
 #include "hw/boards.h"
@@ -177,14 +179,22 @@ static void ops_init(AccelOpsClass *ops)
 
 typedef struct Accel {
     const char *name, *ops_name;
+    XenAccelOps *(*xen_ops)(void);              /* after its init, with Xen */
     void (*prepare)(Object *accel);             /* before its init; or NULL */
     int (*parent_init_machine)(MachineState *ms);
 } Accel;
 
+static XenAccelOps *qtest_ops(void)
+{
+    xen_emu_qtest_add_commands();
+    return xen_emu_qtest_ops();
+}
+
 static Accel accels[] = {
-    { ACCEL_CLASS_NAME("kvm"), ACCEL_OPS_NAME("kvm"), xen_emu_kvm_prepare },
-    { ACCEL_CLASS_NAME("tcg"), ACCEL_OPS_NAME("tcg") },
-    { ACCEL_CLASS_NAME("qtest"), ACCEL_OPS_NAME("qtest") },
+    { ACCEL_CLASS_NAME("kvm"), ACCEL_OPS_NAME("kvm"), xen_emu_kvm_ops,
+      xen_emu_kvm_prepare },
+    { ACCEL_CLASS_NAME("tcg"), ACCEL_OPS_NAME("tcg"), xen_emu_tcg_ops },
+    { ACCEL_CLASS_NAME("qtest"), ACCEL_OPS_NAME("qtest"), qtest_ops },
 };
 
 static Accel *accel_of(AccelState *state)
@@ -201,20 +211,25 @@ static int init_machine(MachineState *ms)
 {
     Accel *accel = accel_of(ms->accelerator);
     AccelOpsClass *ops;
+    Error *err = NULL;
     int ret;
 
     xen_options_apply(OBJECT(ms->accelerator));
+    if (!xen_emu_accel_check(OBJECT(ms->accelerator), &err)) {
+        error_report_err(err);
+        return -EINVAL;
+    }
     if (accel->prepare) {
         accel->prepare(OBJECT(ms->accelerator));
     }
     ret = accel->parent_init_machine(ms);
-    if (ret >= 0) {
-        ret = xen_emu_accel_ready(OBJECT(ms->accelerator));
+    if (ret < 0) {
+        return ret;
     }
-    if (ret >= 0 && !xen_emu) {
+    if (!xen_emu_accel_config(OBJECT(ms->accelerator))->version) {
         xen_options_check(OBJECT(ms->accelerator));
-    }
-    if (ret >= 0 && xen_emu) {
+    } else {
+        xen_emu_enable(OBJECT(ms->accelerator), accel->xen_ops());
         ops = ACCEL_OPS_CLASS(module_object_class_by_name(accel->ops_name));
         HOOK(ops->ops_init, ops_init, parent_ops_init);
     }

@@ -26,12 +26,16 @@ TESTS = ('compat-unknown-hypercall', 'upcall-set-after-event',
 # REFUSED: QEMU exits with a message that names what is missing.  WORKS: QEMU
 # falls back to another implementation, and the guest sees no difference.
 # LIVES: the guest gets Xen's error code or does without, and powers off in the
-# end.
-REFUSED, WORKS, LIVES = 'refused', 'works', 'lives'
+# end.  NEXT: KVM's own init fails after that of its Xen support, and the guest
+# runs on the next accelerator.
+REFUSED, WORKS, LIVES, NEXT = 'refused', 'works', 'lives', 'next'
 
 Fault = collections.namedtuple('Fault', 'ioctl end option', defaults=('',))
 
 UNKNOWN = 'KVM_XEN_NO_SUCH_THING'
+BUS_LOCK = 'bus-lock-ratelimit'
+# TCG within an emulated machine is slow.
+NEXT_TESTS = ('compat-unknown-hypercall', 'ipi-all-pairs')
 _ATTR = 'KVM_XEN_ATTR_TYPE_'
 _VCPU_ATTR = 'KVM_XEN_VCPU_ATTR_TYPE_'
 _NO_HVA = ',x-kvm-xen-caps=0xfffffeff'
@@ -65,6 +69,10 @@ FAULTS = (
     Fault('KVM_XEN_VCPU_GET_ATTR', LIVES),
     # An ioctl that does not exist.
     Fault(UNKNOWN, REFUSED),
+    # An AMD host, which the L1 VM's CPU is, cannot detect bus locks.  With SMM,
+    # the fallback crashes: a notifier that the init of KVM has registered uses
+    # what its failure has freed.
+    Fault(BUS_LOCK, NEXT),
 )
 
 _BEGIN = re.compile(r'fault=(.*)$')
@@ -83,14 +91,27 @@ class Plan:
                        if name in TESTS]
         self.command = 'for every fault in tests/guest/faults.py: QEMU'
 
+    def _arguments(self, fault):
+        if fault.end == NEXT:
+            arguments = bare.arguments(self._row, self._names_of(fault), 'tcg',
+                                       'kernel')
+            return ['-accel', 'kvm,xen-version=4.17',
+                    '-machine', 'bus-lock-ratelimit=1000,smm=off', *arguments]
+        arguments = bare.arguments(self._row, self._names, 'kvm', 'kernel')
+        arguments[1] += ',x-kvm-xen-fail=' + fault.ioctl + fault.option
+        return arguments
+
+    def _names_of(self, fault):
+        if fault.end == NEXT:
+            return [name for name in self._names if name in NEXT_TESTS]
+        return self._names
+
     def _script(self):
         for fault in FAULTS:
-            arguments = bare.arguments(self._row, self._names, 'kvm', 'kernel')
-            arguments[1] += ',x-kvm-xen-fail=' + fault.ioctl + fault.option
             command = ' '.join(shlex.quote(word) for word in (
                 bundle.PROGRAM, '-L', bundle.FIRMWARE_FOLDER,
                 '-chardev', 'file,id=serial,path=console',
-                '-trace', 'xen_kvm_fault', *arguments))
+                '-trace', 'xen_kvm_fault', *self._arguments(fault)))
             yield ('rm -f console; echo fault=%s\n'
                    'timeout -s KILL %d %s </dev/null; status=$?\n'
                    'cat console 2>/dev/null; echo status=$status\n'
@@ -120,18 +141,22 @@ class Plan:
         wanted = 1 if fault.end == REFUSED else 0
         text = '\n'.join(lines)
         name = fault.ioctl.split(':')[0]
-        if name != UNKNOWN and 'xen_kvm_fault ' + name not in text:
+        if fault.end == NEXT:
+            if 'falling back to tcg' not in text:
+                return ['the init of KVM did not fail']
+        elif name != UNKNOWN and 'xen_kvm_fault ' + name not in text:
             return ['nobody asked for it']
         if status != wanted:
             return ['status %s and not %d' % (status, wanted)] + lines[-5:]
         if fault.end == REFUSED:
             return ['the message of QEMU does not contain ' + word
                     for word in _words(fault) if word not in text]
-        if fault.end == WORKS:
+        if fault.end in (WORKS, NEXT):
+            names = self._names_of(fault)
             passed = sum(bool(_OK.match(line)) for line in lines)
-            if passed != len(self._names):
+            if passed != len(names):
                 return ['%d of %d tests passed'
-                        % (passed, len(self._names))] + lines[-5:]
+                        % (passed, len(names))] + lines[-5:]
         return []
 
 

@@ -8,7 +8,6 @@
  * Source of the ABI: Linux Documentation/virt/kvm/api.rst, KVM_XEN_*.
  */
 #include "qemu/osdep.h"
-#include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "hw/boards.h"
@@ -429,7 +428,6 @@ void xen_emu_kvm_prepare(Object *accel)
 int kvm_xen_init(KVMState *s, uint32_t msr)
 {
     const XenEmuConfig *config = xen_emu_accel_config(OBJECT(s));
-    Error *err = NULL;
     int bits, ret;
 
     hypercall_msr = msr;
@@ -476,12 +474,13 @@ int kvm_xen_init(KVMState *s, uint32_t msr)
         }
     }
 
-    if (!xen_emu_init(OBJECT(s), &kvm_ops, &err)) {
-        error_report_err(err);
-        return -EINVAL;
-    }
     s->xen_caps = bits;
     return 0;
+}
+
+XenAccelOps *xen_emu_kvm_ops(void)
+{
+    return &kvm_ops;
 }
 
 int kvm_xen_init_vcpu(CPUState *cs)

@@ -25,13 +25,6 @@
  * if xen-version was not given.  accel/xen-emu.c
  */
 const XenEmuConfig *xen_emu_accel_config(struct Object *accel);
-/*
- * Turns the emulation on for the machine under construction: sets xen_mode and
- * xen_emu.  @accel: the AccelState that has the options.  Returns false with
- * *errp if the machine does not support it (not a PC, too many vCPUs).  BQL.
- * accel/xen-emu.c
- */
-bool xen_emu_init(struct Object *accel, XenAccelOps *ops, Error **errp);
 
 /*
  * @cs exists in the accelerator: calls its set_vcpu_info with the default place

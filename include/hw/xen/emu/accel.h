@@ -209,14 +209,16 @@ typedef struct XenAccelOps {
 
 /*
  * The entry points of accelerators; only for accel/xen-emu.c and xen-hooks.c.
- * KVM passes its ops to xen_emu_init().  xen_emu_kvm_prepare() is called before
- * KVM's own init, which calls kvm_xen_init() if a Xen version is set.
+ * xen_emu_kvm_prepare() is called before KVM's own init, which calls
+ * kvm_xen_init() if a Xen version is set; the ops of an accelerator after its
+ * init, so those of KVM are limited to what the kernel supports by then.
  */
 struct Object;
 void xen_emu_kvm_prepare(struct Object *accel);
+XenAccelOps *xen_emu_kvm_ops(void);
 XenAccelOps *xen_emu_tcg_ops(void);
 XenAccelOps *xen_emu_qtest_ops(void);
-/* Once, after its ops: adds the xen_* commands to the qtest protocol. */
+/* Once: adds the xen_* commands to the qtest protocol. */
 void xen_emu_qtest_add_commands(void);
 
 #endif

@@ -7,7 +7,7 @@
  * lowest layer: it depends on no other code, and is filled in by the highest
  * (device/, accel/xen-emu.c).
  *
- * Life cycle: xen_emu_init() (emu.h) creates the only XenEmu before the machine
+ * Life cycle: xen_emu_enable() (emu.h) creates the only XenEmu before the machine
  * is created; the machine then creates the devices, and vCPUs register when
  * they are realized.  Only vCPUs are ever freed.  xen_emu must exist for all
  * accessors but xen_emu_is_on().

@@ -2,8 +2,8 @@
 /*
  * Enabling Xen emulation, and the properties of accelerators
  *
- * The accelerator's init calls xen_emu_init() with its XenAccelOps, before the
- * machine is created; the PC machine then creates the devices
+ * Emulation is turned on when the accelerator's own init has succeeded, before
+ * the machine is created; the PC machine then creates the devices
  * (xen_overlay_create, xen_evtchn_create, ...).
  */
 #ifndef HW_XEN_EMU_EMU_H
@@ -20,9 +20,16 @@
 struct ObjectClass;
 void xen_emu_add_properties(struct ObjectClass *oc);
 /*
- * Called for each accelerator whose init succeeded: calls xen_emu_init() for
- * TCG and qtest; for KVM kvm_arch_init() did.  0, or -EINVAL with the reason
- * reported.  BQL.
+ * Called before the own init of each accelerator that QEMU tries.  Returns false
+ * with *errp if @accel (an AccelState) has a xen-version and the machine does not
+ * support Xen guests (not a PC, too many vCPUs).  BQL.
  */
-int xen_emu_accel_ready(struct Object *accel);
+bool xen_emu_accel_check(struct Object *accel, Error **errp);
+/*
+ * Turns the emulation on for the machine under construction: sets xen_mode and
+ * xen_emu.  @accel: has a xen-version, has been checked, and its own init has
+ * succeeded.  Not earlier: if the init fails, QEMU tries the next accelerator,
+ * which may have no Xen.  BQL.
+ */
+void xen_emu_enable(struct Object *accel, XenAccelOps *ops);
 #endif
