@@ -219,6 +219,22 @@ void start(unsigned cpu)
     work(&cpus[cpu]);
 }
 
+void cpu_stop(unsigned cpu)
+{
+    lapic_stop(cpu);
+    cpus[cpu].up = false;
+    cpus[cpu].func = NULL;
+}
+
+void cpu_start(unsigned cpu)
+{
+    lapic_start(cpu, AP_START >> 12);
+    WAIT_FOR(cpus[cpu].up);
+    if (!cpus[cpu].up) {
+        tap_bail_out("CPU %u did not start", cpu);
+    }
+}
+
 void cpus_start(void)
 {
     char *to = (char *)AP_START;
@@ -228,11 +244,8 @@ void cpus_start(void)
     }
     nr_cpus = MIN(machine_cpus(), MAX_CPUS);
     for (unsigned cpu = 1; cpu < nr_cpus; cpu++) {
-        lapic_start(cpu, AP_START >> 12);
-        WAIT_FOR(cpus[cpu].up);
-        if (!cpus[cpu].up) {
-            tap_bail_out("CPU %u did not start", cpu);
-        }
+        cpu_stop(cpu);
+        cpu_start(cpu);
     }
 }
 

@@ -124,6 +124,12 @@ static inline unsigned this_cpu(void)
 /* Sets up CPU 0; cpus_start() starts the others, which then wait for calls. */
 void cpu_init(void);
 void cpus_start(void);
+/*
+ * INIT, which ends whatever @cpu does; then SIPI, by which it starts from the
+ * beginning and waits for calls again.  Not for CPU 0.
+ */
+void cpu_stop(unsigned cpu);
+void cpu_start(unsigned cpu);
 
 /*
  * Starts @func(@arg) on @cpu, with interrupts enabled, without waiting for it.

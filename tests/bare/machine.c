@@ -77,9 +77,13 @@ void lapic_ipi(unsigned cpu, uint8_t vector)
     lapic_command(cpu, vector);
 }
 
-void lapic_start(unsigned cpu, uint8_t page)
+void lapic_stop(unsigned cpu)
 {
     lapic_command(cpu, ICR_INIT);
+}
+
+void lapic_start(unsigned cpu, uint8_t page)
+{
     lapic_command(cpu, ICR_STARTUP | page);
 }
 

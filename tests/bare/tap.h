@@ -96,6 +96,7 @@ void bare_main(void) __attribute__((noreturn));
 void power_off(void) __attribute__((noreturn));
 unsigned machine_cpus(void);
 void lapic_init(void);
+void lapic_stop(unsigned cpu);
 void lapic_start(unsigned cpu, uint8_t page);
 void pic_off(void);
 

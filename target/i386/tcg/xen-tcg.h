@@ -32,10 +32,12 @@ static inline bool xen_tcg_emulated(void)
 }
 
 /*
- * WRMSR of XEN_TCG_HYPERCALL_MSR.  False: #GP.  Without Xen the MSR ignores
- * writes, as TCG's unknown MSRs do.
+ * WRMSR of XEN_TCG_HYPERCALL_MSR.  Does not return if the guest gets #GP.
+ * Without Xen the MSR ignores writes, as TCG's unknown MSRs do.  @retaddr: the
+ * GETPC() of the helper.  [vcpu]
  */
-bool xen_tcg_hypercall_page(CPUX86State *env, uint64_t val);
+void xen_tcg_write_hypercall_page(CPUX86State *env, uint64_t val,
+                                  uintptr_t retaddr);
 
 /*
  * The vCPU executed HLT (@halted), or resumes after a halt of any kind.  [vcpu]

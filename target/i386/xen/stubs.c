@@ -8,9 +8,9 @@
 #include "exec/helper-proto.h"
 #include "tcg/xen-tcg.h"
 
-bool xen_tcg_hypercall_page(CPUX86State *env, uint64_t val)
+void xen_tcg_write_hypercall_page(CPUX86State *env, uint64_t val,
+                                  uintptr_t retaddr)
 {
-    return true;
 }
 
 bool xen_tcg_cpuid(CPUState *cs, uint32_t leaf, uint32_t subleaf,

@@ -183,6 +183,15 @@ void xen_upcall_raise(unsigned vcpu)
     }
 }
 
+void xen_upcall_lapic_written(CPUState *cs, bool enabled)
+{
+    if (enabled && xen_emu_is_on() &&
+        qatomic_read(&X86_CPU(cs)->env.xen_vcpu_callback_vector) &&
+        xen_evtchn_upcall_pending(xen_emu_evtchn(), cs->cpu_index)) {
+        xen_upcall_raise(cs->cpu_index);
+    }
+}
+
 int xen_upcall_parse(uint64_t param, XenUpcallParam *p)
 {
     *p = (XenUpcallParam) { .param = param };

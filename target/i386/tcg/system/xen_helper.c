@@ -81,12 +81,13 @@ bool xen_tcg_cpuid(CPUState *cs, uint32_t leaf, uint32_t subleaf,
     return true;
 }
 
-bool xen_tcg_hypercall_page(CPUX86State *env, uint64_t val)
+void xen_tcg_write_hypercall_page(CPUX86State *env, uint64_t val,
+                                  uintptr_t retaddr)
 {
-    if (!xen_tcg_emulated()) {
-        return true;
-    }
     /* As in Xen, the layout is latched from the mode of the caller. */
-    return xen_hypercall_page_write(env_cpu(env), val,
-                                    env->hflags & HF_CS64_MASK) == 0;
+    if (xen_tcg_emulated() &&
+        xen_hypercall_page_write(env_cpu(env), val,
+                                 env->hflags & HF_CS64_MASK) != 0) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, retaddr);
+    }
 }

@@ -36,7 +36,8 @@
  *   the place or kind of notification changes while an event is pending: the
  *       guest registers vcpu_info or a control block elsewhere, sets another
  *       callback or vector, or a missing page comes back;
- *   state is loaded with an upcall pending.
+ *   state is loaded with an upcall pending;
+ *   the guest enables the LAPIC (own vectors on TCG).
  *
  * It is not notified when the port is masked, already pending, closed or a back
  * end's; when it has been notified and has not yet handled it (FIFO: the queue
@@ -105,6 +106,13 @@ void xen_upcall_set_withheld(bool withheld);
  * level of the callback's GSI before the controller samples its lines.  BQL.
  */
 void xen_upcall_guest_eoi(void);
+/*
+ * Called by QEMU's LAPIC when the guest has written its spurious-interrupt
+ * vector register: if the LAPIC is @enabled, raises the vCPU's own vector again
+ * if its upcall is pending, as Xen does.  INIT clears the vector in the LAPIC,
+ * but not evtchn_upcall_pending, so no other event would raise it.  BQL.
+ */
+void xen_upcall_lapic_written(CPUState *cs, bool enabled);
 /* accel-callbacks.h has the callback vector and the update of the level. */
 
 /*
