@@ -7,6 +7,7 @@
 #include "hw/xen/emu/device/reset.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/evtchn.h"
+#include "hw/xen/emu/vcpu/timer-calc.h"
 #include "system/cpus.h"
 #include "system/kvm_xen.h"
 #include "system/runstate.h"
@@ -33,8 +34,8 @@ QEMU_BUILD_BUG_ON(sizeof(sched_watchdog_t) != 8);
 
 /*
  * Halts the vCPU until one of @ports or an upcall is pending, or until Xen's
- * system time is @timeout_ns (0: no timeout).  The call may also return 0
- * spuriously, so the guest has to check for itself.
+ * system time is @timeout_ns (0: no timeout; negative: it has passed).  The call
+ * may also return 0 spuriously, so the guest has to check for itself.
  */
 static int wait_for_events(XenHypercall *hc, const uint32_t *ports,
                             unsigned nr_ports, uint64_t timeout_ns)
@@ -54,8 +55,7 @@ static int wait_for_events(XenHypercall *hc, const uint32_t *ports,
         if (timeout_ns) {
             uint64_t now = xen_emu_system_time();
 
-            wait_ns = timeout_ns > now ?
-                      MIN(timeout_ns - now, (uint64_t)INT64_MAX) : 0;
+            wait_ns = xen_timer_is_due(timeout_ns, now) ? 0 : timeout_ns - now;
         }
         if (nr_ports && xen_emu_delivery_is_offloaded() &&
             (wait_ns < 0 || wait_ns > UNNOTIFIED_POLL_NS)) {
