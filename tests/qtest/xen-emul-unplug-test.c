@@ -395,31 +395,59 @@ static bool incoming_failed(XenVm *vm)
     return failed;
 }
 
-/*
- * The target lacks a disk that the guest has unplugged.  All else is the same:
- * an IDE bus has the state of two disks in any case.
- */
-static void test_missing(void)
+/* The state saved at @path does not load into a VM with @options. */
+static void expect_refused(XenVm *vm, const char *path, const char *options)
 {
-    XenVm *vm = start("-nodefaults " MIGRATED "x"), *target;
-    g_autofree char *path = NULL, *uri = NULL;
+    XenVm *target = xen_vm_start_target(vm, NULL, options);
+    g_autofree char *uri = g_strdup_printf("file:%s", path);
 
-    unplug(vm, DISKS);
-    path = xen_state_save(vm);
-    target = xen_vm_start_target(vm, NULL, "-nodefaults " HD("a", "ide.0", "0")
-                                 "-device e1000,addr=8" TARGET);
-    uri = g_strdup_printf("file:%s", path);
     qtest_qmp_assert_success(target->qts, "{ 'execute': 'migrate-incoming', "
                              "'arguments': { 'uri': %s, "
                              "'exit-on-error': false } }", uri);
     while (!incoming_failed(target)) {
         g_usleep(1000);
     }
-    xen_vm_stop(vm);
     xen_vm_stop(target);
+}
+
+/*
+ * The target lacks a disk that the guest has unplugged.  All else is the same:
+ * an IDE bus has the state of two disks in any case.
+ */
+static void test_missing(void)
+{
+    XenVm *vm = start("-nodefaults " MIGRATED "x");
+    g_autofree char *path = NULL;
+
+    unplug(vm, DISKS);
+    path = xen_state_save(vm);
+    expect_refused(vm, path, "-nodefaults " HD("a", "ide.0", "0")
+                   "-device e1000,addr=8" TARGET);
+    xen_vm_stop(vm);
     unlink(path);
 }
 
+/* A stream hides what no guest can unplug: the host bridge. */
+static void test_not_unpluggable(void)
+{
+    const char nic[] = "0000:00:08.0\n", bridge[] = "0000:00:00.0\n";
+    XenVm *vm = start("-nodefaults " MIGRATED "x");
+    g_autofree char *path = NULL, *state = NULL;
+    char *place;
+    size_t len;
+
+    unplug(vm, NICS);
+    path = xen_state_save(vm);
+    g_assert_true(g_file_get_contents(path, &state, &len, NULL));
+    place = memmem(state, len, nic, strlen(nic));
+    g_assert_nonnull(place);
+    memcpy(place, bridge, strlen(bridge));
+    g_assert_true(g_file_set_contents(path, state, len, NULL));
+
+    expect_refused(vm, path, "-nodefaults " MIGRATED "x" TARGET);
+    xen_vm_stop(vm);
+    unlink(path);
+}
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -434,5 +462,6 @@ int main(int argc, char **argv)
     qtest_add_func("xen/emul-unplug/migration", test_migration);
     qtest_add_func("xen/emul-unplug/snapshot", test_snapshot);
     qtest_add_func("xen/emul-unplug/missing", test_missing);
+    qtest_add_func("xen/emul-unplug/not-unpluggable", test_not_unpluggable);
     return g_test_run();
 }

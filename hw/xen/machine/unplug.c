@@ -217,8 +217,13 @@ static int index_disk(DeviceState *dev, void *opaque)
 
 static void index_function(PCIBus *bus, PCIDevice *d, void *opaque)
 {
-    g_hash_table_insert(opaque, xen_emulated_place(DEVICE(d)), d);
-    qdev_walk_children(DEVICE(d), NULL, NULL, index_disk, NULL, opaque);
+    XenEmulatedKind kind = xen_emulated_kind(d);
+
+    if (kind == XEN_EMULATED_DISKS) {
+        qdev_walk_children(DEVICE(d), NULL, NULL, index_disk, NULL, opaque);
+    } else if (kind != XEN_EMULATED_NONE) {
+        g_hash_table_insert(opaque, xen_emulated_place(DEVICE(d)), d);
+    }
 }
 
 static void index_bus(PCIBus *bus, void *opaque)
@@ -237,7 +242,7 @@ bool xen_unplug_load(XenUnplug *u, PCIBus *root, const char *places,
     for (char **line = lines; *line; line++) {
         if (**line && !g_hash_table_contains(index, *line)) {
             error_setg(errp, "the guest has unplugged the emulated device at "
-                       "%s, which does not exist here", *line);
+                       "%s, which this machine does not have", *line);
             return false;
         }
     }
