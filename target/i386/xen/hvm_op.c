@@ -43,6 +43,9 @@ static int set_upcall_vector(XenHypercall *hc, uint64_t gva)
         return -ENOENT;
     }
     BQL_LOCK_GUARD();
+    if (xen_vcpu_is_gone(v)) {
+        return -ENOENT;
+    }
     xen_delivery_set_vcpu_vector(v, op.vector);
     return 0;
 }
@@ -77,6 +80,8 @@ static uint16_t mem_type(uint64_t gfn)
     if (gfn > UINT64_MAX >> XEN_EMU_PAGE_SHIFT) {
         return type;
     }
+    /* It walks the list of address spaces, which changes when PCI devices do. */
+    BQL_LOCK_GUARD();
     section = memory_region_find(get_system_memory(),
                                  gfn << XEN_EMU_PAGE_SHIFT, XEN_EMU_PAGE_SIZE);
     if (!section.mr) {

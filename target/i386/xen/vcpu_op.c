@@ -82,7 +82,8 @@ static int register_time_area(XenHypercall *hc, XenVcpu *v, uint64_t gva)
         return -EFAULT;
     }
     BQL_LOCK_GUARD();
-    return xen_vcpu_set_time_area(v, gpa);
+    return xen_vcpu_is_gone(v) ? -ENOENT :
+           xen_vcpu_set_time_area(v, gpa);
 }
 
 static int register_runstate_area(XenHypercall *hc, XenVcpu *v, uint64_t gva)
@@ -95,7 +96,8 @@ static int register_runstate_area(XenHypercall *hc, XenVcpu *v, uint64_t gva)
         return -EFAULT;
     }
     BQL_LOCK_GUARD();
-    return xen_vcpu_set_runstate_area(v, gpa);
+    return xen_vcpu_is_gone(v) ? -ENOENT :
+           xen_vcpu_set_runstate_area(v, gpa);
 }
 
 static int get_runstate_info(XenHypercall *hc, XenVcpu *v, uint64_t gva)

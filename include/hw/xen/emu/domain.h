@@ -222,6 +222,15 @@ struct XenVcpu {
  */
 XenVcpu *xen_vcpu_get(unsigned id);
 
+/*
+ * @v, which was looked up in an RCU read-side critical section, has been
+ * unplugged since.  With the BQL, which only then protects it from that.
+ */
+static inline bool xen_vcpu_is_gone(XenVcpu *v)
+{
+    return xen_vcpu_get(v->id) != v;
+}
+
 /* The first vCPU whose number is at least @id, or NULL.  As xen_vcpu_get(). */
 XenVcpu *xen_vcpu_next(unsigned id);
 
