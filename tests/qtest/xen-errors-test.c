@@ -65,11 +65,13 @@ static const Row vcpu_rows[] = {
     VCPU_OP(-EINVAL, VCPUOP_stop_singleshot_timer, 1),
     VCPU_OP(-EINVAL, VCPUOP_send_nmi, 0, PAGE),
     VCPU_OP(-EINVAL, VCPUOP_get_physid, 0, PAGE),
-    /* Already registered; crosses a page boundary; no RAM. */
+    /* Already registered; crosses a page boundary, not aligned; no RAM. */
     { -EINVAL, __HYPERVISOR_vcpu_op, { VCPUOP_register_vcpu_info, 0, STRUCT },
       "qww", { 0x2000, 0, 0 } },
-    { -EINVAL, __HYPERVISOR_vcpu_op, { VCPUOP_register_vcpu_info, 0, STRUCT },
+    { -ENXIO, __HYPERVISOR_vcpu_op, { VCPUOP_register_vcpu_info, 0, STRUCT },
       "qww", { 0x2000, 4096 - 63, 0 } },
+    { -ENXIO, __HYPERVISOR_vcpu_op, { VCPUOP_register_vcpu_info, 0, STRUCT },
+      "qww", { 0x2000, 2, 0 } },
     { -EINVAL, __HYPERVISOR_vcpu_op, { VCPUOP_register_vcpu_info, 0, STRUCT },
       "qww", { UINT64_MAX, 0, 0 } },
     /* Below the minimum, above the maximum. */

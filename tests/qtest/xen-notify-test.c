@@ -234,6 +234,8 @@ static void place_vcpu_info(const XenVariant *v, bool pending)
         expect_notified(&g, 1);
     }
     vm->vcpu_info[1] = page;
+    /* Memory with any contents: flags that are set there are not events. */
+    qtest_memset(vm->qts, page, 0xff, 64);
     g_assert_cmpint(xen_register_vcpu_info(vm, 1, page), ==, 0);
     expect_notified(&g, pending);
     xen_expect_event(vm, 1, pending ? g.port : 0);

@@ -38,7 +38,7 @@ static void test_vcpu_info(const void *long_mode)
 
     g_assert_cmpint(xen_send(vm, port), ==, 0);
     g_assert_cmpint(xen_register_vcpu_info(vm, 1, page + 4096 - 60), ==,
-                    -EINVAL);
+                    -ENXIO);
     g_assert_cmpint(xen_register_vcpu_info(vm, 1, UINT64_C(1) << 44), ==,
                     -EINVAL);
     g_assert_cmpint(xen_register_vcpu_info(vm, 1, page + 128), ==, 0);

@@ -31,12 +31,15 @@ static int register_vcpu_info(XenHypercall *hc, XenVcpu *v, uint64_t gva)
     if (XEN_GET(hc, &op, gva)) {
         return -EFAULT;
     }
-    if (op.offset > XEN_EMU_PAGE_SIZE - XEN_VCPU_INFO_SIZE ||
-        op.mfn > UINT64_MAX >> XEN_EMU_PAGE_SHIFT) {
+    if (op.offset > XEN_EMU_PAGE_SIZE - XEN_VCPU_INFO_SIZE) {
+        return -ENXIO;
+    }
+    if (op.mfn > UINT64_MAX >> XEN_EMU_PAGE_SHIFT) {
         return -EINVAL;
     }
     BQL_LOCK_GUARD();
-    return xen_vcpu_set_info(v, (op.mfn << XEN_EMU_PAGE_SHIFT) + op.offset);
+    return xen_vcpu_is_gone(v) ? -ENOENT :
+           xen_vcpu_set_info(v, (op.mfn << XEN_EMU_PAGE_SHIFT) + op.offset);
 }
 
 /*

@@ -66,7 +66,7 @@ int xen_evtchn_check_vcpu_info(XenEvtchn *e, uint64_t gpa)
     int ret = 0;
 
     if (gpa % XEN_EMU_PAGE_SIZE > XEN_EMU_PAGE_SIZE - XEN_VCPU_INFO_SIZE) {
-        return -EINVAL;
+        return -ENXIO;
     }
     evtchn_lock_config(e);
     if (gpa % (e->layout->word_bits / 8)) {

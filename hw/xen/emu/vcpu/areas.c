@@ -158,11 +158,21 @@ static void keep_for_kernel(XenVcpu *v, const XenGuestPage *page)
 }
 
 /*
+ * A guest may register memory with any contents.  A flag that is set there
+ * would suppress the upcall of each event.  What is pending is set again when
+ * the engine has moved here and renotifies.
+ */
+static void clear_events(const XenGuestPage *page)
+{
+    memset(page->hva, 0, XEN_VCPU_INFO_EVENTS_SIZE);
+}
+
+/*
  * The accelerator comes first: an upcall must not be raised while it still has
  * the old place.  Then the engine moves and renotifies.  One pin serves both.
- * [vcpu] if accel_has_info().
+ * @is_new: the guest has just registered it.  [vcpu] if accel_has_info().
  */
-static int place_info(XenVcpu *v, const XenGuestPage *page)
+static int place_info(XenVcpu *v, const XenGuestPage *page, bool is_new)
 {
     int ret = 0;
 
@@ -171,6 +181,9 @@ static int place_info(XenVcpu *v, const XenGuestPage *page)
                                            page->hva : NULL);
     }
     if (!ret) {
+        if (is_new) {
+            clear_events(page);
+        }
         xen_evtchn_share_vcpu_info(xen_emu_evtchn(), v->id, page, true);
         keep_for_kernel(v, page);
     }
@@ -199,12 +212,13 @@ static int move_info(XenVcpu *v, uint64_t gpa)
         keep_for_kernel(v, NULL);
         return ret;
     }
-    ret = place_info(v, &page);
+    ret = place_info(v, &page, false);
     xen_guest_page_unset(xen_emu_pages(), &page);
     return ret;
 }
 
-int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
+/* @is_new: the guest registers it; otherwise it was loaded. */
+static int set_info(XenVcpu *v, uint64_t gpa, bool is_new)
 {
     CPUX86State *env = vcpu_env(v);
     XenGuestPage page;
@@ -212,13 +226,13 @@ int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
 
     trace_xen_vcpu_set_info(v->id, gpa);
 
-    /* Once registered it stays, as in Xen, until the domain is reset. */
-    if (env->xen_vcpu_info_gpa != XEN_GPA_NONE) {
-        return -EINVAL;
-    }
     ret = xen_evtchn_check_vcpu_info(xen_emu_evtchn(), gpa);
     if (ret) {
         return ret;
+    }
+    /* Once registered it stays, as in Xen, until the domain is reset. */
+    if (is_new && env->xen_vcpu_info_gpa != XEN_GPA_NONE) {
+        return -EINVAL;
     }
     xen_guest_page_init(&page, &momentary_user, NULL);
     ret = xen_guest_page_set(xen_emu_pages(), &page, gpa, XEN_VCPU_INFO_SIZE);
@@ -226,8 +240,11 @@ int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
         return ret;
     }
     if (!accel_has_info() || qemu_cpu_is_self(v->cs)) {
-        ret = place_info(v, &page);
+        ret = place_info(v, &page, is_new);
     } else {
+        if (is_new) {
+            clear_events(&page);
+        }
         /* Takes effect now in the engine, later for the accelerator. */
         xen_evtchn_share_vcpu_info(xen_emu_evtchn(), v->id, &page, false);
         queue(v, move_info, gpa);
@@ -240,15 +257,14 @@ int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
     return ret;
 }
 
+int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa)
+{
+    return set_info(v, gpa, true);
+}
+
 int xen_vcpu_load_info(XenVcpu *v)
 {
-    uint64_t gpa = vcpu_env(v)->xen_vcpu_info_gpa;
-    int ret;
-
-    vcpu_env(v)->xen_vcpu_info_gpa = XEN_GPA_NONE;
-    ret = xen_vcpu_set_info(v, gpa);
-    vcpu_env(v)->xen_vcpu_info_gpa = gpa;
-    return ret;
+    return set_info(v, vcpu_env(v)->xen_vcpu_info_gpa, false);
 }
 
 /* [vcpu]  @gpa: in shared info, or XEN_GPA_NONE. */

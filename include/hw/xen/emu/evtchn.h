@@ -197,12 +197,12 @@ void xen_evtchn_set_vcpu_present(XenEvtchn *e, unsigned vcpu, bool present);
  * The vcpu_info of @vcpu is at @gpa, or nowhere if that is XEN_GPA_NONE.
  * @renotify: what is pending for the vCPU is notified again in the new place,
  * so that nothing is lost; false when state is restored.
- * -EINVAL: there is no RAM, or it crosses a page boundary; -ENXIO: not aligned
- * to the guest's word; -ENOENT: no such vCPU.
+ * -ENXIO: it crosses a page boundary, or is not aligned to the guest's word;
+ * -EINVAL: there is no RAM; -ENOENT: no such vCPU.
  */
 int xen_evtchn_set_vcpu_info(XenEvtchn *e, unsigned vcpu, uint64_t gpa,
                              bool renotify);
-/* The errors of set_vcpu_info that @gpa alone causes: -EINVAL, -ENXIO, or 0. */
+/* -ENXIO, the error of set_vcpu_info that @gpa alone causes, or 0. */
 int xen_evtchn_check_vcpu_info(XenEvtchn *e, uint64_t gpa);
 /*
  * As set_vcpu_info, for a place that has been checked: shares the memory that

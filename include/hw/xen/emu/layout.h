@@ -29,6 +29,7 @@
 #define XEN_VCPU_INFO_SIZE              64
 #define XEN_VCPU_INFO_UPCALL_PENDING    0   /* uint8_t */
 #define XEN_VCPU_INFO_UPCALL_MASK       1   /* uint8_t */
+#define XEN_VCPU_INFO_EVENTS_SIZE       16  /* flags and selector, from 0 */
 #define XEN_VCPU_INFO_TIME              32  /* struct vcpu_time_info */
 
 typedef struct XenGuestLayout {

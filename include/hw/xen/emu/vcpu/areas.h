@@ -27,9 +27,9 @@ typedef int XenVcpuFunc(XenVcpu *v, uint64_t arg);
 int xen_vcpu_run(XenVcpu *v, XenVcpuFunc *func, uint64_t arg);
 
 /*
- * VCPUOP_register_vcpu_info.  -EINVAL: not RAM, crosses a page boundary, or one
- * is registered already; -ENXIO: not aligned; or the accelerator's error, but
- * only if called in the thread of @v.  After an error nothing has changed.
+ * VCPUOP_register_vcpu_info.  -ENXIO: crosses a page boundary, or not aligned;
+ * -EINVAL: not RAM, or one is registered already; or the accelerator's error,
+ * but only if called in the thread of @v.  After an error nothing has changed.
  */
 int xen_vcpu_set_info(XenVcpu *v, uint64_t gpa);
 /* Puts the address loaded into env into effect; env keeps it even on error. */
