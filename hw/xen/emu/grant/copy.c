@@ -47,6 +47,7 @@ int16_t xen_grant_copy(unsigned domid, XenGrantSeg *segs, unsigned nr)
 {
     int16_t first = GNTST_okay;
 
+    trace_xen_grant_copy(nr);
     for (unsigned i = 0; i < nr; i++) {
         XenGrantSeg *seg = &segs[i];
 

@@ -56,8 +56,23 @@ static int16_t map_frame(MappedFrame *f, uint32_t ref, bool write)
 /* Before its hold ends: the guest may reuse the page then. */
 static void set_frames_dirty(XenGrantMap *map)
 {
-    for (unsigned i = 0; i < map->nr && map->write && !map->nobody; i++) {
-        xen_grant_ram_written(&map->frame[i].ram, 0, XEN_GRANT_PAGE_SIZE);
+    unsigned nr;
+
+    if (!map->write || map->nobody) {
+        return;
+    }
+    for (unsigned i = 0; i < map->nr; i += nr) {
+        const XenGrantRam *first = &map->frame[i].ram;
+
+        for (nr = 1; i + nr < map->nr; nr++) {
+            const XenGrantRam *next = &map->frame[i + nr].ram;
+
+            if (next->mr != first->mr ||
+                next->hva != first->hva + nr * XEN_GRANT_PAGE_SIZE) {
+                break;
+            }
+        }
+        xen_grant_ram_written(first, 0, nr * XEN_GRANT_PAGE_SIZE);
     }
 }
 
@@ -80,6 +95,7 @@ XenGrantMap *xen_grant_map(unsigned domid, const uint32_t *refs, unsigned nr,
     unsigned i;
 
     assert(nr >= 1 && nr <= XEN_GRANT_MAP_MAX);
+    trace_xen_grant_map(nr, write);
     map = g_malloc0(sizeof(*map) + nr * sizeof(map->frame[0]));
     map->nr = nr;
     map->write = write;
