@@ -206,8 +206,9 @@ static bool make_queue(XenBlockDevice *dev, const XenBlockOffer *offer,
         error_setg(errp, "no event channel of queue %u", i);
         return false;
     }
-    dev->queue[i] = xen_blk_queue_new(&dev->owner, dev->ctx, offer->abi, ref,
-                                      offer->nr_pages, port, errp);
+    dev->queue[i] = xen_blk_queue_new(&dev->owner, dev->threads.ctx[i],
+                                      offer->abi, ref, offer->nr_pages, port,
+                                      errp);
     if (!dev->queue[i]) {
         error_prepend(errp, "queue %u: ", i);
     }
@@ -412,8 +413,6 @@ void xen_block_connect_init(XenBlockDevice *dev)
     dev->owner.xendev = &dev->xendev;
     dev->owner.broken = queue_broken;
     dev->owner.idle = queue_idle;
-    dev->ctx = dev->iothread ? iothread_get_aio_context(dev->iothread) :
-                               qemu_get_aio_context();
     dev->bh = qemu_bh_new(handle_events, dev);
 }
 

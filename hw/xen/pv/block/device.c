@@ -193,7 +193,7 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
 
 /* --------------------------------------------------------------- realize -- */
 
-static bool check_properties(XenBlockDevice *dev, Error **errp)
+static bool apply_properties(XenBlockDevice *dev, Error **errp)
 {
     if (dev->max_ring_page_order > XEN_BLK_MAX_RING_ORDER) {
         error_setg(errp, "max-ring-page-order must be at most %u",
@@ -209,7 +209,9 @@ static bool check_properties(XenBlockDevice *dev, Error **errp)
         dev->num_queues = MIN(current_machine->smp.max_cpus,
                               XEN_BLOCK_MAX_AUTO_QUEUES);
     }
-    return true;
+    return xen_pv_threads_init(&dev->threads, dev->iothread,
+                               dev->iothread_vq_mapping, dev->num_queues,
+                               errp);
 }
 
 /* A CD-ROM without a "drive" has an empty one. */
@@ -295,7 +297,7 @@ static void block_realize(XenDevice *xendev, Error **errp)
     BlockBackend *blk;
     bool readonly;
 
-    if (!check_properties(dev, errp) ||
+    if (!apply_properties(dev, errp) ||
         (!dev->twin && !get_blk(dev, class->cdrom, errp))) {
         return;
     }
@@ -335,18 +337,18 @@ static void block_unrealize(XenDevice *xendev)
 {
     XenBlockDevice *dev = XEN_BLOCK_DEVICE(xendev);
 
-    if (!dev->bh) {
-        return;
+    if (dev->bh) {
+        trace_xen_vbd_unrealize(object_get_typename(OBJECT(dev)),
+                                xendev->name);
+        qemu_del_vm_change_state_handler(dev->vm_state);
+        xen_block_connect_exit(dev);
+        if (dev->twin) {
+            blk_set_dev_ops(dev->owner.blk, dev->twin->ops, dev->twin->opaque);
+        } else {
+            blk_set_dev_ops(dev->owner.blk, NULL, NULL);
+        }
     }
-    trace_xen_vbd_unrealize(object_get_typename(OBJECT(dev)),
-                              xendev->name);
-    qemu_del_vm_change_state_handler(dev->vm_state);
-    xen_block_connect_exit(dev);
-    if (dev->twin) {
-        blk_set_dev_ops(dev->owner.blk, dev->twin->ops, dev->twin->opaque);
-    } else {
-        blk_set_dev_ops(dev->owner.blk, NULL, NULL);
-    }
+    xen_pv_threads_cleanup(&dev->threads);
 }
 
 static void block_finalize(Object *obj)
@@ -388,6 +390,8 @@ static const Property block_properties[] = {
     DEFINE_PROP_UINT16("num-queues", XenBlockDevice, num_queues, 0),
     DEFINE_PROP_LINK("iothread", XenBlockDevice, iothread, TYPE_IOTHREAD,
                      IOThread *),
+    DEFINE_PROP_IOTHREAD_VQ_MAPPING_LIST("iothread-vq-mapping", XenBlockDevice,
+                                         iothread_vq_mapping),
 };
 
 static void block_class_init(ObjectClass *oc, void *data)

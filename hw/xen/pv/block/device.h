@@ -29,8 +29,8 @@
 #define HW_XEN_PV_BLOCK_DEVICE_H
 
 #include "hw/block/block.h"
+#include "hw/xen/pv/threads.h"
 #include "hw/xen/xen-bus.h"
-#include "system/iothread.h"
 #include "queue.h"
 #include "vdev.h"
 
@@ -64,12 +64,13 @@ struct XenBlockDevice {
     uint32_t max_ring_page_order;
     uint16_t num_queues;
     IOThread *iothread;
+    IOThreadVirtQueueMappingList *iothread_vq_mapping;
 
     /* hw/xen/pv/twin.h, with a reference to its back end; or NULL: "conf.blk" */
     struct XenTwinDisk *twin;
     XenBlkQueueOwner owner;
     XenBlkQueue *queue[XEN_BLOCK_MAX_QUEUES];
-    AioContext *ctx;            /* of the queues */
+    XenPvThreads threads;       /* of the queues */
     XenBlockLink link;
     bool broken;                /* until the front end starts anew */
     /*
