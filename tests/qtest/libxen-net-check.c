@@ -1,11 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A vif's front end in a qtest: the other side of the network, and checks
+ * A vif in a qtest: tests with and without an iothread, the network at the other
+ * side of QEMU, and checks
  */
 #include "qemu/osdep.h"
 #include <sys/socket.h>
 #include "qobject/qdict.h"
 #include "libxen-net.h"
+
+bool xen_vif_iothread;
+
+typedef struct VifTest {
+    const XenTest *test;
+    bool long_mode, iothread;
+} VifTest;
+
+static void run_test(const void *opaque)
+{
+    const VifTest *t = opaque;
+
+    xen_vif_iothread = t->iothread;
+    t->test->run(GINT_TO_POINTER(t->long_mode));
+}
+
+void xen_add_vif_tests(const char *suite, const XenTest *tests, size_t nr)
+{
+    for (size_t i = 0; i < 4 * nr; i++) {
+        VifTest *t = g_new(VifTest, 1);
+        g_autofree char *path = NULL;
+
+        *t = (VifTest) {
+            .test = &tests[i / 4], .long_mode = i & 1, .iothread = i & 2,
+        };
+        path = g_strdup_printf("xen/%s%s/%d/%s", suite,
+                               t->iothread ? "-iothread" : "",
+                               t->long_mode ? 64 : 32, t->test->name);
+        qtest_add_data_func_full(path, t, run_test, g_free);
+    }
+}
 
 /* ----------------------------------------------------------------- network */
 

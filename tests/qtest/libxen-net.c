@@ -118,8 +118,9 @@ static void start_qemu(XenVif *vif, const XenVm *old, bool long_mode,
     options = g_strdup_printf(
         "-nodefaults -m %uM -object memory-backend-file,id=ram,share=on,"
         "size=%uM,mem-path=%s -machine memory-backend=ram "
-        "-netdev %s %s%s", RAM_SIZE >> 20, RAM_SIZE >> 20, vif->ram_path,
-        netdev ?: socket_netdev, device, old ? " -incoming defer" : "");
+        "-netdev %s -object iothread,id=io %s%s", RAM_SIZE >> 20,
+        RAM_SIZE >> 20, vif->ram_path, netdev ?: socket_netdev, device,
+        old ? " -incoming defer" : "");
     vif->vm = old ? xen_vm_start_target(old, NULL, options) :
                     xen_vm_start(1, long_mode, options);
     close(ram);
@@ -131,7 +132,8 @@ static void start_qemu(XenVif *vif, const XenVm *old, bool long_mode,
 
 static char *pv_device(const char *properties)
 {
-    return g_strdup_printf("-device xen-net-device,netdev=net,id=vif%s%s",
+    return g_strdup_printf("-device xen-net-device,netdev=net,id=vif%s%s%s",
+                           xen_vif_iothread ? ",iothread=io" : "",
                            properties ? "," : "", properties ?: "");
 }
 
@@ -384,6 +386,16 @@ uint64_t xen_vif_counter(XenVif *vif, const char *name)
     }
     qobject_unref(answer);
     return sum;
+}
+
+void xen_vif_wait_counter(XenVif *vif, const char *name, uint64_t value)
+{
+    uint64_t now;
+
+    while ((now = xen_vif_counter(vif, name)) < value) {
+        g_usleep(LOOK_AGAIN_US);
+    }
+    g_assert_cmpuint(now, ==, value);
 }
 
 /* -------------------------------------------------------------------- send */

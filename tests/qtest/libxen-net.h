@@ -71,6 +71,15 @@ XenVif *xen_vif_start_twin_target(const XenVif *vif, const char *device,
                                   const char *options);
 /* After a reset: the guest's first steps once more. */
 void xen_vif_set_up(XenVif *vif);
+
+/*
+ * Adds @nr @tests as xen_add_tests() does, once more as "xen/@suite-iothread/..."
+ * with the transmit rings of all vifs in an iothread.
+ */
+void xen_add_vif_tests(const char *suite, const XenTest *tests, size_t nr);
+/* Where the vifs that are started from now on have theirs. */
+extern bool xen_vif_iothread;
+
 /* A migration's target, which waits for a state of @vif's VM. */
 XenVif *xen_vif_start_target(const XenVif *vif, const char *properties,
                              const char *netdev);
@@ -93,6 +102,8 @@ enum xenbus_state xen_vif_connect(XenVif *vif, unsigned nr_queues, bool split,
 void xen_vif_disconnect(XenVif *vif);
 /* One of the counters in "queue-stats", of all queues. */
 uint64_t xen_vif_counter(XenVif *vif, const char *name);
+/* Waits until it is @value, and not beyond. */
+void xen_vif_wait_counter(XenVif *vif, const char *name, uint64_t value);
 
 /* Grant references of the pages. */
 uint32_t xen_vif_tx_ref(unsigned page);

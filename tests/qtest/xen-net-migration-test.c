@@ -4,7 +4,7 @@
  * none in a ring is lost
  *
  * The guest does not connect anew.  Both layouts, one channel or two, one queue
- * or several, both event-channel ABIs.
+ * or several, both event-channel ABIs, with and without an iothread.
  */
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
@@ -22,8 +22,11 @@
 static XenVif *start(const XenVariant *variant, unsigned nr_queues, bool split,
                      const char *nodes)
 {
-    XenVif *vif = xen_vif_start(variant->long_mode, PROPERTIES, NULL);
+    XenVif *vif;
 
+    /* Of either ABI and layout one with, one without. */
+    xen_vif_iothread = variant->fifo == variant->long_mode;
+    vif = xen_vif_start(variant->long_mode, PROPERTIES, NULL);
     if (variant->fifo) {
         xen_use_fifo(vif->vm, 2);
     }

@@ -372,6 +372,6 @@ int main(int argc, char **argv)
     };
 
     g_test_init(&argc, &argv, NULL);
-    xen_add_tests("net-ring", tests, ARRAY_SIZE(tests));
+    xen_add_vif_tests("net-ring", tests, ARRAY_SIZE(tests));
     return g_test_run();
 }

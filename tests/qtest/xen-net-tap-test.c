@@ -485,6 +485,6 @@ int main(int argc, char **argv)
         (unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 ||
          unshare(CLONE_NEWNET) == 0);
     g_test_init(&argc, &argv, NULL);
-    xen_add_tests("net-tap", tests, ARRAY_SIZE(tests));
+    xen_add_vif_tests("net-tap", tests, ARRAY_SIZE(tests));
     return g_test_run();
 }

@@ -3,6 +3,7 @@
  * vif: what both ends tell each other in xenstore, and the queues that follow
  */
 #include "qemu/osdep.h"
+#include "qemu/lockable.h"
 #include "qemu/units.h"
 #include "hw/xen/xen-bus-helper.h"
 #include "qapi/error.h"
@@ -145,14 +146,18 @@ static bool map_ring(XenNetQueue *queue, unsigned nr_queues, const char *key,
     return true;
 }
 
+/* Bound, and not handled yet. */
 static XenEventChannel *bind_channel(XenNetQueue *queue, unsigned port,
                              XenEventHandler handler, Error **errp)
 {
-    XenEventChannel *channel =
-        xen_device_bind_event_channel(&queue->dev->xendev, port, handler,
-                                      queue, errp);
+    XenDevice *xendev = &queue->dev->xendev;
+    XenEventChannel *channel = xen_device_bind_event_channel(
+        xendev, port, handler, queue, errp);
 
-    if (!channel) {
+    if (channel) {
+        xen_device_set_event_channel_context(xendev, channel, NULL,
+                                             &error_abort);
+    } else {
         error_prepend(errp, "queue %u: event channel %u: ", queue->index,
                       port);
     }
@@ -182,20 +187,43 @@ static bool bind_channels(XenNetQueue *queue, unsigned nr_queues,
     return queue->tx_channel;
 }
 
-static bool connect_queue(XenNetQueue *queue, unsigned nr_queues,
-                          Error **errp)
+static bool connect_rings(XenNetQueue *queue, unsigned nr_queues, Error **errp)
 {
     DeviceState *dev = DEVICE(queue->dev);
 
-    queue->tx_bh = qemu_bh_new_guarded(xen_net_tx_bh, queue,
-                                       &dev->mem_reentrancy_guard);
-    queue->tx_timer = timer_new_ns(QEMU_CLOCK_REALTIME, xen_net_tx_timer,
-                                   queue);
+    QEMU_LOCK_GUARD(&queue->lock);
+    /* The guard is for the main thread, and for what calls other devices. */
+    queue->tx_bh = queue->ctx == qemu_get_aio_context() ?
+        qemu_bh_new_guarded(xen_net_tx_bh, queue, &dev->mem_reentrancy_guard) :
+        aio_bh_new(queue->ctx, xen_net_tx_bh, queue);
+    queue->tx_timer = aio_timer_new(queue->ctx, QEMU_CLOCK_REALTIME, SCALE_NS,
+                                    xen_net_tx_timer, queue);
     return map_ring(queue, nr_queues, "tx-ring-ref", &queue->tx_ref,
                     &queue->tx_page, &queue->tx, errp) &&
         map_ring(queue, nr_queues, "rx-ring-ref", &queue->rx_ref,
-                 &queue->rx_page, &queue->rx, errp) &&
+                 &queue->rx_page, &queue->rx, errp);
+}
+
+static bool connect_queue(XenNetQueue *queue, unsigned nr_queues,
+                          Error **errp)
+{
+    xen_net_out_init(queue);
+    return connect_rings(queue, nr_queues, errp) &&
         bind_channels(queue, nr_queues, errp);
+}
+
+/* Binding a channel has raised an event: what is there already is seen. */
+static void start_queue(XenNetQueue *queue)
+{
+    XenDevice *xendev = &queue->dev->xendev;
+
+    if (queue->rx_channel != queue->tx_channel) {
+        xen_device_set_event_channel_context(xendev, queue->rx_channel,
+                                             qemu_get_aio_context(),
+                                             &error_abort);
+    }
+    xen_device_set_event_channel_context(xendev, queue->tx_channel, queue->ctx,
+                                         &error_abort);
 }
 
 static void unmap_ring(XenNetQueue *queue, uint32_t *ref, void **page)
@@ -213,6 +241,22 @@ static void unbind(XenNetQueue *queue, XenEventChannel *channel)
     }
 }
 
+/*
+ * Its bottom half and timer may be about to run once more: they find no page, or
+ * the next front end's.
+ */
+static void disconnect_tx(XenNetQueue *queue)
+{
+    QEMU_LOCK_GUARD(&queue->lock);
+    if (queue->tx_bh) {
+        qemu_bh_delete(queue->tx_bh);
+        queue->tx_bh = NULL;
+        timer_free(queue->tx_timer);
+        queue->tx_timer = NULL;
+    }
+    unmap_ring(queue, &queue->tx_ref, &queue->tx_page);
+}
+
 /* Events first, for what they start needs all the rest. */
 static void disconnect_queue(XenNetQueue *queue)
 {
@@ -222,15 +266,11 @@ static void disconnect_queue(XenNetQueue *queue)
     unbind(queue, queue->tx_channel);
     queue->rx_channel = NULL;
     queue->tx_channel = NULL;
-    if (queue->tx_bh) {
-        qemu_bh_delete(queue->tx_bh);
-        queue->tx_bh = NULL;
-        timer_free(queue->tx_timer);
-        queue->tx_timer = NULL;
-    }
-    unmap_ring(queue, &queue->tx_ref, &queue->tx_page);
+    disconnect_tx(queue);
+    /* They were answered, so they are sent. */
+    xen_net_out_flush(queue);
     unmap_ring(queue, &queue->rx_ref, &queue->rx_page);
-    queue->rx_wanted = 0;
+    qatomic_set(&queue->rx_wanted, 0);
 }
 
 /* --------------------------------------------------------------- the whole */
@@ -291,7 +331,9 @@ bool xen_net_connect(XenNetDev *net, Error **errp)
                           net->features.sg,
                           net->features.gso_v4 | net->features.gso_v6 << 1,
                           net->features.csum_v4 | net->features.csum_v6 << 1);
-    /* Xen raises an event when a channel is bound: see what is there already. */
+    for (unsigned i = 0; i < nr; i++) {
+        start_queue(&net->queue[i]);
+    }
     return true;
 }
 
@@ -308,7 +350,7 @@ void xen_net_disconnect(XenNetDev *net)
         net->mcast_watch = NULL;
     }
     timer_del(net->rx_timer);
-    net->nr_mcast = 0;
+    xen_net_mcast_clear(net);
     net->mcast_control = false;
     if (was_connected) {
         trace_xen_net_disconnect(net->dev);

@@ -3,12 +3,13 @@
  * vif: the device
  */
 #include "qemu/osdep.h"
+#include "qemu/error-report.h"
 #include "qemu/module.h"
 #include "qemu/units.h"
+#include "block/aio-wait.h"
 #include "hw/qdev-properties.h"
 #include "hw/xen/xen-bus-helper.h"
 #include "qapi/error.h"
-#include "standard-headers/linux/virtio_net.h"
 #include "system/runstate.h"
 #include "migration.h"
 #include "xen-net.h"
@@ -30,7 +31,7 @@ static void link_status_changed(NetClientState *nc)
         xen_net_announce_carrier(net);
     }
     if (nc->link_down) {
-        xen_net_tx_unblock(net, nc->queue_index);
+        xen_net_out_unblock(net, nc->queue_index);
     }
 }
 
@@ -46,24 +47,43 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
 {
     XenNetDev *net = opaque;
 
-    net->running = running;
-    if (!running) {
-        xen_net_tx_pay_events(net);
-        return;
-    }
+    qatomic_set(&net->running, running);
     for (unsigned i = 0; i < net->nr_queues; i++) {
-        qemu_bh_schedule(net->queue[i].tx_bh);
+        XenNetQueue *queue = &net->queue[i];
+
+        if (running) {
+            qemu_bh_schedule(queue->tx_bh);
+        } else {
+            xen_net_tx_stop(queue);
+            xen_net_out_flush(queue);
+        }
     }
-    xen_net_rx_flush(net);
+    if (running) {
+        xen_net_rx_flush(net);
+    }
 }
 
 /* ----------------------------------------------------------- device's life */
+
+/* A guest that breaks the protocol over and over is worth a line at times. */
+static void log_shut(XenNetDev *net)
+{
+    gint64 now = g_get_monotonic_time();
+
+    if (!net->logged_at || now - net->logged_at >= XEN_NET_LOG_INTERVAL_US) {
+        net->logged_at = now;
+        error_report("vif%d: guest broke the protocol, device is shut: "
+                     "%s ring %u: %s", net->dev, net->shut_ring,
+                     net->shut_queue, net->shut_why);
+    }
+}
 
 /* What xen_net_shut() left to be done. */
 static void shut(void *opaque)
 {
     XenNetDev *net = opaque;
 
+    log_shut(net);
     xen_net_disconnect(net);
     xen_device_backend_set_state(&net->xendev, XenbusStateClosing);
 }
@@ -78,7 +98,7 @@ static void front_end_changed(XenDevice *xendev, enum xenbus_state state,
     switch (state) {
     case XenbusStateConnected:
         /* After it broke the protocol it has to close its end first. */
-        if (net->nr_queues || net->broken) {
+        if (net->nr_queues || qatomic_read(&net->broken)) {
             break;
         }
         xen_device_backend_set_state(xendev, xen_net_connect(net, errp) ?
@@ -102,7 +122,7 @@ static void front_end_changed(XenDevice *xendev, enum xenbus_state state,
     case XenbusStateClosed:
     case XenbusStateUnknown:
         xen_net_disconnect(net);
-        net->broken = false;
+        qatomic_set(&net->broken, false);
         qemu_bh_cancel(net->shut_bh);
         xen_device_backend_set_state(xendev, XenbusStateClosed);
         break;
@@ -202,6 +222,42 @@ static void create_nic(XenNetDev *net)
     net->vnet_hdr = use_vnet_header(net);
 }
 
+static void create_queues(XenNetDev *net)
+{
+    net->queue = g_new0(XenNetQueue, net->max_queues);
+    for (unsigned i = 0; i < net->max_queues; i++) {
+        XenNetQueue *queue = &net->queue[i];
+
+        queue->dev = net;
+        queue->index = i;
+        queue->ctx = net->threads.ctx[i];
+        queue->rx_bh = qemu_bh_new_guarded(xen_net_rx_bh, queue,
+                                           &DEVICE(net)->mem_reentrancy_guard);
+        qemu_rec_mutex_init(&queue->lock);
+    }
+}
+
+static void nothing(void *opaque)
+{
+}
+
+/* Nothing is connected any more. */
+static void destroy_queues(XenNetDev *net)
+{
+    for (unsigned i = 0; i < net->max_queues; i++) {
+        XenNetQueue *queue = &net->queue[i];
+
+        if (queue->ctx != qemu_get_aio_context()) {
+            /* A bottom half or timer was about to run; see disconnect_tx(). */
+            aio_wait_bh_oneshot(queue->ctx, nothing, NULL);
+        }
+        xen_net_out_cleanup(queue);
+        qemu_bh_delete(queue->rx_bh);
+        qemu_rec_mutex_destroy(&queue->lock);
+    }
+    g_clear_pointer(&net->queue, g_free);
+}
+
 static void realize(XenDevice *xendev, Error **errp)
 {
     XenNetDev *net = XEN_NET_DEVICE(xendev);
@@ -216,14 +272,15 @@ static void realize(XenDevice *xendev, Error **errp)
         error_setg(errp, "queues must be 1 to %u", XEN_NET_MAX_QUEUES);
         return;
     }
-    net->queue = g_new0(XenNetQueue, net->max_queues);
-    for (unsigned i = 0; i < net->max_queues; i++) {
-        net->queue[i].dev = net;
-        net->queue[i].index = i;
+    if (!xen_pv_threads_init(&net->threads, net->iothread,
+                             net->iothread_vq_mapping, net->max_queues, errp)) {
+        return;
     }
+    create_queues(net);
     net->blocked = g_new0(unsigned, net->nr_clients);
-    net->tx_frame = g_malloc(xen_net_frame_room());
-    net->rx_frame = g_malloc(xen_net_frame_room());
+    net->tx_frame = g_malloc(XEN_NET_FRAME_ROOM);
+    net->rx_frame = g_malloc(XEN_NET_FRAME_ROOM);
+    qemu_mutex_init(&net->mcast_lock);
     net->shut_bh = qemu_bh_new_guarded(shut, net, &dev->mem_reentrancy_guard);
     net->rx_timer = timer_new_ms(QEMU_CLOCK_VIRTUAL, xen_net_rx_poll, net);
     net->running = runstate_is_running();
@@ -250,6 +307,7 @@ static void unrealize(XenDevice *xendev)
     XenNetDev *net = XEN_NET_DEVICE(xendev);
 
     if (!net->queue) {
+        xen_pv_threads_cleanup(&net->threads);
         return;
     }
     trace_xen_net_unrealize(net->dev);
@@ -263,13 +321,16 @@ static void unrealize(XenDevice *xendev)
         for (unsigned i = 0; i < net->nr_clients; i++) {
             qemu_purge_queued_packets(qemu_get_subqueue(net->nic, i));
         }
+    }
+    destroy_queues(net);
+    if (!net->twin) {
         qemu_del_nic(net->nic);
     }
+    xen_pv_threads_cleanup(&net->threads);
+    qemu_mutex_destroy(&net->mcast_lock);
     g_free(net->tx_frame);
     g_free(net->rx_frame);
     g_free(net->blocked);
-    g_free(net->queue);
-    net->queue = NULL;
 }
 
 static void finalize(Object *obj)
@@ -282,6 +343,10 @@ static const Property properties[] = {
     DEFINE_PROP_INT32("idx", XenNetDev, dev, -1),
     DEFINE_PROP_UINT16("queues", XenNetDev, max_queues, 0),
     DEFINE_PROP_UINT16("host_mtu", XenNetDev, host_mtu, 0),
+    DEFINE_PROP_LINK("iothread", XenNetDev, iothread, TYPE_IOTHREAD,
+                     IOThread *),
+    DEFINE_PROP_IOTHREAD_VQ_MAPPING_LIST("iothread-vq-mapping", XenNetDev,
+                                         iothread_vq_mapping),
 };
 
 static void class_init(ObjectClass *oc, void *data)

@@ -3,6 +3,7 @@
  * vif: the multicast addresses that the guest asked for
  */
 #include "qemu/osdep.h"
+#include "qemu/lockable.h"
 #include "xen-net.h"
 #include "trace.h"
 
@@ -23,16 +24,21 @@ static int find_mcast(const XenNetDev *net, const uint8_t *address)
     return -1;
 }
 
-bool xen_net_mcast_wanted(const XenNetDev *net, const uint8_t *address)
+bool xen_net_mcast_wanted(XenNetDev *net, const uint8_t *address)
 {
-    return !net->mcast_control || !is_multicast(address) ||
-        find_mcast(net, address) >= 0;
+    if (!net->mcast_control || !is_multicast(address)) {
+        return true;
+    }
+    QEMU_LOCK_GUARD(&net->mcast_lock);
+    return find_mcast(net, address) >= 0;
 }
 
 bool xen_net_mcast_change(XenNetDev *net, const uint8_t *address, bool add)
 {
-    int i = find_mcast(net, address);
+    int i;
 
+    QEMU_LOCK_GUARD(&net->mcast_lock);
+    i = find_mcast(net, address);
     trace_xen_net_mcast(net->dev, add, net->nr_mcast);
     if (add && i < 0) {
         if (net->nr_mcast == XEN_NET_MAX_MCAST) {
@@ -47,9 +53,15 @@ bool xen_net_mcast_change(XenNetDev *net, const uint8_t *address, bool add)
     return true;
 }
 
+void xen_net_mcast_clear(XenNetDev *net)
+{
+    QEMU_LOCK_GUARD(&net->mcast_lock);
+    net->nr_mcast = 0;
+}
+
 void xen_net_mcast_restore(XenNetDev *net)
 {
-    net->nr_mcast = 0;
+    xen_net_mcast_clear(net);
     for (uint32_t i = 0; i < net->nr_saved_mcast; i++) {
         xen_net_mcast_change(net, net->saved_mcast + 6 * i, true);
     }

@@ -3,6 +3,7 @@
  * vif: what is in a migration stream; see migration.h
  */
 #include "qemu/osdep.h"
+#include "qemu/lockable.h"
 #include "migration.h"
 #include "xen-net.h"
 #include "trace.h"
@@ -28,6 +29,7 @@ static int net_pre_save(void *opaque)
 {
     XenNetDev *net = opaque;
 
+    QEMU_LOCK_GUARD(&net->mcast_lock);
     net->nr_saved_mcast = net->nr_mcast;
     memcpy(net->saved_mcast, net->mcast, 6 * net->nr_mcast);
     return 0;

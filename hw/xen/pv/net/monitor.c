@@ -3,6 +3,7 @@
  * vif: what the monitor shows of it
  */
 #include "qemu/osdep.h"
+#include "qemu/lockable.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
@@ -19,6 +20,7 @@ static const struct {
     COUNTER("tx-errors", tx_errors),
     COUNTER("tx-dropped", tx_dropped),
     COUNTER("tx-turns", tx_turns),
+    COUNTER("tx-batches", tx_batches),
     COUNTER("rx-frames", rx_frames),
     COUNTER("rx-bytes", rx_bytes),
     COUNTER("rx-errors", rx_errors),
@@ -29,7 +31,7 @@ static const struct {
     COUNTER("events-out", events_out),
 };
 
-static bool visit_queue(Visitor *v, XenNetStats *stats, Error **errp)
+static bool visit_queue(Visitor *v, const XenNetStats *stats, Error **errp)
 {
     bool ok = true;
 
@@ -37,9 +39,9 @@ static bool visit_queue(Visitor *v, XenNetStats *stats, Error **errp)
         return false;
     }
     for (size_t i = 0; ok && i < ARRAY_SIZE(counters); i++) {
-        uint64_t *value = (void *)stats + counters[i].offset;
+        uint64_t value = stat64_get((void *)stats + counters[i].offset);
 
-        ok = visit_type_uint64(v, counters[i].name, value, errp);
+        ok = visit_type_uint64(v, counters[i].name, &value, errp);
     }
     visit_end_struct(v, NULL);
     return ok;
@@ -55,10 +57,7 @@ static void get_stats(Object *obj, Visitor *v, const char *name, void *opaque,
         return;
     }
     for (unsigned i = 0; ok && net->queue && i < net->max_queues; i++) {
-        /* A visitor may write to what it reads. */
-        XenNetStats stats = net->queue[i].stats;
-
-        ok = visit_queue(v, &stats, errp);
+        ok = visit_queue(v, &net->queue[i].stats, errp);
     }
     visit_end_list(v, NULL);
 }
@@ -84,6 +83,7 @@ RxFilterInfo *xen_net_query_rx_filter(NetClientState *nc)
     info->unicast = RX_STATE_ALL;
     info->vlan = RX_STATE_ALL;
     info->multicast = net->mcast_control ? RX_STATE_NORMAL : RX_STATE_ALL;
+    QEMU_LOCK_GUARD(&net->mcast_lock);
     for (unsigned i = 0; i < net->nr_mcast; i++) {
         QAPI_LIST_PREPEND(info->multicast_table,
                           qemu_mac_strdup_printf(net->mcast[i]));

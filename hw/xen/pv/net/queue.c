@@ -3,7 +3,6 @@
  * vif: what both directions of a queue need
  */
 #include "qemu/osdep.h"
-#include "qemu/error-report.h"
 #include "xen-net.h"
 #include "trace.h"
 
@@ -17,25 +16,20 @@ void xen_net_notify(XenNetQueue *queue, XenNetifRing *ring,
                     XenEventChannel *channel)
 {
     xen_netif_event_sent(ring);
-    queue->stats.events_out++;
+    stat64_add(&queue->stats.events_out, 1);
     xen_device_notify_event_channel(&queue->dev->xendev, channel, NULL);
 }
 
 void xen_net_shut(XenNetQueue *queue, const char *ring, const char *why)
 {
     XenNetDev *net = queue->dev;
-    gint64 now = g_get_monotonic_time();
 
-    if (net->broken) {
-        return;
+    if (!qatomic_xchg(&net->broken, true)) {
+        trace_xen_net_shut(net->dev, queue->index, ring, why);
+        net->shut_queue = queue->index;
+        net->shut_ring = ring;
+        net->shut_why = why;
+        /* Somebody above us on the stack works with the queue. */
+        qemu_bh_schedule(net->shut_bh);
     }
-    net->broken = true;
-    trace_xen_net_shut(net->dev, queue->index, ring, why);
-    if (!net->logged_at || now - net->logged_at >= XEN_NET_LOG_INTERVAL_US) {
-        net->logged_at = now;
-        error_report("vif%d: guest broke the protocol, device is shut: "
-                     "%s ring %u: %s", net->dev, ring, queue->index, why);
-    }
-    /* Somebody above us on the stack works with the queue. */
-    qemu_bh_schedule(net->shut_bh);
 }

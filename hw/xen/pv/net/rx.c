@@ -4,12 +4,10 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/units.h"
-#include "qapi/error.h"
-#include "standard-headers/linux/virtio_net.h"
+#include "hw/xen/emu/grant.h"
 #include "xen-net.h"
+#include "hw/xen/interface/grant_table.h"
 #include "trace.h"
-
-#define HEADER      sizeof(struct virtio_net_hdr)
 
 /* A frame on its way to the guest, and how it is to be described there. */
 typedef struct RxFrame {
@@ -102,45 +100,39 @@ static bool offload(XenNetDev *net, RxFrame *frame,
 
 /*
  * Copies the frame to the pages of @req.  What fails is told part by part in
- * @failed; the front end drops the frame then.
+ * @seg; the front end drops the frame then.
  */
 static bool scatter(XenNetDev *net, const RxFrame *frame,
-                    const netif_rx_request_t *req, bool *failed)
+                    const netif_rx_request_t *req, XenGrantSeg *seg)
 {
-    bool ok = true;
-
     for (unsigned i = 0; i < frame->nr_parts; i++) {
         size_t done = i * (size_t)XEN_NETIF_PAGE_SIZE;
-        XenDeviceGrantCopySegment seg = {
-            .source.virt = (void *)(frame->buf + done),
-            .dest.foreign.ref = req[i].gref,
-            .len = MIN(frame->size - done, XEN_NETIF_PAGE_SIZE),
-        };
-        Error *err = NULL;
 
-        xen_device_copy_grant_refs(&net->xendev, true, &seg, 1, &err);
-        failed[i] = err;
-        ok &= !err;
-        error_free(err);
+        seg[i] = (XenGrantSeg) {
+            .ref = req[i].gref,
+            .len = MIN(frame->size - done, XEN_NETIF_PAGE_SIZE),
+            .to_guest = true,
+            .data = (void *)(frame->buf + done),
+        };
     }
-    return ok;
+    return xen_grant_copy(net->xendev.frontend_id, seg, frame->nr_parts) ==
+           GNTST_okay;
 }
 
 static void answer(XenNetQueue *queue, const RxFrame *frame,
-                   const netif_rx_request_t *req, const bool *failed)
+                   const netif_rx_request_t *req, const XenGrantSeg *seg)
 {
     for (unsigned i = 0; i < frame->nr_parts; i++) {
         bool last = i == frame->nr_parts - 1;
         uint16_t flags = (i ? 0 : frame->flags) |
                          (last ? 0 : NETRXF_more_data);
-        size_t size = last ? frame->size - i * XEN_NETIF_PAGE_SIZE :
-                             XEN_NETIF_PAGE_SIZE;
 
         if (!i && frame->gso_size) {
             flags |= NETRXF_extra_info;
         }
         xen_netif_rx_answer(&queue->rx, req[i].id, 0, flags,
-                            failed[i] ? NETIF_RSP_ERROR : size);
+                            seg[i].status == GNTST_okay ? seg[i].len :
+                                                          NETIF_RSP_ERROR);
         if (!i && frame->gso_size) {
             netif_extra_info_t extra = {
                 .type = XEN_NETIF_EXTRA_TYPE_GSO,
@@ -159,7 +151,7 @@ static void answer(XenNetQueue *queue, const RxFrame *frame,
 static void deliver(XenNetQueue *queue, const RxFrame *frame)
 {
     netif_rx_request_t req[XEN_NETIF_RX_SLOTS];
-    bool failed[XEN_NETIF_RX_SLOTS];
+    XenGrantSeg seg[XEN_NETIF_RX_SLOTS];
 
     xen_netif_rx_take(&queue->rx, req, 1);
     if (frame->gso_size) {
@@ -169,13 +161,13 @@ static void deliver(XenNetQueue *queue, const RxFrame *frame)
         xen_netif_rx_take(&queue->rx, &unused, 1);
     }
     xen_netif_rx_take(&queue->rx, req + 1, frame->nr_parts - 1);
-    if (scatter(queue->dev, frame, req, failed)) {
-        queue->stats.rx_frames++;
-        queue->stats.rx_bytes += frame->size;
+    if (scatter(queue->dev, frame, req, seg)) {
+        stat64_add(&queue->stats.rx_frames, 1);
+        stat64_add(&queue->stats.rx_bytes, frame->size);
     } else {
-        queue->stats.rx_errors++;
+        stat64_add(&queue->stats.rx_errors, 1);
     }
-    answer(queue, frame, req, failed);
+    answer(queue, frame, req, seg);
     if (xen_netif_push_answers(&queue->rx)) {
         xen_net_notify(queue, &queue->rx, queue->rx_channel);
     }
@@ -191,6 +183,8 @@ static bool have_requests(XenNetQueue *queue, unsigned need)
     int pending = xen_netif_pending(&queue->rx);
 
     if (pending >= 0 && pending < need) {
+        /* Before the event that another thread may get. */
+        qatomic_set(&queue->rx_wanted, need);
         pending = xen_netif_want_event(&queue->rx, need);
     }
     if (pending < 0) {
@@ -198,10 +192,10 @@ static bool have_requests(XenNetQueue *queue, unsigned need)
         return false;
     }
     if (pending >= need) {
+        qatomic_set(&queue->rx_wanted, 0);
         return true;
     }
-    queue->stats.rx_waits++;
-    queue->rx_wanted = need;
+    stat64_add(&queue->stats.rx_waits, 1);
     if (!net->features.rx_notify) {
         timer_mod(net->rx_timer, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) +
                                  XEN_NET_RX_POLL_MS);
@@ -213,7 +207,7 @@ static bool have_requests(XenNetQueue *queue, unsigned need)
 static ssize_t drop(XenNetQueue *queue, const char *why, size_t size)
 {
     trace_xen_net_rx_drop(queue->dev->dev, queue->index, size, why);
-    queue->stats.rx_dropped++;
+    stat64_add(&queue->stats.rx_dropped, 1);
     return size;
 }
 
@@ -224,26 +218,26 @@ ssize_t xen_net_receive(NetClientState *nc, const uint8_t *buf, size_t size)
     RxFrame frame = { .buf = buf, .size = size };
     XenNetQueue *queue;
 
-    if (!net->nr_queues || net->broken) {
+    if (!net->nr_queues || qatomic_read(&net->broken)) {
         return drop(&net->queue[0], "not connected", size);
     }
-    if (!net->running) {
+    if (!qatomic_read(&net->running)) {
         return 0;
     }
     if (net->vnet_hdr) {
-        if (size < HEADER) {
+        if (size < XEN_NET_HEADER) {
             return drop(&net->queue[0], "short", size);
         }
-        memcpy(&header, buf, HEADER);
-        frame.buf += HEADER;
-        frame.size -= HEADER;
+        memcpy(&header, buf, XEN_NET_HEADER);
+        frame.buf += XEN_NET_HEADER;
+        frame.size -= XEN_NET_HEADER;
     }
     if (frame.size < XEN_NETIF_MIN_FRAME) {
         return drop(&net->queue[0], "short", size);
     }
     queue = choose_queue(net, nc, frame.buf, frame.size);
     if (!xen_net_mcast_wanted(net, frame.buf)) {
-        queue->stats.rx_filtered++;
+        stat64_add(&queue->stats.rx_filtered, 1);
         return size;
     }
     frame.nr_parts = DIV_ROUND_UP(frame.size, XEN_NETIF_PAGE_SIZE);
@@ -255,7 +249,7 @@ ssize_t xen_net_receive(NetClientState *nc, const uint8_t *buf, size_t size)
         return drop(queue, "offload", size);
     }
     if (!have_requests(queue, frame.nr_parts + !!frame.gso_size)) {
-        return net->broken ? drop(queue, "shut", size) : 0;
+        return qatomic_read(&net->broken) ? drop(queue, "shut", size) : 0;
     }
     trace_xen_net_rx(net->dev, queue->index, frame.size, frame.nr_parts,
                      frame.flags, frame.gso_size);
@@ -283,14 +277,15 @@ static bool look(XenNetQueue *queue)
     XenNetDev *net = queue->dev;
     int pending;
 
-    if (!queue->rx_wanted || !net->running || net->broken) {
+    if (!queue->rx_wanted || !qatomic_read(&net->running) ||
+        qatomic_read(&net->broken)) {
         return false;
     }
     pending = xen_netif_pending(&queue->rx);
     if (pending >= 0 && pending < queue->rx_wanted) {
         return false;
     }
-    queue->rx_wanted = 0;
+    qatomic_set(&queue->rx_wanted, 0);
     if (pending < 0) {
         xen_net_shut(queue, "receive", "req_prod is out of range");
     }
@@ -303,16 +298,28 @@ bool xen_net_rx_event(void *opaque)
 {
     XenNetQueue *queue = opaque;
 
-    queue->stats.events_in++;
+    stat64_add(&queue->stats.events_in, 1);
     return look(queue);
+}
+
+void xen_net_rx_bh(void *opaque)
+{
+    look(opaque);
 }
 
 bool xen_net_event(void *opaque)
 {
     XenNetQueue *queue = opaque;
-    bool received = look(queue);
+    bool sent = xen_net_tx_event(queue);
 
-    return xen_net_tx_event(queue) || received;
+    /* The receive ring is the main thread's. */
+    if (queue->ctx == qemu_get_aio_context()) {
+        return look(queue) || sent;
+    }
+    if (qatomic_read(&queue->rx_wanted)) {
+        qemu_bh_schedule(queue->rx_bh);
+    }
+    return sent;
 }
 
 void xen_net_rx_poll(void *opaque)

@@ -122,7 +122,7 @@ void xen_twin_nic_give_back(DeviceState *dev)
         xen_net_set_offloads(net, false);
         set_owner(net, false);
         for (unsigned i = 0; i < net->nr_clients; i++) {
-            xen_net_tx_unblock(net, i);
+            xen_net_out_unblock(net, i);
         }
         xen_net_announce_carrier(net);
     }

@@ -1,64 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vif: frames from the guest to QEMU's network layer
+ * vif: the transmit ring, from which frames go to QEMU's network layer (out.c)
  */
 #include "qemu/osdep.h"
+#include "qemu/lockable.h"
 #include "qemu/units.h"
-#include "qapi/error.h"
-#include "standard-headers/linux/virtio_net.h"
+#include "hw/xen/emu/grant.h"
 #include "xen-net.h"
+#include "hw/xen/interface/grant_table.h"
 #include "trace.h"
 
-/* In front of a frame; also where the peer wants none. */
-#define HEADER      sizeof(struct virtio_net_hdr)
-
-/* The largest frame to gather, and a whole slot more than QEMU's layer has. */
-#define FRAME_ROOM  (HEADER + NET_BUFSIZE)
-QEMU_BUILD_BUG_ON(NET_BUFSIZE < XEN_NETIF_MAX_TX_SIZE);
-
-size_t xen_net_frame_room(void)
+/* Copies the frame's parts from the guest to @to. */
+static bool gather(XenNetDev *net, const XenNetifTxFrame *frame, uint8_t *to)
 {
-    return FRAME_ROOM;
-}
-
-/*
- * Copies the frame's parts from the guest to net->tx_frame, behind the header.
- */
-static bool gather(XenNetDev *net, const XenNetifTxFrame *frame)
-{
-    XenDeviceGrantCopySegment seg[XEN_NETIF_TX_SLOTS];
-    uint8_t *to = net->tx_frame + HEADER;
+    XenGrantSeg seg[XEN_NETIF_TX_SLOTS];
     unsigned nr = 0;
-    Error *err = NULL;
-    bool copied;
 
     for (unsigned i = 0; i < frame->nr_parts; i++) {
         const XenNetifPart *part = &frame->part[i];
 
-        if (!part->size) {
-            continue;
+        if (part->size) {
+            seg[nr++] = (XenGrantSeg) {
+                .ref = part->gref,
+                .offset = part->offset,
+                .len = part->size,
+                .data = to,
+            };
+            to += part->size;
         }
-        seg[nr].source.foreign.ref = part->gref;
-        seg[nr].source.foreign.offset = part->offset;
-        seg[nr].dest.virt = to;
-        seg[nr].len = part->size;
-        to += part->size;
-        nr++;
     }
-    xen_device_copy_grant_refs(&net->xendev, false, seg, nr, &err);
-    copied = !err;
-    error_free(err);
-    return copied;
+    return xen_grant_copy(net->xendev.frontend_id, seg, nr) == GNTST_okay;
 }
 
 /*
  * Fills in @header and, in the frame, what the guest left to others.  False:
  * the guest wants something that cannot be done with this frame.
  */
-static bool offload(XenNetDev *net, const XenNetifTxFrame *frame,
+static bool offload(XenNetDev *net, const XenNetifTxFrame *frame, uint8_t *buf,
                     struct virtio_net_hdr *header)
 {
-    uint8_t *buf = net->tx_frame + HEADER;
     XenFrame parsed;
     bool tcp_v6;
 
@@ -95,79 +75,48 @@ static bool offload(XenNetDev *net, const XenNetifTxFrame *frame,
     return true;
 }
 
-static void sent(NetClientState *nc, ssize_t ret)
+/* @place: see xen_net_out_place(). */
+static int16_t handle_frame(XenNetQueue *queue, const XenNetifTxFrame *frame,
+                            uint8_t *place)
 {
-    XenNetDev *net = qemu_get_nic_opaque(nc);
-
-    /* 0: the link went down meanwhile, see xen_net_tx_unblock(). */
-    if (net->blocked[nc->queue_index] && !--net->blocked[nc->queue_index]) {
-        xen_net_tx_resume(net, nc->queue_index);
-    }
-}
-
-/* The frame is in net->tx_frame.  What the network layer keeps it copies. */
-static void send_frame(XenNetQueue *queue, const XenNetifTxFrame *frame,
-                       struct virtio_net_hdr *header)
-{
-    XenNetDev *net = queue->dev;
-    NetClientState *nc = xen_net_client(queue);
-    uint8_t *start = net->tx_frame + HEADER;
-    size_t size = frame->size;
-
-    if (nc->link_down || !nc->peer || !xen_net_owns_nic(net)) {
-        queue->stats.tx_dropped++;
-        return;
-    }
-    if (net->vnet_hdr) {
-        start -= HEADER;
-        size += HEADER;
-        memcpy(start, header, HEADER);
-    }
-    queue->stats.tx_frames++;
-    queue->stats.tx_bytes += frame->size;
-    if (!qemu_send_packet_async(nc, start, size, sent)) {
-        net->blocked[nc->queue_index]++;
-    }
-}
-
-static int16_t handle_frame(XenNetQueue *queue, const XenNetifTxFrame *frame)
-{
+    uint8_t *buf = place + XEN_NET_HEADER;
     struct virtio_net_hdr header;
 
     if (frame->gso_size && !queue->dev->vnet_hdr) {
         /* It was not offered. */
-        queue->stats.tx_errors++;
+        stat64_add(&queue->stats.tx_errors, 1);
         return NETIF_RSP_ERROR;
     }
-    if (!gather(queue->dev, frame)) {
+    if (!gather(queue->dev, frame, buf)) {
         trace_xen_net_tx_bad(queue->dev->dev, queue->index, "copy failed");
-        queue->stats.tx_errors++;
+        stat64_add(&queue->stats.tx_errors, 1);
         return NETIF_RSP_ERROR;
     }
-    if (offload(queue->dev, frame, &header)) {
-        send_frame(queue, frame, &header);
+    if (offload(queue->dev, frame, buf, &header)) {
+        memcpy(place, &header, XEN_NET_HEADER);
+        xen_net_out_add(queue, frame->size);
     } else {
         trace_xen_net_tx_bad(queue->dev->dev, queue->index, "offload");
-        queue->stats.tx_dropped++;
+        stat64_add(&queue->stats.tx_dropped, 1);
     }
     return NETIF_RSP_OKAY;
 }
 
 static int16_t handle(XenNetQueue *queue, XenNetifTx kind,
-                      const XenNetifTxFrame *frame)
+                      const XenNetifTxFrame *frame, uint8_t *place)
 {
     trace_xen_net_tx(queue->dev->dev, queue->index, frame->size,
                      frame->nr_parts, frame->flags, frame->gso_size);
     switch (kind) {
     case XEN_NETIF_FRAME:
-        return handle_frame(queue, frame);
+        return handle_frame(queue, frame, place);
     case XEN_NETIF_MCAST:
         return xen_net_mcast_change(queue->dev, frame->mcast,
                                     frame->mcast_add) ?
             NETIF_RSP_OKAY : NETIF_RSP_ERROR;
     default:
         trace_xen_net_tx_bad(queue->dev->dev, queue->index, frame->why);
-        queue->stats.tx_errors++;
+        stat64_add(&queue->stats.tx_errors, 1);
         return NETIF_RSP_ERROR;
     }
 }
@@ -182,26 +131,30 @@ static void push(XenNetQueue *queue)
     }
 }
 
+static bool may_take(const XenNetQueue *queue)
+{
+    return qatomic_read(&queue->dev->running) &&
+        !qatomic_read(&queue->dev->broken) && queue->tx_page;
+}
+
 void xen_net_tx_timer(void *opaque)
 {
     XenNetQueue *queue = opaque;
 
+    QEMU_LOCK_GUARD(&queue->lock);
     /* When the VM stopped, all were sent. */
-    if (queue->dev->running && !queue->dev->broken &&
-        xen_netif_push_answers(&queue->tx)) {
+    if (may_take(queue) && xen_netif_push_answers(&queue->tx)) {
         xen_net_notify(queue, &queue->tx, queue->tx_channel);
     }
 }
 
-void xen_net_tx_pay_events(XenNetDev *net)
+void xen_net_tx_stop(XenNetQueue *queue)
 {
-    for (unsigned i = 0; i < net->nr_queues; i++) {
-        XenNetQueue *queue = &net->queue[i];
-
-        if (!net->broken && xen_netif_push_answers(&queue->tx)) {
-            timer_del(queue->tx_timer);
-            xen_net_notify(queue, &queue->tx, queue->tx_channel);
-        }
+    QEMU_LOCK_GUARD(&queue->lock);
+    if (queue->tx_page && !qatomic_read(&queue->dev->broken) &&
+        xen_netif_push_answers(&queue->tx)) {
+        timer_del(queue->tx_timer);
+        xen_net_notify(queue, &queue->tx, queue->tx_channel);
     }
 }
 
@@ -212,14 +165,6 @@ static bool sleep_until_event(XenNetQueue *queue)
     return xen_netif_want_event(&queue->tx, 1) == 0;
 }
 
-static bool may_send(const XenNetQueue *queue)
-{
-    const XenNetDev *net = queue->dev;
-
-    return net->running && !net->broken && queue->tx_page &&
-        !net->blocked[xen_net_client(queue)->queue_index];
-}
-
 /* One turn; true if it found a request. */
 static bool turn(XenNetQueue *queue)
 {
@@ -227,13 +172,19 @@ static bool turn(XenNetQueue *queue)
     unsigned frames = 0, looks = 0;
     size_t bytes = 0;
 
-    while (may_send(queue)) {
+    QEMU_LOCK_GUARD(&queue->lock);
+    while (may_take(queue)) {
         XenNetifTx kind;
+        uint8_t *place;
 
         if (frames + looks == XEN_NET_TURN_FRAMES ||
             bytes >= XEN_NET_TURN_BYTES) {
-            queue->stats.tx_turns++;
+            stat64_add(&queue->stats.tx_turns, 1);
             qemu_bh_schedule(queue->tx_bh);
+            break;
+        }
+        place = xen_net_out_place(queue);
+        if (!place) {
             break;
         }
         kind = xen_netif_tx_take(&queue->tx, &frame);
@@ -242,6 +193,7 @@ static bool turn(XenNetQueue *queue)
             break;
         }
         if (kind == XEN_NETIF_EMPTY) {
+            xen_net_out_hand_over(queue);
             if (sleep_until_event(queue)) {
                 break;
             }
@@ -254,9 +206,12 @@ static bool turn(XenNetQueue *queue)
         }
         frames++;
         bytes += frame.size;
-        xen_netif_tx_answer(&queue->tx, &frame, handle(queue, kind, &frame));
+        xen_netif_tx_answer(&queue->tx, &frame,
+                            handle(queue, kind, &frame, place));
     }
-    if (!queue->dev->broken && queue->tx_page) {
+    /* First: a guest that sees an answer may rely on the frame's being sent. */
+    xen_net_out_hand_over(queue);
+    if (queue->tx_page && !qatomic_read(&queue->dev->broken)) {
         push(queue);
     }
     return frames > 0;
@@ -266,28 +221,11 @@ bool xen_net_tx_event(void *opaque)
 {
     XenNetQueue *queue = opaque;
 
-    queue->stats.events_in++;
+    stat64_add(&queue->stats.events_in, 1);
     return turn(queue);
 }
 
 void xen_net_tx_bh(void *opaque)
 {
     turn(opaque);
-}
-
-void xen_net_tx_unblock(XenNetDev *net, unsigned client)
-{
-    net->blocked[client] = 0;
-    xen_net_tx_resume(net, client);
-}
-
-void xen_net_tx_resume(XenNetDev *net, unsigned client)
-{
-    for (unsigned i = 0; i < net->nr_queues; i++) {
-        XenNetQueue *queue = &net->queue[i];
-
-        if (xen_net_client(queue)->queue_index == client) {
-            qemu_bh_schedule(queue->tx_bh);
-        }
-    }
 }

@@ -3,8 +3,8 @@
  * "xen-net-device": the back end of a Xen guest's network device, a vif
  *
  * Files: netif.c knows the rings and frame.c knows frames, both without QEMU;
- * tx.c carries frames from the guest to QEMU's network layer and rx.c the
- * other way, with queue.c and mcast.c below both; connect.c reads what the
+ * tx.c takes frames from the guest, out.c carries them to QEMU's network layer
+ * and rx.c the other way, with queue.c and mcast.c below all; connect.c reads what the
  * front end wrote to xenstore and sets up its queues; monitor.c shows what they
  * did; device.c, on top, is the device with its properties and life.
  * migration.c has what is in a stream, and twin.c is about a vif that shares the
@@ -12,31 +12,44 @@
  *
  * When the VM stops no request is half done: each frame that was taken from a
  * ring is answered in the same turn, so both rings go on where their answers
- * stand, and events that waited for their timer are sent.  A frame that QEMU's
- * network layer still keeps, in either direction, is one that the network loses.
+ * stand, and events that waited for their timer are sent.  Batches go to QEMU's
+ * network layer.  A frame that it still keeps, in either direction, is one that
+ * the network loses if the guest goes on elsewhere.
  *
  * Guest memory: the two ring pages of a queue stay mapped while it is
  * connected. All else is copied, through the grant table, at the moment at
  * which it is needed, and no other page stays mapped.
  *
- * Threads: all of it runs in the main thread, with the BQL.  QEMU's network
- * layer (queues, filters, taps) asks for that, and a frame costs little before
- * it gets there; so an iothread would copy and then wait for the main thread.
+ * Threads: QEMU's network layer (queues, filters, taps) needs the main thread
+ * and the BQL.  Without an iothread all of this runs there.  With one the
+ * transmit ring is the iothread's: it takes requests, copies, completes checksums,
+ * answers and notifies, without the BQL, and hands frames over to the main loop
+ * in batches (out.c).  The receive ring stays the main thread's: the network
+ * layer brings one frame at a time, in a buffer that it uses again, so an
+ * iothread would make it copy each frame once more than putting it into the
+ * guest's pages takes.  A queue's "lock" is held by who works with its transmit
+ * ring, which is how the main thread waits for the iothread.  Nobody who holds it
+ * waits for the main loop.  Lock order: BQL, channel, queue, mcast_lock.
  *
  * What a guest can make it do is bounded: a turn of one queue's transmit ring
  * ends after XEN_NET_TURN_FRAMES frames or XEN_NET_TURN_BYTES bytes, and a
- * bottom half goes on after everything else that waits for the main loop.  One
- * frame of a queue at most waits for a network that is slow; no more are taken
- * then. Towards the guest, frames wait in QEMU's network layer with its own
- * limit, and the network is told to stop where it can be.
+ * bottom half goes on after everything else that waits for that thread.  A batch
+ * has no more than a turn, and the main loop sends one at a time.  One frame of a
+ * queue at most, or with an iothread two batches, waits for a network that is
+ * slow; no more are taken then.  Towards the guest, frames wait in QEMU's network
+ * layer with its own limit, and the network is told to stop where it can be.
  */
 #ifndef HW_XEN_PV_NET_XEN_NET_H
 #define HW_XEN_PV_NET_XEN_NET_H
 
 #include "hw/xen/xen-bus.h"
+#include "hw/xen/pv/threads.h"
 #include "net/net.h"
 #include "qemu/main-loop.h"
+#include "qemu/stats64.h"
+#include "qemu/thread.h"
 #include "qemu/timer.h"
+#include "standard-headers/linux/virtio_net.h"
 #include "frame.h"
 #include "netif.h"
 
@@ -77,34 +90,45 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenNetDev, XEN_NET_DEVICE)
  */
 #define XEN_NET_LOG_INTERVAL_US (10 * G_USEC_PER_SEC)
 
-/* Since the device was created, of one queue. */
+/* Since the device was created, of one queue.  Any thread. */
 typedef struct XenNetStats {
-    uint64_t tx_frames, tx_bytes;
-    uint64_t tx_errors;         /* malformed, or its pages were not granted */
-    uint64_t tx_dropped;        /* well-formed, and not sent */
-    uint64_t tx_turns;          /* that ended with the budget */
-    uint64_t rx_frames, rx_bytes;
-    uint64_t rx_errors;         /* the guest's pages were not granted */
-    uint64_t rx_dropped;        /* too large, or no front end was connected */
-    uint64_t rx_filtered;       /* multicast that the guest did not ask for */
-    uint64_t rx_waits;          /* the guest had too few requests */
-    uint64_t events_in, events_out;
+    Stat64 tx_frames, tx_bytes;
+    Stat64 tx_errors;           /* malformed, or its pages were not granted */
+    Stat64 tx_dropped;          /* well-formed, and not sent */
+    Stat64 tx_turns;            /* that ended with the budget */
+    Stat64 tx_batches;          /* handed over by an iothread */
+    Stat64 rx_frames, rx_bytes;
+    Stat64 rx_errors;           /* the guest's pages were not granted */
+    Stat64 rx_dropped;          /* too large, or no front end was connected */
+    Stat64 rx_filtered;         /* multicast that the guest did not ask for */
+    Stat64 rx_waits;            /* the guest had too few requests */
+    Stat64 events_in, events_out;
 } XenNetStats;
+
+typedef struct XenNetOut XenNetOut;
 
 typedef struct XenNetQueue {
     XenNetDev *dev;
     unsigned index;
+    AioContext *ctx;            /* of the transmit ring */
     XenNetStats stats;
+    XenNetOut *out;             /* batches; NULL without an iothread */
+    QEMUBH *rx_bh;              /* look at the receive ring, in the main loop */
 
     /* While connected: */
-    XenNetifRing tx, rx;
-    void *tx_page, *rx_page;
-    uint32_t tx_ref, rx_ref;
+    XenNetifRing rx;
+    void *rx_page;
+    uint32_t rx_ref, tx_ref;
     XenEventChannel *tx_channel;
     XenEventChannel *rx_channel;        /* the same unless they are split */
+    /* Requests the waiting frame needs; 0: none does.  Atomic. */
+    unsigned rx_wanted;
+
+    QemuRecMutex lock;          /* guards the rest */
+    XenNetifRing tx;
+    void *tx_page;              /* NULL: not connected */
     QEMUBH *tx_bh;
     QEMUTimer *tx_timer;                /* an event may have to be sent */
-    unsigned rx_wanted;                 /* requests the waiting frame needs */
 } XenNetQueue;
 
 typedef struct XenNetFeatures {
@@ -135,19 +159,25 @@ struct XenNetDev {
     uint16_t max_queues;        /* 0: as many as the network has */
     uint16_t host_mtu;          /* 0: the guest is told nothing */
     NICConf conf;
+    IOThread *iothread;
+    IOThreadVirtQueueMappingList *iothread_vq_mapping;
 
     XenNetTwin *twin;           /* NULL if the NIC is this device's own */
     NICState *nic;
     unsigned nr_clients;        /* of the NIC's queues in QEMU's layer */
     unsigned *blocked;          /* per client: frames that wait for its peer */
     bool vnet_hdr;              /* peers take and give a virtio-net header */
-    bool running;               /* the VM is */
-    bool broken;                /* shut until the front end starts afresh */
+    bool running;               /* the VM is; atomic */
+    bool broken;                /* until the front end starts afresh; atomic */
+    XenPvThreads threads;
     gint64 logged_at;
     VMChangeStateEntry *vm_state;
     QEMUBH *shut_bh;
+    /* What it is to log. */
+    unsigned shut_queue;
+    const char *shut_ring, *shut_why;
     QEMUTimer *rx_timer;
-    uint8_t *tx_frame;          /* a frame in one piece, behind a header */
+    uint8_t *tx_frame;          /* of the main thread: for xen_net_out_place() */
     uint8_t *rx_frame;          /* a copy of one that has to be changed */
 
     XenNetQueue *queue;         /* max_queues of them */
@@ -155,6 +185,7 @@ struct XenNetDev {
     XenNetFeatures features;    /* the front end's */
     struct qemu_xs_watch *mcast_watch;
     bool mcast_control;         /* the list below is in use */
+    QemuMutex mcast_lock;       /* guards the two below */
     unsigned nr_mcast;
     uint8_t mcast[XEN_NET_MAX_MCAST][6];
 
@@ -178,9 +209,10 @@ void xen_net_shut(XenNetQueue *queue, const char *ring, const char *why);
 
 /* --------------------------------------------------------------- mcast.c */
 
-bool xen_net_mcast_wanted(const XenNetDev *net, const uint8_t *address);
-/* False: the list is full. */
+bool xen_net_mcast_wanted(XenNetDev *net, const uint8_t *address);
+/* False: the list is full.  Any thread. */
 bool xen_net_mcast_change(XenNetDev *net, const uint8_t *address, bool add);
+void xen_net_mcast_clear(XenNetDev *net);
 /* The list that was loaded becomes the device's. */
 void xen_net_mcast_restore(XenNetDev *net);
 
@@ -197,32 +229,56 @@ void xen_net_announce_carrier(XenNetDev *net);
 /* What the NIC's peers may send: what the front end can take, or plain frames. */
 void xen_net_set_offloads(XenNetDev *net, bool on);
 
+/* ----------------------------------------------------------------- out.c */
+
+/* In front of a frame, whether the peers want it or not. */
+#define XEN_NET_HEADER      sizeof(struct virtio_net_hdr)
+/* The largest frame to gather, and a whole slot more than QEMU's layer has. */
+#define XEN_NET_FRAME_ROOM  (XEN_NET_HEADER + NET_BUFSIZE)
+
+/* Before a queue is connected for the first time, and after it was for the last. */
+void xen_net_out_init(XenNetQueue *queue);
+void xen_net_out_cleanup(XenNetQueue *queue);
+/*
+ * XEN_NET_FRAME_ROOM for the next frame and its header.  NULL: none can be sent
+ * now, and tx_bh is scheduled when that has changed.  These three: with the
+ * queue's lock, in its context.
+ */
+uint8_t *xen_net_out_place(XenNetQueue *queue);
+/* What is there, a frame of @size bytes behind a header, is complete. */
+void xen_net_out_add(XenNetQueue *queue, size_t size);
+/* Frames that were added are sent soon: not before, with an iothread. */
+void xen_net_out_hand_over(XenNetQueue *queue);
+/*
+ * What was handed over goes to the network layer, however slow the network is.
+ * Main thread, BQL.
+ */
+void xen_net_out_flush(XenNetQueue *queue);
+/*
+ * The link of @client is down: nothing is waited for, as the peer may be gone
+ * together with the frames that it had yet to take.  Main thread, BQL.
+ */
+void xen_net_out_unblock(XenNetDev *net, unsigned client);
+
 /* ------------------------------------------------------------------ tx.c */
 
-/* Room for a frame and what the network layer wants in front of it. */
-size_t xen_net_frame_room(void);
 /* The transmit ring's event.  True: there was something to do. */
 bool xen_net_tx_event(void *queue);
 void xen_net_tx_bh(void *queue);
 void xen_net_tx_timer(void *queue);
 /*
- * The VM stops: events that wait for their timer are sent now.  Who goes on with
- * the ring, here or after a migration, does not know of them.
+ * The VM has stopped: returns when the queue heeds that.  Events that wait for
+ * their timer are sent: who goes on with the ring, here or after a migration, does
+ * not know of them.
  */
-void xen_net_tx_pay_events(XenNetDev *net);
-/* All queues that send through @client go on. */
-void xen_net_tx_resume(XenNetDev *net, unsigned client);
-/*
- * The same, and nothing is waited for: the peer may be gone together with the
- * frames that it had yet to take.
- */
-void xen_net_tx_unblock(XenNetDev *net, unsigned client);
+void xen_net_tx_stop(XenNetQueue *queue);
 
 /* ------------------------------------------------------------------ rx.c */
 
 bool xen_net_rx_event(void *queue);
-/* A single channel for both rings. */
+/* A single channel for both rings; the queue's context. */
 bool xen_net_event(void *queue);
+void xen_net_rx_bh(void *queue);
 /* NetClientInfo.receive */
 ssize_t xen_net_receive(NetClientState *nc, const uint8_t *buf, size_t size);
 void xen_net_rx_poll(void *net);

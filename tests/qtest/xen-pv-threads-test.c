@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PV disks and networks: which thread handles which queue
+ *
+ * QEMU's trace says in which thread a request or a frame was taken.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qobject/qdict.h"
+#include "qobject/qjson.h"
+#include "qobject/qlist.h"
+#include "libxen-blk.h"
+#include "libxen-net.h"
+
+#define QUEUES      4
+#define THREADS     "-object iothread,id=a -object iothread,id=b " \
+                    "-msg timestamp=on -trace xen_blk_step -trace xen_net_tx "
+#define NULL_DISK   "-blockdev null-co,node-name=d,size=8388608 "
+
+static char *log_path;
+
+/* QEMU's trace goes to a file. */
+static char *options(const char *more)
+{
+    int fd = g_file_open_tmp("xen-pv-threads-XXXXXX", &log_path, NULL);
+
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    return g_strdup_printf(THREADS "-D %s %s", log_path, more);
+}
+
+static int thread_of(XenVm *vm, const char *id)
+{
+    QDict *answer = qtest_qmp(vm->qts, "{'execute': 'query-iothreads'}");
+    QListEntry *entry;
+    int thread = 0;
+
+    QLIST_FOREACH_ENTRY(qdict_get_qlist(answer, "return"), entry) {
+        QDict *info = qobject_to(QDict, qlist_entry_obj(entry));
+
+        if (!strcmp(qdict_get_str(info, "id"), id)) {
+            thread = qdict_get_int(info, "thread-id");
+        }
+    }
+    qobject_unref(answer);
+    g_assert_cmpint(thread, !=, 0);
+    return thread;
+}
+
+/* The lines about @event are from these, in their order.  Ends the trace. */
+static void expect_threads(const char *event, const int *expected)
+{
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+    unsigned nr = 0;
+
+    g_assert_true(g_file_get_contents(log_path, &text, NULL, NULL));
+    lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line; line++) {
+        if (strstr(*line, event)) {
+            g_assert_cmpuint(nr, <, QUEUES);
+            g_assert_cmpint(atoi(*line), ==, expected[nr]);
+            nr++;
+        }
+    }
+    g_assert_cmpuint(nr, ==, QUEUES);
+    unlink(log_path);
+    g_clear_pointer(&log_path, g_free);
+}
+
+#define A_AND_B     "'iothread-vq-mapping':[{'iothread':'a'},{'iothread':'b'}]"
+#define ABBA        "'iothread-vq-mapping':[{'iothread':'a','vqs':[0,3]}," \
+                    "{'iothread':'b','vqs':[1,2]}]"
+
+/* "-device" in JSON, as it is typed. */
+static char *device(const char *json)
+{
+    g_autofree char *text = g_strdup(json);
+
+    g_strdelimit(text, "'", '"');
+    return g_strdup_printf("-device '%s'", text);
+}
+
+/* ------------------------------------------------------------------- disks */
+
+static void try_disk(const void *long_mode, const char *json,
+                     const char *letters)
+{
+    g_autofree char *dev = device(json);
+    g_autofree char *disk = g_strdup_printf(NULL_DISK "-smp %u %s", QUEUES,
+                                            dev);
+    g_autofree char *all = options(disk);
+    XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode), all);
+    int expected[QUEUES];
+
+    for (unsigned q = 0; q < QUEUES; q++) {
+        char id[] = { letters[q], '\0' };
+
+        expected[q] = thread_of(v->vm, id);
+    }
+    xen_vbd_connect(v, QUEUES, 0);
+    for (unsigned q = 0; q < QUEUES; q++) {
+        g_assert_cmpint(xen_vbd_do_pages(v, q, BLKIF_OP_READ, 0, 0, 1), ==,
+                        BLKIF_RSP_OKAY);
+    }
+    xen_vbd_stop(v);
+    expect_threads("xen_blk_step ", expected);
+}
+
+static void test_disk(const void *long_mode)
+{
+    try_disk(long_mode, "{'driver':'xen-disk','drive':'d','num-queues':4,"
+                        A_AND_B "}", "abab");
+    try_disk(long_mode, "{'driver':'xen-disk','drive':'d','num-queues':4,"
+                        ABBA "}", "abba");
+    try_disk(long_mode, "{'driver':'xen-disk','drive':'d','iothread':'b'}",
+             "bbbb");
+}
+
+/* ---------------------------------------------------------------- networks */
+
+/* In JSON with ' for ".  NULL: it succeeds; else what the error is to say. */
+static void qmp(XenVm *vm, const char *json, const char *error)
+{
+    QDict *answer = qtest_qmp(vm->qts, "%p",
+                              qobject_from_json(json, &error_abort));
+
+    if (!error) {
+        g_assert_true(qdict_haskey(answer, "return"));
+    } else {
+        const char *desc = qdict_get_str(qdict_get_qdict(answer, "error"),
+                                         "desc");
+
+        if (!strstr(desc, error)) {
+            g_error("'%s' is not in '%s'", error, desc);
+        }
+    }
+    qobject_unref(answer);
+}
+
+static void replace_vif(XenVif *vif, const char *more)
+{
+    g_autofree char *command = g_strdup_printf(
+        "{'execute': 'device_add', 'arguments': {'driver': 'xen-net-device',"
+        " 'id': 'vif', 'netdev': 'net', 'idx': 0, 'queues': 4, %s }}", more);
+
+    qmp(vif->vm, "{'execute': 'device_del', 'arguments': {'id': 'vif'}}", NULL);
+    qtest_qmp_eventwait(vif->vm->qts, "DEVICE_DELETED");
+    qmp(vif->vm, command, NULL);
+}
+
+static void try_net(const void *long_mode, const char *more,
+                    const char *letters, bool split)
+{
+    g_autofree char *trace = options("");
+    g_autofree char *all = g_strdup_printf("queues=4 %s", trace);
+    XenVif *vif = xen_vif_start(GPOINTER_TO_INT(long_mode), all, NULL);
+    int expected[QUEUES];
+
+    for (unsigned q = 0; q < QUEUES; q++) {
+        char id[] = { letters[q], '\0' };
+
+        expected[q] = thread_of(vif->vm, id);
+    }
+    replace_vif(vif, more);
+    g_assert_cmpint(xen_vif_connect(vif, QUEUES, split, XEN_VIF_NODES), ==,
+                    XenbusStateConnected);
+    for (unsigned q = 0; q < QUEUES; q++) {
+        xen_vif_check_send(vif, q, q);
+    }
+    g_assert_cmpuint(xen_vif_counter(vif, "tx-batches"), ==, QUEUES);
+    xen_vif_stop(vif);
+    expect_threads("xen_net_tx ", expected);
+}
+
+static void test_net(const void *long_mode)
+{
+    for (int split = 0; split < 2; split++) {
+        try_net(long_mode, A_AND_B, "abab", split);
+        try_net(long_mode, ABBA, "abba", split);
+        try_net(long_mode, "'iothread':'b'", "bbbb", split);
+    }
+}
+
+/* ------------------------------------------------------------------ errors */
+
+static void test_errors(const void *long_mode)
+{
+    static const struct {
+        const char *more, *error;
+    } cases[] = {
+        { "'iothread':'a'," A_AND_B, "mutually exclusive" },
+        { "'iothread-vq-mapping':[{'iothread':'c'}]", "does not exist" },
+        { "'iothread-vq-mapping':[{'iothread':'a','vqs':[0,1,2]}]",
+          "missing vq 3" },
+        { "'iothread-vq-mapping':[{'iothread':'a','vqs':[0,1,2,3,4]}]",
+          "must be less than" },
+    };
+    static const char *const devices[] = {
+        "'driver':'xen-disk','drive':'d','num-queues':4",
+        "'driver':'xen-net-device','queues':4",
+    };
+    g_autofree char *all = options(NULL_DISK);
+    XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), all);
+
+    for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+        g_autofree char *add = NULL;
+
+        for (size_t c = 0; c < ARRAY_SIZE(cases); c++) {
+            g_autofree char *bad = g_strdup_printf(
+                "{'execute':'device_add','arguments':{'id':'x',%s,%s}}",
+                devices[i], cases[c].more);
+
+            qmp(vm, bad, cases[c].error);
+        }
+        add = g_strdup_printf(
+            "{'execute':'device_add','arguments':{'id':'x',%s," A_AND_B "}}",
+            devices[i]);
+        qmp(vm, add, NULL);
+        /* The device keeps it when it has no name any more. */
+        qmp(vm, "{'execute':'object-del','arguments':{'id':'a'}}", NULL);
+        qmp(vm, "{'execute':'device_del','arguments':{'id':'x'}}", NULL);
+        qtest_qmp_eventwait(vm->qts, "DEVICE_DELETED");
+        qmp(vm, "{'execute':'object-add','arguments':"
+                "{'qom-type':'iothread','id':'a'}}", NULL);
+    }
+    xen_vm_stop(vm);
+    unlink(log_path);
+    g_clear_pointer(&log_path, g_free);
+}
+
+int main(int argc, char **argv)
+{
+    static const XenTest tests[] = {
+        { "disk", test_disk },
+        { "net", test_net },
+        { "errors", test_errors },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    xen_add_tests("pv-threads", tests, ARRAY_SIZE(tests));
+    return g_test_run();
+}
