@@ -20,9 +20,19 @@ static void begin(const void *long_mode)
     g_assert_cmpint(fd, >=, 0);
     close(fd);
     options = g_strdup_printf(DISK " -trace xen_blk_push -trace xen_blk_step "
-                              "-trace xen_blk_answer -D %s", log_path);
+                              "-trace xen_blk_answer -trace xen_grant_copy "
+                              "-trace xen_grant_map -D %s", log_path);
     vbd = xen_vbd_start(GPOINTER_TO_INT(long_mode), options);
     xen_vbd_connect(vbd, 1, 0);
+}
+
+/* What is in the trace so far. */
+static char *trace_now(void)
+{
+    char *text;
+
+    g_assert_true(g_file_get_contents(log_path, &text, NULL, NULL));
+    return text;
 }
 
 /* Ends QEMU; returns its trace. */
@@ -31,7 +41,7 @@ static char *end(void)
     char *text;
 
     xen_vbd_stop(vbd);
-    g_assert_true(g_file_get_contents(log_path, &text, NULL, NULL));
+    text = trace_now();
     unlink(log_path);
     g_free(log_path);
     return text;
@@ -88,16 +98,62 @@ static void test_one_step(const void *long_mode)
     g_assert_cmpuint(count(trace, "event 1"), <=, RING);
 }
 
+/* The grant table is asked once for all pages of a request, small or large. */
+static void try_grants(const void *long_mode, const XenVbdRequest *r,
+                       const char *for_data, unsigned copies, unsigned maps)
+{
+    g_autofree char *before = NULL, *trace = NULL;
+
+    begin(long_mode);
+    before = trace_now();
+    do_all(r);
+    trace = end();
+    g_assert_cmpuint(count(trace, "xen_grant_copy "), ==, copies);
+    /* The ring is mapped, too. */
+    g_assert_cmpuint(count(trace, "xen_grant_map ") -
+                     count(before, "xen_grant_map "), ==, maps);
+    g_assert_cmpuint(count(trace, for_data), ==, RING);
+}
+
+static void test_grants(const void *long_mode)
+{
+    static const struct {
+        XenVbdRequest r;
+        const char *for_data;
+        unsigned copies, maps;
+    } cases[] = {
+        { { .op = BLKIF_OP_READ, .nr = 1, .last = 7 },
+          "xen_grant_copy 1 segments", RING, 0 },
+        { { .op = BLKIF_OP_WRITE, .nr = 7, .last = 7 },
+          "xen_grant_copy 7 segments", RING, 0 },
+        /* From 32 KiB on they are not copied. */
+        { { .op = BLKIF_OP_READ, .nr = 8, .last = 7 },
+          "xen_grant_map 8 frames, write 1", 0, RING },
+        { { .op = BLKIF_OP_WRITE, .nr = 11, .last = 7 },
+          "xen_grant_map 11 frames, write 0", 0, RING },
+        /* Many pages of which little is used are. */
+        { { .op = BLKIF_OP_READ, .nr = 11, .last = 0 },
+          "xen_grant_copy 11 segments", RING, 0 },
+        /* The page of segments is. */
+        { { .op = BLKIF_OP_READ, .indirect = true, .nr = 256, .last = 7 },
+          "xen_grant_map 256 frames, write 1", RING, RING },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        try_grants(long_mode, &cases[i].r, cases[i].for_data, cases[i].copies,
+                   cases[i].maps);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    g_test_init(&argc, &argv, NULL);
-    for (int long_mode = 0; long_mode < 2; long_mode++) {
-        const char *bits = long_mode ? "64" : "32";
-        g_autofree char *event = g_strdup_printf("blk-count/event/%s", bits);
-        g_autofree char *step = g_strdup_printf("blk-count/step/%s", bits);
+    static const XenTest tests[] = {
+        { "event", test_one_event },
+        { "step", test_one_step },
+        { "grants", test_grants },
+    };
 
-        qtest_add_data_func(event, GINT_TO_POINTER(long_mode), test_one_event);
-        qtest_add_data_func(step, GINT_TO_POINTER(long_mode), test_one_step);
-    }
+    g_test_init(&argc, &argv, NULL);
+    xen_add_tests("blk-count", tests, ARRAY_SIZE(tests));
     return g_test_run();
 }

@@ -256,11 +256,11 @@ static void test_in_flight(const void *variant)
 
         start(&g, variant, d, options);
         xen_vbd_connect(g.v, 3, 0);
+        memset(xen_vbd_page(g.v, 64), 0x5b, 64 * XEN_PAGE_SIZE);
         for (unsigned q = 0; q < 3; q++) {
             put_requests(g.v, q);
             wait_taken(g.v, q);
         }
-        memset(xen_vbd_page(g.v, 64), 0x5b, 64 * XEN_PAGE_SIZE);
         move(&g);
         for (unsigned q = 0; q < 3; q++) {
             /* Before the new one could. */

@@ -198,7 +198,7 @@ static void retry_all(XenBlkQueue *q)
     while ((io = QSIMPLEQ_FIRST(&q->retry))) {
         QSIMPLEQ_REMOVE_HEAD(&q->retry, next);
         q->in_flight++;
-        xen_blk_io_retry(io);
+        xen_blk_io_start(io);
     }
 }
 

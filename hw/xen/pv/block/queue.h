@@ -7,8 +7,8 @@
  *   new        ring mapped, channel bound; nothing is taken from the ring yet
  *   start      the ring's events are handled in the queue's AioContext
  *   stop       no event is handled any more, nothing more is taken; what is in
- *              flight goes on to its end below, but neither the ring nor a
- *              granted page is touched again
+ *              flight goes on to its end below, but the ring is not touched
+ *              again, and granted pages only by what is in flight
  *   idle       nothing is in flight any more: told to the device, once
  *   free       channel unbound, ring unmapped
  *

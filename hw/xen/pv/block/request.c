@@ -5,7 +5,6 @@
 #include "qemu/osdep.h"
 #include "qemu/memalign.h"
 #include "qemu/units.h"
-#include "hw/xen/emu/grant.h"
 #include "hw/xen/interface/io/blkif.h"
 #include "request.h"
 #include "trace.h"
@@ -24,7 +23,11 @@ XenBlkIo *xen_blk_io_new(XenBlkQueueBase *queue)
 
 void xen_blk_io_free(XenBlkIo *io)
 {
+    g_assert(!io->map);
     qemu_vfree(io->buf);
+    if (io->pages.iov) {
+        qemu_iovec_destroy(&io->pages);
+    }
     g_free(io);
 }
 
@@ -86,6 +89,86 @@ static void use_buffer(XenBlkIo *io, size_t size)
         io->buf_size = size;
     }
     qemu_iovec_init_buf(&io->iov, io->buf, size);
+}
+
+static bool is_mapped_directly(const XenBlkIo *io)
+{
+    return xen_blk_io_bytes(io) >= XEN_BLK_MAP_BYTES;
+}
+
+static void add_page(QEMUIOVector *pages, uint8_t *data, size_t len)
+{
+    struct iovec *last = pages->niov ? &pages->iov[pages->niov - 1] : NULL;
+
+    if (last && (uint8_t *)last->iov_base + last->iov_len == data) {
+        last->iov_len += len;
+        pages->size += len;
+    } else {
+        qemu_iovec_add(pages, data, len);
+    }
+}
+
+/* False: a grant is not good. */
+static bool map_data(XenBlkIo *io)
+{
+    const XenBlkRequest *req = &io->req;
+    uint32_t ref[XEN_BLK_MAX_SEGMENTS];
+    int16_t status;
+
+    for (unsigned i = 0; i < req->nr_segments; i++) {
+        ref[i] = req->seg[i].gref;
+    }
+    io->map = xen_grant_map(io->queue->owner->xendev->frontend_id, ref,
+                            req->nr_segments, req->action == BLKIF_OP_READ,
+                            &status);
+    if (!io->map) {
+        trace_xen_blk_copy_failed(req->id, xen_grant_strstatus(status));
+        return false;
+    }
+    if (!io->pages.iov) {
+        qemu_iovec_init(&io->pages, XEN_BLK_MAX_SEGMENTS);
+    }
+    qemu_iovec_reset(&io->pages);
+    for (unsigned i = 0; i < req->nr_segments; i++) {
+        const XenBlkSegment *s = &req->seg[i];
+        uint8_t *page = xen_grant_map_page(io->map, i);
+
+        add_page(&io->pages, page + s->first * XEN_BLK_SECTOR_SIZE,
+                 xen_blk_segment_sectors(s) * XEN_BLK_SECTOR_SIZE);
+    }
+    return true;
+}
+
+static void unmap_data(XenBlkIo *io)
+{
+    xen_grant_unmap(io->map);
+    io->map = NULL;
+}
+
+/* Before the first step, and again if what was mapped no longer is. */
+static bool prepare_data(XenBlkIo *io)
+{
+    if (is_mapped_directly(io)) {
+        return io->map || map_data(io);
+    }
+    if (io->started || !xen_blk_io_bytes(io)) {
+        return true;
+    }
+    use_buffer(io, xen_blk_io_bytes(io));
+    return io->req.action == BLKIF_OP_READ || copy_data(io, false);
+}
+
+/* The last that is done with a request. */
+static void end_io(XenBlkIo *io, int16_t status)
+{
+    unmap_data(io);
+    io->queue->end(io, status);
+}
+
+static void retry_io_later(XenBlkIo *io, bool failed)
+{
+    unmap_data(io);
+    io->queue->retry_later(io, failed);
 }
 
 /* ----------------------------------------------------------------- check -- */
@@ -162,15 +245,15 @@ static bool handle_error(XenBlkIo *io, int error)
     trace_xen_blk_error(io->req.id, io->req.op, error);
     if (io->req.action == BLKIF_OP_DISCARD && error == ENOTSUP) {
         block_acct_failed(blk_get_stats(blk), &io->acct);
-        io->queue->end(io, BLKIF_RSP_EOPNOTSUPP);
+        end_io(io, BLKIF_RSP_EOPNOTSUPP);
         return false;
     }
     action = blk_get_error_action(blk, is_read, error);
     if (action == BLOCK_ERROR_ACTION_STOP) {
-        io->queue->retry_later(io, true);
+        retry_io_later(io, true);
     } else if (action == BLOCK_ERROR_ACTION_REPORT) {
         block_acct_failed(blk_get_stats(blk), &io->acct);
-        io->queue->end(io, BLKIF_RSP_ERROR);
+        end_io(io, BLKIF_RSP_ERROR);
     }
     blk_error_action(blk, action, is_read, error);
     return action == BLOCK_ERROR_ACTION_IGNORE;
@@ -179,7 +262,7 @@ static bool handle_error(XenBlkIo *io, int error)
 static void next_step(XenBlkIo *io)
 {
     if (qatomic_read(&io->queue->owner->paused)) {
-        io->queue->retry_later(io, false);
+        retry_io_later(io, false);
     } else {
         io_step(io);
     }
@@ -187,9 +270,9 @@ static void next_step(XenBlkIo *io)
 
 static void end_read(XenBlkIo *io)
 {
-    bool good = copy_data(io, true);
+    bool good = io->map || copy_data(io, true);
 
-    io->queue->end(io, good ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
+    end_io(io, good ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
 }
 
 static void step_done(void *opaque, int ret)
@@ -200,7 +283,7 @@ static void step_done(void *opaque, int ret)
     if (io->queue->stopping) {
         /* Nobody waits for it any more. */
         block_acct_done(blk_get_stats(blk), &io->acct);
-        io->queue->end(io, BLKIF_RSP_ERROR);
+        end_io(io, BLKIF_RSP_ERROR);
         return;
     }
     if (ret < 0 && !handle_error(io, -ret)) {
@@ -226,12 +309,13 @@ static void step_done(void *opaque, int ret)
             return;
         }
     }
-    io->queue->end(io, BLKIF_RSP_OKAY);
+    end_io(io, BLKIF_RSP_OKAY);
 }
 
 static void io_step(XenBlkIo *io)
 {
     BlockBackend *blk = io->queue->owner->blk;
+    QEMUIOVector *data = io->map ? &io->pages : &io->iov;
     int64_t offset = io->req.sector * XEN_BLK_SECTOR_SIZE;
     size_t bytes = xen_blk_io_bytes(io);
 
@@ -251,14 +335,14 @@ static void io_step(XenBlkIo *io)
     }
     switch (io->req.action) {
     case BLKIF_OP_READ:
-        blk_aio_preadv(blk, offset, &io->iov, 0, step_done, io);
+        blk_aio_preadv(blk, offset, data, 0, step_done, io);
         break;
     case BLKIF_OP_DISCARD:
         blk_aio_pdiscard(blk, offset, bytes, step_done, io);
         break;
     default:
         /* A barrier's data are on the disk before what follows it. */
-        blk_aio_pwritev(blk, offset, &io->iov,
+        blk_aio_pwritev(blk, offset, data,
                         io->req.action == BLKIF_OP_WRITE_BARRIER ?
                         BDRV_REQ_FUA : 0, step_done, io);
     }
@@ -266,26 +350,13 @@ static void io_step(XenBlkIo *io)
 
 void xen_blk_io_start(XenBlkIo *io)
 {
-    size_t bytes = xen_blk_io_bytes(io);
-
+    if (!prepare_data(io)) {
+        block_acct_invalid(blk_get_stats(io->queue->owner->blk),
+                           io->req.action == BLKIF_OP_READ ? BLOCK_ACCT_READ :
+                                                             BLOCK_ACCT_WRITE);
+        end_io(io, BLKIF_RSP_ERROR);
+        return;
+    }
     io->started = true;
-    if (bytes) {
-        use_buffer(io, bytes);
-        if (io->req.action != BLKIF_OP_READ && !copy_data(io, false)) {
-            block_acct_invalid(blk_get_stats(io->queue->owner->blk),
-                               BLOCK_ACCT_WRITE);
-            io->queue->end(io, BLKIF_RSP_ERROR);
-            return;
-        }
-    }
     io_step(io);
-}
-
-void xen_blk_io_retry(XenBlkIo *io)
-{
-    if (io->started) {
-        io_step(io);
-    } else {
-        xen_blk_io_start(io);
-    }
 }

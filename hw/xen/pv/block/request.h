@@ -14,18 +14,26 @@
 #include "qemu/iov.h"
 #include "qemu/queue.h"
 #include "block/accounting.h"
+#include "hw/xen/emu/grant.h"
 #include "owner.h"
 #include "protocol.h"
 
 /* The most that one step of a discard covers. */
 #define XEN_BLK_DISCARD_STEP    (1 * GiB)
 
+/*
+ * Data of a request from this size on goes directly between the disk and the
+ * guest's pages, which are mapped for as long as it is in flight.  Smaller ones
+ * are copied: mapping a page costs about as much as copying it.
+ */
+#define XEN_BLK_MAP_BYTES       (32 * KiB)
+
 typedef struct XenBlkIo XenBlkIo;
 
 /* The part of a queue that its requests use. */
 typedef struct XenBlkQueueBase {
     XenBlkQueueOwner *owner;
-    /* Of the queue's context only.  True: the guest's pages are left alone. */
+    /* Of the queue's context only.  True: nothing more is begun or copied. */
     bool stopping;
     /* A request in flight has come to its end: answers it with @status. */
     void (*end)(XenBlkIo *io, int16_t status);
@@ -41,12 +49,14 @@ struct XenBlkIo {
     XenBlkRequest req;
     XenBlkQueueBase *queue;
     QSIMPLEQ_ENTRY(XenBlkIo) next;      /* in free or retry */
-    bool started;               /* its data are in buf */
+    bool started;               /* its data are in buf, or were mapped */
     bool flush;                 /* the step that is under way or next */
     uint64_t done;              /* bytes that a discard has come to */
     uint8_t *buf;               /* kept from one request to the next */
     size_t buf_size;
-    QEMUIOVector iov;
+    XenGrantMap *map;           /* the guest's pages, in flight only */
+    QEMUIOVector iov;           /* of buf */
+    QEMUIOVector pages;         /* of map; its array is kept */
     BlockAcctCookie acct;
 };
 
@@ -68,9 +78,11 @@ int16_t xen_blk_io_check(XenBlkIo *io, bool well_formed);
  * is none that this disk could have.
  */
 bool xen_blk_io_restore(XenBlkIo *io, const XenBlkRequest *req);
-/* Its first step.  The queue's end() is called, now or later. */
+/*
+ * Its first step; or, after retry_later(), the one that is next or failed.
+ * Between these two nothing of the guest's is mapped: its grants may be saved.
+ * The queue's end() or retry_later() is called, now or later.
+ */
 void xen_blk_io_start(XenBlkIo *io);
-/* The step that failed, again; or the first. */
-void xen_blk_io_retry(XenBlkIo *io);
 
 #endif
