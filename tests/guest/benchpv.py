@@ -7,6 +7,7 @@ falls on all alike, and what counts is the ratio of turns that follow each
 other. For networks through taps it runs itself in a network namespace."""
 import os
 import queue
+import re
 import shlex
 import shutil
 import statistics
@@ -58,6 +59,17 @@ UPSTREAM = Kind('upstream', "upstream's", None, OURS.disk_device, OURS.disk,
 VIRTIO = Kind('virtio', 'virtio', 'tcg', 'virtio-blk-pci', '/dev/vda',
               'virtio-net-pci')
 KINDS = (OURS, UPSTREAM, VIRTIO)
+
+
+# What QEMU counts, by the name in a result; these do not depend on other load.
+COUNTS = {
+    'requests': 'requests of the disk',
+    'events-in': 'events to the back end',
+    'events-out': 'events to the guest',
+    'ipis': 'IPIs',
+    'timers': 'timers set',
+    'invalidated': 'blocks of code invalidated',
+}
 
 
 class Measure:
@@ -185,12 +197,44 @@ class Guest:
             rest = [host, str(port)]
         else:
             rest = [self.kind.disk, *words[1:]]
+        counted = self.counts()
         before = self.cost()
         answer = self.ask(' '.join([words[0], str(ms), *rest]))
         names = ('operations', 'bytes', 'ns', 'p50', 'p99', 'worst')
         result = dict(zip(names, map(int, answer.split())))
         result['cpu'], result['waits'] = self.cost_since(before)
+        for name, number in self.counts().items():
+            result[name] = number - counted[name]
         return result
+
+    def _query(self, command):
+        answers = queue.Queue()
+        self.qmp.execute(command, lambda *answer: answers.put(answer))
+        try:
+            value, error = answers.get(timeout=TURN_LIMIT)
+        except queue.Empty:
+            value, error = None, 'no answer'
+        if error:
+            raise RuntimeError('%s: %s: %s' % (self.kind.name, command, error))
+        return value
+
+    def counts(self):
+        """What QEMU has counted so far, of COUNTS."""
+        text = self._query('x-query-jit')['human-readable-text']
+        disks = [d['stats'] for d in self._query('query-blockstats')]
+        counts = {
+            'invalidated': int(re.search(r'TB invalidate count +(\d+)',
+                                         text).group(1)),
+            'requests': sum(s['rd_operations'] + s['wr_operations']
+                            for s in disks)}
+        if self.kind is OURS:
+            vcpus = self._query('query-xen')['vcpus']
+            for name, kind in (('events-in', 'to-backend'),
+                               ('events-out', 'backend'), ('ipis', 'ipi')):
+                counts[name] = sum(k['fast'] + k['slow'] for v in vcpus
+                                   for k in v['kinds'] if k['kind'] == kind)
+            counts['timers'] = sum(v['timers-armed'] for v in vcpus)
+        return counts
 
     def end(self):
         self.vm.channels['serial'].send('end\n')
@@ -248,9 +292,11 @@ def summary(measure, rounds):
         results = [r[kind] for r in rounds if kind in r]
         values = [measure.value(r) for r in results]
         kept[kind] = {'value': round(median(values), 1)}
-        for key, scale in (('cpu', 1000), ('waits', 1)):
-            kept[kind][key] = round(median(
-                [r[key] / scale / measure.units(r) for r in results]), 2)
+        for key, scale in (('cpu', 1000), ('waits', 1),
+                           *((key, 1) for key in COUNTS)):
+            if key in results[0]:
+                kept[kind][key] = round(median(
+                    [r[key] / scale / measure.units(r) for r in results]), 2)
         if measure.words == 'round':
             kept[kind]['p99-us'] = round(
                 median([r['p99'] for r in results]) / 1000, 1)
@@ -368,7 +414,7 @@ def table(results):
 
 
 def shown(figures, kinds, key):
-    return [figures[k.name][key] if k.name in figures else '-' for k in kinds]
+    return [figures.get(k.name, {}).get(key, '-') for k in kinds]
 
 
 def idle_ratio(idle, key):
@@ -394,12 +440,14 @@ def rows_of(measure, figures, kinds):
                            else ''])
     of_what = 'MiB' if measure.unit == 'MiB/s' else 'operation'
     for key, title in (('cpu', '  CPU time, us a ' + of_what),
-                       ('waits', '  context switches a ' + of_what)):
+                       ('waits', '  context switches a ' + of_what),
+                       *((key, '  %s a %s' % (title, of_what))
+                         for key, title in COUNTS.items())):
         both = OURS.name in figures and VIRTIO.name in figures
         rows.append([title, ''] + shown(figures, kinds, key)
                     + ['%.2f' % (figures[OURS.name][key]
                                  / (figures[VIRTIO.name][key] or 1))
-                       if both else '', '', ''])
+                       if both and key not in COUNTS else '', '', ''])
     return rows
 
 
