@@ -366,15 +366,25 @@ TEST_EARLY(leaves, "cpuid-leaves")
     cpu_call_all(check_leaves, NULL);
 }
 
-/* The time leaf has the factors from TSC to system time. */
+/*
+ * The time leaf: how the TSC is provided and its frequency, the factors from it to
+ * system time, and the host's frequency, which is the same here.
+ */
 TEST_EARLY(time_leaf, "cpuid-time")
 {
     VcpuTime *t = &shared_info->vcpu_info[0].time;
-    uint32_t reg[4];
+    uint32_t reg[4], khz;
 
     cpuid(XEN_LEAF(3), 1, reg);
+    CHECK_EQ(reg[0], 0);
     CHECK_EQ(reg[2], t->tsc_to_system_mul);
     CHECK_EQ((int8_t)reg[3], t->tsc_shift);
     cpuid(XEN_LEAF(3), 0, reg);
+    CHECK_EQ(reg[0] & ~7u, 0);          /* emulated, reliable, RDTSCP */
+    CHECK_EQ(reg[1], 0);                /* mode: emulate if necessary */
     CHECK(reg[2] > 100000);             /* kHz */
+    CHECK_EQ(reg[3], 0);                /* incarnation */
+    khz = reg[2];
+    cpuid(XEN_LEAF(3), 2, reg);
+    CHECK_EQ(reg[0], khz);
 }
