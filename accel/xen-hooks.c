@@ -14,6 +14,8 @@
  *   AccelOpsClass       ops_init             emulation on   TCG chooses its other
  *     of that one                                           pointers there
  *                       create_vcpu_thread   ops_init       a vCPU comes
+ *                       synchronize_post_    ops_init       ... and was reset
+ *                         init
  *   DeviceClass         unrealize            first vCPU of  a vCPU goes, before
  *     of the vCPU                              its model      its thread ends
  *   X86CPUClass         parent_unrealize     first vCPU of  ... and after that
@@ -132,6 +134,7 @@ static DeviceUnrealize parent_cpu_unrealize, parent_dev_unrealize;
 
 static void (*parent_ops_init)(AccelOpsClass *ops);
 static void (*parent_create_vcpu_thread)(CPUState *cs);
+static void (*parent_post_init)(CPUState *cs);
 
 /* The thread of the vCPU still runs; the parent ends and joins it. */
 static void dev_unrealize(DeviceState *dev)
@@ -163,6 +166,14 @@ static void create_vcpu_thread(CPUState *cs)
     parent_create_vcpu_thread(cs);
 }
 
+static void synchronize_post_init(CPUState *cs)
+{
+    if (parent_post_init) {
+        parent_post_init(cs);
+    }
+    xen_vcpu_ready(cs);
+}
+
 static void ops_init(AccelOpsClass *ops)
 {
     if (parent_ops_init) {
@@ -170,6 +181,7 @@ static void ops_init(AccelOpsClass *ops)
     }
     HOOK(ops->create_vcpu_thread, create_vcpu_thread,
          parent_create_vcpu_thread);
+    HOOK(ops->synchronize_post_init, synchronize_post_init, parent_post_init);
     if (tcg_enabled()) {
         hook_tcg_ops(ops);
     }

@@ -98,6 +98,16 @@ static void virq_changed(const XenEvtchnPortInfo *info)
     }
 }
 
+void xen_evtchn_note_virqs(unsigned vcpu)
+{
+    for (unsigned virq = 0; virq < XEN_NR_VIRQS; virq++) {
+        if (virq_owner(vcpu, virq) == vcpu) {
+            note_virq(vcpu, virq,
+                      xen_evtchn_virq_port(xen_emu_evtchn(), vcpu, virq));
+        }
+    }
+}
+
 static void port_changed(void *opaque, const XenEvtchnPortInfo *info,
                          void *cookie)
 {

@@ -5,6 +5,7 @@
  *   evtchn-dev.c        the device
  *   engine-callbacks.c  the engine's XenEvtchnOps
  *   evtchn-migration.c  the device's VMStateDescription
+ *   vcpu-unplugged.c    a subsection of it
  *   backend.c           evtchn_backend_ops of PV devices
  */
 #ifndef HW_XEN_EMU_EVTCHN_DEV_INTERNAL_H
@@ -69,10 +70,21 @@ struct XenEvtchnDevice {
 
     /* Subsection runstate_flag: VMASST_TYPE_runstate_update_flag is on */
     bool runstate_flag;
+
+    /* Subsection unplugged_vcpus: see device/vcpu-unplugged.h */
+    int32_t nr_unplugged;
+    struct XenUnpluggedVcpu *unplugged;
 };
 
 extern const struct VMStateDescription xen_evtchn_vmstate;
+extern const struct VMStateDescription xen_evtchn_unplugged_vmstate;
 extern const XenEvtchnOps xen_evtchn_engine_ops;
+
+/*
+ * engine-callbacks.c: vCPU @vcpu was added.  Notes in its env which VIRQs were
+ * bound for its number before, if any.  BQL.
+ */
+void xen_evtchn_note_virqs(unsigned vcpu);
 
 /* backend.c; @cookie is the one given to xen_evtchn_backend_new(). */
 void xen_evtchn_backend_signal(void *cookie);

@@ -17,6 +17,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/bitmap.h"
 #include "migration/vmstate.h"
+#include "hw/xen/emu/device/vcpu-unplugged.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/offload/delivery.h"
@@ -140,8 +141,9 @@ static void clear(XenEvtchnDevice *s)
     g_clear_pointer(&s->parked, g_free);
     g_clear_pointer(&s->unmask, g_free);
     g_clear_pointer(&s->pirq.allocated, g_free);
+    g_clear_pointer(&s->unplugged, g_free);
     s->nr_ports = s->nr_array_pages = s->nr_parked = s->nr_unmask = 0;
-    s->nr_fifo_vcpus = s->nr_fifo_ports = 0;
+    s->nr_fifo_vcpus = s->nr_fifo_ports = s->nr_unplugged = 0;
     s->runstate_flag = false;
     s->pirq.nr_words = DIV_ROUND_UP(kvm_xen_get_evtchn_max_pirq(), 64);
 }
@@ -155,6 +157,7 @@ static int evtchn_pre_save(void *opaque)
     s->runstate_flag = xen_runstate_update_flag();
     s->pirq.allocated = g_new0(uint64_t, s->pirq.nr_words);
     xen_pirq_save(&s->pirq);
+    s->unplugged = xen_unplugged_save(&s->nr_unplugged);
     if (uses_fifo()) {
         save_fifo_vcpus(s);
         save_fifo_ports(s);
@@ -344,6 +347,11 @@ static int evtchn_post_load(void *opaque, int version_id)
         error_report("xen_evtchn: the PIRQs in the incoming state are "
                      "inconsistent or exceed xen-evtchn-max-pirq=%u",
                      kvm_xen_get_evtchn_max_pirq());
+        return ret;
+    }
+
+    ret = xen_unplugged_load(s->unplugged, s->nr_unplugged);
+    if (ret) {
         return ret;
     }
 
@@ -580,6 +588,7 @@ const VMStateDescription xen_evtchn_vmstate = {
         &parked_vmstate,
         &unmask_vmstate,
         &runstate_flag_vmstate,
+        &xen_evtchn_unplugged_vmstate,
         NULL
     }
 };

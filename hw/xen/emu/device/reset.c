@@ -7,6 +7,7 @@
 #include "hw/core/cpu.h"
 #include "hw/xen/emu/device/reset.h"
 #include "hw/xen/emu/device/vcpu.h"
+#include "hw/xen/emu/device/vcpu-unplugged.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/offload/delivery.h"
 #include "hw/xen/emu/vcpu/runstate.h"
@@ -36,6 +37,7 @@ static int reset_domain(void)
     XEN_FOREACH_VCPU(v) {
         xen_vcpu_soft_reset(v);
     }
+    xen_unplugged_forget_all();
     ret = xen_overlay_clear();
     if (ret) {
         return ret;

@@ -47,28 +47,47 @@ static bool gpa_is_sound(uint64_t gpa)
     return gpa == XEN_GPA_NONE || gpa < GPA_END;
 }
 
-static int check_loaded(const CPUState *cs, const CPUX86State *env)
+XenVcpuRegistered xen_vcpu_get_registered(CPUState *cs)
 {
-    uint64_t info = env->xen_vcpu_info_gpa;
+    const CPUX86State *env = cpu_env(cs);
+
+    return (XenVcpuRegistered) {
+        .info_gpa = env->xen_vcpu_info_gpa,
+        .time_info_gpa = env->xen_vcpu_time_info_gpa,
+        .runstate_gpa = env->xen_vcpu_runstate_gpa,
+        .upcall_vector = env->xen_vcpu_callback_vector,
+    };
+}
+
+void xen_vcpu_put_registered(CPUState *cs, const XenVcpuRegistered *r)
+{
+    CPUX86State *env = cpu_env(cs);
+
+    env->xen_vcpu_info_gpa = r->info_gpa;
+    env->xen_vcpu_time_info_gpa = r->time_info_gpa;
+    env->xen_vcpu_runstate_gpa = r->runstate_gpa;
+    qatomic_set(&env->xen_vcpu_callback_vector, r->upcall_vector);
+}
+
+int xen_vcpu_check_registered(unsigned id, const XenVcpuRegistered *r)
+{
+    uint64_t info = r->info_gpa;
 
     if (info != XEN_GPA_NONE &&
         (info >= GPA_END || info % sizeof(uint32_t) ||
          info % XEN_EMU_PAGE_SIZE > XEN_EMU_PAGE_SIZE - XEN_VCPU_INFO_SIZE)) {
-        error_report("xen: vCPU %d in the incoming state has its vcpu_info at "
-                     "the invalid address 0x%" PRIx64, cs->cpu_index, info);
+        error_report("xen: vCPU %u in the incoming state has its vcpu_info at "
+                     "the invalid address 0x%" PRIx64, id, info);
         return -EINVAL;
     }
-    if (!gpa_is_sound(env->xen_vcpu_time_info_gpa) ||
-        !gpa_is_sound(env->xen_vcpu_runstate_gpa)) {
-        error_report("xen: vCPU %d in the incoming state has a time or "
-                     "runstate area at an invalid address", cs->cpu_index);
+    if (!gpa_is_sound(r->time_info_gpa) || !gpa_is_sound(r->runstate_gpa)) {
+        error_report("xen: vCPU %u in the incoming state has a time or "
+                     "runstate area at an invalid address", id);
         return -EINVAL;
     }
-    if (env->xen_vcpu_callback_vector &&
-        env->xen_vcpu_callback_vector < XEN_UPCALL_LOWEST_VECTOR) {
-        error_report("xen: vCPU %d in the incoming state has the invalid "
-                     "upcall vector %u", cs->cpu_index,
-                     env->xen_vcpu_callback_vector);
+    if (r->upcall_vector && r->upcall_vector < XEN_UPCALL_LOWEST_VECTOR) {
+        error_report("xen: vCPU %u in the incoming state has the invalid "
+                     "upcall vector %u", id, r->upcall_vector);
         error_printf("Valid values are 0 and %u to 255.\n",
                      XEN_UPCALL_LOWEST_VECTOR);
         return -EINVAL;
@@ -81,7 +100,8 @@ int xen_vcpu_check_loaded_all(void)
     CPUState *cs;
 
     CPU_FOREACH(cs) {
-        int ret = check_loaded(cs, &X86_CPU(cs)->env);
+        XenVcpuRegistered r = xen_vcpu_get_registered(cs);
+        int ret = xen_vcpu_check_registered(cs->cpu_index, &r);
 
         if (ret) {
             return ret;

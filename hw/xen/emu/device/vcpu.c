@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Life cycle of a vCPU: realize, start, reset, unrealize
+ * Life cycle of a vCPU: realize, start, plug, reset, unrealize
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "hw/core/cpu.h"
 #include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/device/vcpu.h"
+#include "hw/xen/emu/device/vcpu-unplugged.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/evtchn.h"
+#include "hw/xen/emu/irq/upcall.h"
 #include "hw/xen/emu/offload/delivery.h"
 #include "hw/xen/emu/offload/timers.h"
 #include "hw/xen/emu/vcpu/areas.h"
@@ -16,6 +18,9 @@
 #include "hw/xen/emu/vcpu/timer.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "cpu.h"
+#include "evtchn-dev-internal.h"
+
+#include "hw/xen/interface/vcpu.h"
 
 static CPUX86State *vcpu_env(XenVcpu *v)
 {
@@ -37,12 +42,14 @@ static void clear_registered(CPUX86State *env)
 
 void xen_vcpu_realize(CPUState *cs)
 {
+    XenVcpuRegistered registered = xen_unplugged_take(cs->cpu_index);
     XenVcpu *v = g_new0(XenVcpu, 1);
 
     assert(bql_locked());
     assert(!xen_vcpu_get(cs->cpu_index));
 
     clear_registered(&X86_CPU(cs)->env);
+    xen_vcpu_put_registered(cs, &registered);
     v->id = cs->cpu_index;
     v->cs = cs;
     object_ref(OBJECT(cs));
@@ -56,6 +63,7 @@ void xen_vcpu_realize(CPUState *cs)
 
     if (xen_emu_evtchn()) {
         xen_evtchn_set_vcpu_present(xen_emu_evtchn(), cs->cpu_index, true);
+        xen_evtchn_note_virqs(cs->cpu_index);
         xen_overlay_vcpu_added(cs->cpu_index);
         xen_delivery_vcpus_changed();
     }
@@ -70,6 +78,26 @@ void xen_vcpu_started(CPUState *cs)
     xen_vcpu_start_areas(v);
     xen_delivery_vcpu_started(v);
     xen_timer_offload_started(v);
+}
+
+/*
+ * What the guest had registered before an unplug takes effect here, since the
+ * reset of the vCPU drops interrupts.  Events may be pending by now.
+ */
+void xen_vcpu_ready(CPUState *cs)
+{
+    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+
+    if (!v || DEVICE(cs)->realized) {
+        return;     /* a load, or the start of the machine */
+    }
+    if (xen_emu_accel()->migrates_vcpus) {
+        return;     /* it has called xen_vcpu_post_load() by itself */
+    }
+    xen_vcpu_post_load(v);
+    if (xen_evtchn_upcall_pending(xen_emu_evtchn(), v->id)) {
+        xen_upcall_raise(v->id);
+    }
 }
 
 static void reclaim_vcpu(XenVcpu *v)
@@ -95,10 +123,15 @@ void xen_vcpu_leaving(CPUState *cs)
 void xen_vcpu_unrealize(CPUState *cs)
 {
     XenVcpu *v = xen_vcpu_get(cs->cpu_index);
+    XenVcpuRegistered registered;
 
     if (!v) {
         return;
     }
+    registered = xen_vcpu_get_registered(cs);
+    xen_unplugged_keep(v->id, &registered);
+    /* Its times continue from the guest's area. */
+    xen_runstate_enter(v->runstate, RUNSTATE_offline);
     /*
      * The kernel keeps the vCPU, for the next one of that number.  It must have
      * forgotten the addresses in QEMU's memory before these are unpinned.
