@@ -70,7 +70,7 @@ DEBIAN_FILES = (
 )
 # Those that guests have together.
 PROGRAM_SETS = (*PROGRAM_MODULES, *MODULE_SETS, *DEBIAN_PROGRAMS,
-                'tcp-load fs-load')
+                'tcp-load fs-load', 'tcp-load disk-load')
 # Those that need the guest's kernel as a file.
 NEEDS_KERNEL = ('kexec-now',)
 
@@ -191,6 +191,12 @@ def program_source(name):
     return os.path.join(PROGRAMS, name + '.c')
 
 
+def program_sources(*names):
+    """What these programs are made of."""
+    headers = sorted(glob.glob(os.path.join(PROGRAMS, '*.h')))
+    return [program_source(name) for name in names] + headers if names else []
+
+
 def guest(name, program=None):
     """The Boot of one of GUESTS, with one of the programs above in /bin, or
     modules, or several with spaces in between (64-bit guests only); raises
@@ -200,9 +206,7 @@ def guest(name, program=None):
     own = [p for p in programs if p in PROGRAM_MODULES]
     wanted = GUEST_MODULES + sum((PROGRAM_MODULES[p] for p in own), ())
     wanted += sum((MODULE_SETS.get(p, ()) for p in programs), ())
-    sources = [program_source(p) for p in own]
-    if own:
-        sources.append(os.path.join(PROGRAMS, 'evtchn.h'))
+    sources = program_sources(*own)
     with _lock:
         kernel = material.kernel(row.suite, row.arch, row.flavour)
         busybox = material.package(USERLAND.get(row.suite, row.suite),

@@ -93,6 +93,10 @@ VMCORE_STEPS = ('modules', 'vmcore', 'disk', 'write', 'net', 'console', 'facts')
 # A disk that is taken away while it is in use; system_powerdown.
 REMOVE_STEPS = ('modules', 'disk', 'remove', 'net', 'powerdown')
 
+# A vCPU that is plugged, unplugged and plugged again.
+REPLUG_STEPS = ('modules', 'disk', 'hotadd', 'replug', 'net', 'sleep', 'facts',
+                'clock', 'interrupts')
+
 # Boots that end by each kind of reset, in the middle of writes.
 RESETS_STEPS = ('modules', 'resets', 'disk', 'net', 'facts')
 
@@ -220,6 +224,8 @@ MATRIX = [
         hosts=(power.Panic,)),
     row('debian13-1cpu-remove', 'debian13', 1, steps=REMOVE_STEPS,
         hosts=(power.Remove, power.PowerDown)),
+    row('debian13-2cpu-replug', 'debian13', 2, steps=REPLUG_STEPS,
+        hosts=(power.Replug,)),
     row('debian13-1cpu-resets', 'debian13', 1, steps=RESETS_STEPS,
         hosts=(power.Resets,)),
     row('debian13-1cpu-store', 'debian13', 1, steps=('store',),

@@ -32,6 +32,7 @@ L1_KERNEL = 'debian13'
 L1_MODULES = ('kvm-amd', 'virtio-blk')
 L1_MEMORY = 1536
 L1_CPUS = ('-accel', 'tcg,thread=multi', '-smp', 2)
+L1_PROGRAM = 'tcp-peer'
 L1_SCRIPTS = os.path.join(paths.HERE, 'nested')
 L1_LIMIT = 120                      # seconds, without the guests
 # Rarely, a vCPU of L1 stops taking interrupts while Linux boots: a vector
@@ -108,7 +109,7 @@ class Plan:
                            '/guests/%s.initrd' % image_name(row))
         url = 'http://10.0.2.2:8000/%s/fetched' % row.name
         words = [bundle.PROGRAM, '-L', bundle.FIRMWARE_FOLDER,
-                 '-chardev', 'file,id=serial,path=console.log',
+                 '-chardev', 'file,id=serial,path=console.log,append=on',
                  '-chardev', 'pipe,id=hvc,path=hvc',
                  *guestvm.guest_arguments(
                      boot, [row.accel], row.smp, 'disk.img', 'written.img',
@@ -123,8 +124,13 @@ class Plan:
     def add_to(self, tar):
         texts = {'command': self.command, 'nonce': self.stimulus.nonce,
                  'answer': self.stimulus.answer, 'limit': str(GUEST_LIMIT)}
+        if not self.row.traced:
+            texts['untraced'] = ''
         if self.row.monitor:
             texts['monitor'] = self.row.monitor
+        if self.row.moves:
+            texts['qemu'] = texts['command']
+            texts['command'] = 'sh /etc/moves.sh %d' % self.row.moves
         add_texts(tar, self.row.name, texts)
         add_member(tar, '%s/fetched' % self.row.name, self.stimulus.fetched)
         for path in (self.stimulus.disk, self.stimulus.written):
@@ -141,7 +147,7 @@ class Plan:
                                   self.row.expect,
                                   self.row.sleeps)
         counts = None
-        if run.status is not None:
+        if run.status is not None and self.row.traced:
             try:
                 counts = self._counts(run)
             except exits.LostEvents as e:
@@ -182,13 +188,14 @@ def l1_boot(qemu, rows):
     key = images.content_key(
         kernel, busybox, ' '.join(L1_MODULES), __file__, bundle.__file__,
         cpio.__file__, images.__file__, *bundle.parts(qemu),
-        *images.scripts_in(L1_SCRIPTS),
+        *images.scripts_in(L1_SCRIPTS), *images.program_sources(L1_PROGRAM),
         *(path for boot in boots.values() for path in boot))
 
     def fill(archive):
         images.add_userland(archive, busybox)
         images.add_scripts(archive, L1_SCRIPTS)
         images.add_modules(archive, kernel, L1_MODULES)
+        archive.file('bin/' + L1_PROGRAM, images.compiled(L1_PROGRAM), 0o755)
         bundle.add(archive, qemu)
         for name, boot in boots.items():
             archive.copy('guests/%s.kernel' % name, boot.kernel)

@@ -6,6 +6,10 @@ without any of them except the interception of hypercalls.
 """
 import collections
 
+import checks
+import hostside
+import webserver
+
 # Marks split the run into these phases. What follows the last mark, the output
 # of the guest's facts, is not counted.
 PHASES = ('boot', 'devices', 'transfers', 'sleeps')
@@ -14,11 +18,24 @@ STEPS = ('mark', 'modules', 'mark', 'disk', 'write', 'net', 'console', 'mark',
 # For rows that only show that the guest works.
 SHORT_STEPS = ('mark', 'modules', 'mark', 'disk', 'net', 'mark', 'sleep',
                'mark', 'facts', 'clock')
-# A second vCPU is added while the guest runs.
-HOTADD_STEPS = ('modules', 'disk', 'hotadd', 'net', 'sleep', 'facts', 'clock',
-                'interrupts')
+# All PV devices, disk and network under load together.
+BUSY_STEPS = ('modules', 'disk', 'net', 'console', 'busy', 'write', 'sleep',
+              'facts', 'clock', 'interrupts')
+# A kernel without a vector for event channels takes one INTx for all, on vCPU 0.
+INTX_STEPS = tuple(s for s in BUSY_STEPS if s not in ('sleep', 'interrupts'))
+NO_VECTOR = {'clockevent': 'lapic', 'clocksource': None}
+# Migrated under load, with PV devices.
+MOVES_STEPS = ('facts', 'modules', 'net', 'moved', 'net', 'disk', 'console',
+               'clock')
+# A second vCPU is added while the guest runs; it is removed and added again, twice.
+HOTADD_STEPS = ('modules', 'disk', 'hotadd', 'replug', 'net', 'sleep', 'facts',
+                'clock', 'interrupts')
 ADD_CPU = ('device_add qemu64-x86_64-cpu,id=added,socket-id=1,core-id=0,'
            'thread-id=0')
+REPLUG = '\n'.join((ADD_CPU,) + ('device_del added', ADD_CPU) * 2)
+# To tcp-peer, in the L1 VM.
+BUSY_PARAMETER = 'XE_TCP=%s,8001,%d,%d' % (
+    webserver.GATEWAY, checks.BUSY_ROUNDS, checks.BUSY_BYTES)
 SLEEPS = 50
 SHORT_SLEEPS = 10
 RATE_EVENTS = 2000
@@ -40,25 +57,28 @@ PATIENCE = ('no_timer_check', 'tsc=nowatchdog',
 
 # cpus: at the end; smp: QEMU's option, if it differs; measured: also measured
 # with upstream; budget: a key of BUDGETS or None; append: words for the
-# kernel's command line; program, then: as in matrix.py; monitor: a command for
-# QEMU's monitor when the guest requests one (step_hotadd); refused: words of
-# the message with which QEMU must exit instead of running a guest.
+# kernel's command line; program, then: as in matrix.py; monitor: commands for
+# QEMU's monitor, the next one each time that the guest requests one
+# (step_hotadd); moves: how often the guest is migrated (nested/moves.sh);
+# traced: exits are counted; refused: words of the message with which QEMU must
+# exit instead of running a guest.
 Row = collections.namedtuple(
     'Row', 'name guest cpus smp accel measured expect steps sleeps disk_mib '
-    'budget append program then monitor refused')
+    'budget append program then monitor moves traced refused')
 
 
 def row(name, guest='debian13', cpus=2, accel=PLAIN_ACCEL, abi='2level',
         measured=False, budget=None, short=True, steps=None, smp=None,
-        append=(), program=None, then=(), monitor=None, refused=None):
+        append=(), program=None, then=(), monitor=None, moves=0, traced=True,
+        refused=None, expect=None):
     """Short guests do not print their boot messages, which would take most of
     their time."""
     return Row('kvm-' + name, guest, cpus, smp or cpus, accel, measured,
-               {'xen': '4.17', 'abi': abi},
+               {'xen': '4.17', 'abi': abi, **(expect or {})},
                steps or (SHORT_STEPS if short else STEPS),
                SHORT_SLEEPS if short else SLEEPS, 1 if short else 8, budget,
                PATIENCE + (('quiet',) if short else ()) + append, program,
-               then, monitor, refused)
+               then, monitor, moves, traced, refused)
 
 
 def without(*bits):
@@ -94,18 +114,32 @@ TABLE = (
           steps=('modules', 'mark', 'rate', 'mark', 'facts'),
           append=('XE_EVENTS=%d' % RATE_EVENTS,))
       for abi in ('2level', 'fifo')),
+    *(row('debian13-%dcpu-busy-%s' % (cpus, abi), cpus=cpus, abi=abi,
+          accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi), steps=BUSY_STEPS,
+          program='tcp-load disk-load', append=(BUSY_PARAMETER,), traced=False)
+      for cpus in (2, 1, 4) for abi in ('2level', 'fifo')
+      if hostside.LONG or (cpus, abi) == (2, '2level')),
+    *(row('debian13-2cpu-intx-' + abi, abi=abi, steps=INTX_STEPS,
+          accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi), expect=NO_VECTOR,
+          program='tcp-load disk-load', traced=False,
+          append=(BUSY_PARAMETER, 'xen_no_vector_callback'))
+      for abi in ('2level', 'fifo') if hostside.LONG or abi == '2level'),
+    *(row('debian13-2cpu-moves-' + abi, abi=abi, steps=MOVES_STEPS,
+          accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi),
+          moves=6 if hostside.LONG else 2, program='disk-load', traced=False)
+      for abi in ('2level', 'fifo') if hostside.LONG or abi == '2level'),
     # Everything is reclaimed from KVM, and offloaded again.
     row('debian13-2cpu-kexec', steps=('modules', 'disk', 'net', 'kexec'),
         program='kexec-now',
         then=('modules', 'disk', 'net', 'sleep', 'facts', 'clock')),
     row('debian13-hotadd', smp='1,sockets=2,maxcpus=2', steps=HOTADD_STEPS,
-        monitor=ADD_CPU),
+        monitor=REPLUG),
     # Hypercalls, shared pages and event bits in the 32-bit layout.
     row('debian12-pae-2cpu', guest='debian12-pae', budget='in-kernel'),
     row('debian12-pae-2cpu-fifo', guest='debian12-pae',
         accel=PLAIN_ACCEL + ',xen-evtchn-abi=fifo', abi='fifo'),
     row('debian12-pae-hotadd', guest='debian12-pae',
-        smp='1,sockets=2,maxcpus=2', steps=HOTADD_STEPS, monitor=ADD_CPU),
+        smp='1,sockets=2,maxcpus=2', steps=HOTADD_STEPS, monitor=REPLUG),
     # There is no alternative to this capability.
     row('no-interception', accel=PLAIN_ACCEL + ',x-kvm-xen-caps=0xfffffffd',
         refused=('KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL', 'CONFIG_KVM_XEN')),

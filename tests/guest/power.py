@@ -154,6 +154,43 @@ class Remove(hostside.HostSide):
             yield 'the guest did not see its disk go'
 
 
+class Replug(hostside.HostSide):
+    """Plugs vCPU 1, unplugs it and plugs it again, as often as the guest asks for the
+    next step."""
+    SMP = '1,sockets=2,maxcpus=2'
+    PLUG = {'driver': 'qemu64-x86_64-cpu', 'id': 'added', 'socket-id': 1,
+            'core-id': 0, 'thread-id': 0}
+    STEPS = 5
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.steps = 0
+
+    def arguments(self):
+        return ('-smp', self.SMP)
+
+    def attach(self, vm, qmp):
+        super().attach(vm, qmp)
+
+        def answered(value, error):
+            if error:
+                self.wrong.append('step %d: %s' % (self.steps, error['desc']))
+
+        def wanted(value):
+            self.steps += 1
+            if self.steps % 2:
+                qmp.execute('device_add', answered, **self.PLUG)
+            else:
+                qmp.execute('device_del', answered, id=self.PLUG['id'])
+
+        vm.on_fact['monitor'] = wanted
+
+    def failures(self):
+        yield from self.wrong
+        if self.steps != self.STEPS:
+            yield '%d of %d steps were taken' % (self.steps, self.STEPS)
+
+
 class PowerDown(hostside.HostSide):
     """system_powerdown reaches a guest that has no driver for the power button."""
 

@@ -138,6 +138,20 @@ step_tcp() {
     done </tmp/tcp
 }
 
+# Disk and network at the same time.
+step_busy() {
+    wait_for /dev/xvdb || return
+    mkfifo /tmp/until
+    disk-load /dev/xvdb 4 </tmp/until >/tmp/disk-load &
+    exec 4>/tmp/until
+    step_tcp
+    exec 4>&-
+    wait $! || say "error=disk-load failed"
+    while read -r line; do
+        say "$line"
+    done </tmp/disk-load
+}
+
 # The host has made a file system on xvdc.
 step_fs() {
     wait_for /dev/xvdc || return
@@ -368,10 +382,24 @@ step_kexec() {
 # Waits for a second vCPU to be plugged, and brings it online.
 step_hotadd() {
     cpu=/sys/devices/system/cpu/cpu1
-    say "monitor=wanted with $CPUS vCPU"
+    say "monitor=plug vCPU 1, there are $CPUS"
     wait_for $cpu || return
     echo 1 >$cpu/online || say "error=the new vCPU does not come online"
     CPUS=$(nproc)
+}
+
+# That vCPU is unplugged, and plugged again.
+step_replug() {
+    for _ in 1 2; do
+        say "monitor=unplug vCPU 1"
+        for _ in $(seq 500); do
+            [ -e "$cpu" ] || break
+            usleep 20000
+        done
+        [ -e "$cpu" ] && say "error=vCPU 1 is still there"
+        CPUS=$(nproc)
+        step_hotadd
+    done
 }
 
 # Debian's tools for xenstore; each line of output is a fact.

@@ -48,13 +48,17 @@ answer_console() {
     esac
 }
 
-# Sends a command to QEMU's monitor when the guest requests it.
+# Sends the next command to QEMU's monitor each time that the guest requests it.
 serve_monitor() {
     cat monitor.out > monitor.log &
-    until grep -q 'XENEMU: monitor=' console.log 2>/dev/null; do
-        usleep 100000
-    done
-    cat monitor > monitor.in
+    requests=0
+    while read -r command <&3; do
+        requests=$((requests + 1))
+        until [ "$(grep -c 'XENEMU: monitor=' console.log)" -ge $requests ]; do
+            usleep 100000
+        done
+        echo "$command" > monitor.in
+    done 2>/dev/null 3< monitor
 }
 
 run_guest() {
@@ -93,6 +97,7 @@ ifconfig lo 127.0.0.1
 mkdir -p /plan /results
 tar x -f /dev/vda -C /plan || say "error=no plan on the first disk"
 httpd -p 127.0.0.1:8000 -h /plan
+tcp-peer 8001 &
 echo 16384 > $T/buffer_size_kb
 say "begin=$(uname -r)"
 for guest in /plan/*; do

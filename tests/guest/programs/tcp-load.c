@@ -4,9 +4,10 @@
  *
  *     tcp-load ADDRESS PORT ROUNDS BYTES
  *
- * The host's side is tcpserver.py.  The first line of a connection is a
- * command: "echo" sends back what it receives; "take BYTES" receives so many
- * bytes and replies whether they were correct; "give BYTES" sends so many.
+ * The host's side is tcpserver.py, or tcp-peer.c in the L1 VM.  The first line of
+ * a connection is a command: "echo" sends back what it receives; "take BYTES"
+ * receives so many bytes and replies whether they were correct; "give BYTES" sends
+ * so many.
  *
  * Each byte of a stream is a function of its position, so that both sides can
  * check it.  Retransmissions are counted by the kernel.
@@ -36,6 +37,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "tcp-stream.h"
 
 #define PATIENCE_S      60
 #define RTO_MIN_MS      10000
@@ -236,19 +239,6 @@ static void ping_pong(unsigned rounds)
     free(took);
 }
 
-/* Byte number @at of the stream; the period is not a power of two. */
-static uint8_t stream_byte(size_t at)
-{
-    return at % 251 + at / 65521;
-}
-
-static void fill(uint8_t *buf, size_t at, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        buf[i] = stream_byte(at + i);
-    }
-}
-
 /* @out: sends a stream; the host replies whether it was right. */
 static void transfer(size_t bytes, bool out)
 {
@@ -265,7 +255,7 @@ static void transfer(size_t bytes, bool out)
     for (size_t at = 0; right && at < bytes; at += PIECE) {
         size_t len = bytes - at < PIECE ? bytes - at : PIECE;
 
-        fill(expected, at, len);
+        stream_fill(expected, at, len);
         if (out) {
             write_all(fd, expected, len);
         } else {
