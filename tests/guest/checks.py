@@ -234,7 +234,7 @@ BY_STEP = {'facts': facts, 'disk': disk, 'write': write, 'net': net,
            'console': console, 'lines': lines, 'sleep': sleep, 'clock': clock,
            'interrupts': interrupts, 'channels': channels,
            'kexec': kexec, 'rate': rate, 'tcp': tcp, 'moved': moved,
-           'busy': busy}
+           'busy': busy, 'travel': moved}
 
 
 def failures(machine, stimulus, cpus, steps, expect, sleeps):

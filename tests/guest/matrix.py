@@ -18,6 +18,7 @@ import paths
 import power
 import report
 import tcpserver
+import travel
 import twins
 import webserver
 import xenstore
@@ -33,20 +34,20 @@ MOVES = 6 if hostside.LONG else 3
 # line; program: the one of images.PROGRAM_MODULES that the steps need; then:
 # the steps of the kernel that the step "kexec" starts; move: the fact at which
 # the guest is migrated to another QEMU; live: how often, while it runs and has
-# PV devices, or 0 for once by a file and without; hosts: the classes of
-# hostside.py that the steps need.
+# PV devices, or 0 for once by a file and without; postcopy: its memory follows;
+# hosts: the classes of hostside.py that the steps need.
 Row = collections.namedtuple(
     'Row', 'name guest cpus accel machine expect steps extra append program '
-    'then move live hosts')
+    'then move live postcopy hosts')
 
 
 def row(name, guest, cpus, accel='xen-version=4.17', machine='pc', expect=None,
         steps=ALL_STEPS, extra=(), append=(), program=None, then=(),
-        move=None, live=0, hosts=()):
+        move=None, live=0, postcopy=False, hosts=()):
     wanted = {'xen': '4.17', 'abi': 'fifo'}
     wanted.update(expect or {})
     return Row(name, guest, cpus, accel, machine, wanted, steps, extra, append,
-               program, then, move, live, hosts)
+               program, then, move, live, postcopy, hosts)
 
 
 # A kernel without a vector for event channels does not use Xen's clock, nor
@@ -114,6 +115,11 @@ GUESTS = ('debian12', 'debian13', 'debian12-pae')
 LIVE_STEPS = ('facts', 'modules', 'net', 'moved', 'net', 'disk', 'console',
               'clock')
 
+# Moved, or set back, often, under load.
+TRAVEL_STEPS = ('facts', 'modules', 'net', 'travel', 'net', 'disk', 'console',
+                'clock', 'interrupts')
+SET_BACK_STEPS = tuple(s for s in TRAVEL_STEPS if s != 'net')
+
 # The longest first, so that all jobs end at about the same time.
 MATRIX = [
     row('%s-4cpu-channels' % guest, guest, 4,
@@ -134,6 +140,19 @@ MATRIX = [
         accel='xen-version=4.17,xen-evtchn-abi=' + abi, expect={'abi': abi},
         steps=LIVE_STEPS, program='disk-load', move='moves', live=MOVES)
     for abi in ('fifo', '2level')
+] + [
+    row('debian13-2cpu-postcopy', 'debian13', 2, steps=LIVE_STEPS,
+        program='disk-load', move='moves', live=2, postcopy=True),
+] + [
+    row('debian13-2cpu-%s-%s' % (name, abi), 'debian13', 2,
+        accel='xen-version=4.17,xen-evtchn-abi=' + abi, expect={'abi': abi},
+        steps=steps, program='tcp-load disk-load', move=move, live=live,
+        hosts=hosts)
+    for abi in ('fifo', '2level') if hostside.LONG
+    for name, steps, move, live, hosts in (
+        ('travel', TRAVEL_STEPS, 'moves', travel.TIMES,
+         (travel.Wire, travel.Output)),
+        ('set-back', SET_BACK_STEPS, None, 0, (travel.Snapshots,)))
 ] + [
     row('debian13-8cpu', 'debian13', 8),
 ] + [
@@ -293,21 +312,9 @@ def run_in(folder, name, row, options, server):
 
     limit = sum((host.TIME for host in hosts), time_limit(row.cpus))
     limit *= 5 if hostside.LONG else 1
-    if row.live:
-        machine, reasons, downtimes = migration.run_live(
-            new_vm, folder, row.move, row.live, 2 * limit,
-            lambda last: last.channels['hvc'].send('.enough\n'))
-        machine.facts['downtimes-ms'] = [str(d) for d in downtimes]
-    elif row.move:
-        machine, reasons = migration.run(new_vm, folder, row.move, limit)
-    else:
-        with tcpserver.TcpServer() as tcp:
-            if 'tcp' in row.steps:
-                parameters.append('XE_TCP=%s,%d,%d,%d' % (
-                    webserver.GATEWAY, tcp.port, checks.TCP_ROUNDS,
-                    checks.TCP_BYTES))
-            machine, reasons = new_vm(folder), []
-            machine.run(limit)
+    with tcpserver.TcpServer() as tcp:
+        parameters += tcp_parameters(row, tcp.port)
+        machine, reasons = run_machine(row, new_vm, folder, limit)
     reasons += checks.failures(machine, stimulus, row.cpus,
                                row.steps + row.then, row.expect, SLEEPS)
     for host in hosts:
@@ -318,6 +325,32 @@ def run_in(folder, name, row, options, server):
     return report.Outcome(
         name, time.monotonic() - started, reasons, machine=machine,
         figures=[f for f in (host.figures() for host in hosts) if f])
+
+
+def tcp_parameters(row, port):
+    if 'tcp' in row.steps:
+        return ['XE_TCP=%s,%d,%d,%d' % (webserver.GATEWAY, port,
+                                        checks.TCP_ROUNDS, checks.TCP_BYTES)]
+    if travel.Wire in row.hosts:
+        return ['XE_TCP=%s,%d,0,%d' % (webserver.GATEWAY, port,
+                                       travel.TCP_BYTES)]
+    return []
+
+
+def run_machine(row, new_vm, folder, limit):
+    """Runs one guest; returns its last Vm and a list of what went wrong."""
+    if row.live:
+        machine, reasons, downtimes = migration.run_live(
+            new_vm, folder, row.move, row.live, 2 * limit,
+            lambda last: last.channels['hvc'].send('.enough\n'),
+            row.postcopy)
+        machine.facts['downtimes-ms'] = [str(d) for d in downtimes]
+        return machine, reasons
+    if row.move:
+        return migration.run(new_vm, folder, row.move, limit)
+    machine = new_vm(folder)
+    machine.run(limit)
+    return machine, []
 
 
 def selected(options):

@@ -68,9 +68,10 @@ def run(new_vm, folder, key, timeout):
 class Chain:
     """A guest that is migrated live, again and again, each time to a new QEMU
     by a socket. The first move begins when the guest reports the fact @key;
-    after @moves of them, @ended(machine) is called with the last QEMU."""
+    after @moves of them, @ended(machine) is called with the last QEMU. With @postcopy
+    the guest runs on at once, and its memory follows."""
 
-    def __init__(self, new_vm, folder, key, moves, timeout, ended):
+    def __init__(self, new_vm, folder, key, moves, timeout, ended, postcopy):
         self.trouble = []
         self.machines = []
         self.downtimes = []
@@ -79,6 +80,8 @@ class Chain:
         self._moves = moves
         self._deadline = time.monotonic() + timeout
         self._ended = ended
+        self._capabilities = ['events'] + ['postcopy-ram'] * postcopy
+        self.postcopies = 0
         self._qmp = []
         self._threads = []
         self._begun = False
@@ -94,12 +97,16 @@ class Chain:
         machine = self._new_vm(os.path.join(self._folder, 'qemu%d' % number))
         qmp = machine.add_qmp()
         if number:
-            machine.add('-incoming', 'unix:' + self._socket(number))
+            machine.add('-incoming', 'defer')
             machine.facts = self.machines[0].facts
         qmp.execute('migrate-set-capabilities', self._refused,
-                    capabilities=[{'capability': 'events', 'state': True}])
+                    capabilities=[{'capability': name, 'state': True}
+                                  for name in self._capabilities])
         qmp.on_event['MIGRATION'] = lambda m: self._changed(
             number, m['data']['status'])
+        if number:
+            qmp.execute('migrate-incoming', self._refused,
+                        uri='unix:' + self._socket(number))
         self.machines.append(machine)
         self._qmp.append(qmp)
         return machine
@@ -132,6 +139,11 @@ class Chain:
             self.trouble.append('QEMU %d: the migration failed' % number)
             for qmp in self._qmp:
                 qmp.execute('quit')
+        source = number + 1 < len(self.machines)
+        if status == 'active' and source and len(self._capabilities) > 1:
+            self._qmp[number].execute('migrate-start-postcopy', self._refused)
+        if status == 'postcopy-active' and source:
+            self.postcopies += 1
         if status != 'completed':
             return
         if number + 1 < len(self.machines):
@@ -160,6 +172,8 @@ class Chain:
             if machine.ending():
                 self.trouble.append('before the last move: ' +
                                     machine.ending())
+        if self.postcopies != self._moves * (len(self._capabilities) - 1):
+            self.trouble.append('%d moves were by postcopy' % self.postcopies)
         if len(self.machines) != self._moves + 1:
             self.trouble.append('moved %d times, not %d' % (
                 len(self.machines) - 1, self._moves))
@@ -171,10 +185,10 @@ class Chain:
         return last
 
 
-def run_live(new_vm, folder, key, moves, timeout, ended):
+def run_live(new_vm, folder, key, moves, timeout, ended, postcopy=False):
     """Starts a guest in new_vm(folder) and moves it @moves times, see Chain. The
     last Vm, which knows all facts, a list of what went wrong with the moves, and
     the downtimes in milliseconds."""
-    chain = Chain(new_vm, folder, key, moves, timeout, ended)
+    chain = Chain(new_vm, folder, key, moves, timeout, ended, postcopy)
     machine = chain.join()
     return machine, chain.trouble, chain.downtimes

@@ -115,6 +115,7 @@ class Vm:
         self.ended_at = 0.0
         self.status = None
         self._process = None
+        self._qmp = None
         self.errors = self._channel('stderr')
         self.serial = self.add_channel('serial')
         self.serial.on_line = self._serial_line
@@ -135,9 +136,11 @@ class Vm:
         return channel
 
     def add_qmp(self):
-        channel = self.add_channel('qmp')
-        self.add('-mon', 'chardev=qmp,mode=control')
-        return Qmp(channel)
+        """The machine's QMP; there is one, for all who call this."""
+        if not self._qmp:
+            self._qmp = Qmp(self.add_channel('qmp'))
+            self.add('-mon', 'chardev=qmp,mode=control')
+        return self._qmp
 
     def _serial_line(self, line):
         match = FACT.search(line)
