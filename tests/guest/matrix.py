@@ -69,7 +69,7 @@ LINES_STEPS = ('facts', 'lines', 'clock')
 # kexec of a second kernel while the first is busy with events.
 KEXEC_STEPS = ('modules', 'disk', 'net', 'kexec')
 # The same with writes in flight.
-BUSY_KEXEC_STEPS = ('modules', 'disk', 'net', 'busy', 'kexec')
+BUSY_KEXEC_STEPS = ('modules', 'disk', 'net', 'writing', 'kexec')
 
 # TCP over PV network, where a lost frame shows as a retransmission, and a file
 # system on a PV disk.

@@ -42,7 +42,7 @@ step_suspend() {
 }
 
 # Writes for the rest of this kernel's life.
-step_busy() {
+step_writing() {
     while :; do
         dd if=/dev/zero of=/dev/xvdb bs=64k oflag=direct 2>/dev/null
     done &
