@@ -66,6 +66,18 @@ static bool slot_is_free(PCIBus *bus, unsigned slot)
     return !(bus->slot_reserved_mask & (1u << slot));
 }
 
+/*
+ * QEMU sends DEVICE_DELETED when the last reference goes, which RCU may have for
+ * longer than the machine takes to start.  No user has deleted this device.
+ */
+static void delete_silently(DeviceState *dev)
+{
+    object_ref(OBJECT(dev));
+    object_unparent(OBJECT(dev));
+    dev->pending_deleted_event = false;
+    object_unref(OBJECT(dev));
+}
+
 static void move_away(PCIDevice *platform, PCIBus *bus)
 {
     for (unsigned i = 0; i < PCI_SLOT_MAX; i++) {
@@ -73,7 +85,7 @@ static void move_away(PCIDevice *platform, PCIBus *bus)
 
         if (slot_is_free(bus, slot)) {
             trace_xen_platform_move(PCI_SLOT(platform->devfn), slot);
-            object_unparent(OBJECT(platform));
+            delete_silently(DEVICE(platform));
             pci_create_simple(bus, PCI_DEVFN(slot, 0), TYPE_XEN_PLATFORM);
             return;
         }
