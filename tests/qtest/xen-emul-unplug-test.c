@@ -383,30 +383,12 @@ static void test_snapshot(void)
     xen_vm_stop(vm);
 }
 
-static bool incoming_failed(XenVm *vm)
-{
-    QDict *answer = qtest_qmp(vm->qts, "{ 'execute': 'query-migrate' }");
-    QDict *info = qdict_get_qdict(answer, "return");
-    const char *status = qdict_get_try_str(info, "status");
-    bool failed = g_strcmp0(status, "failed") == 0;
-
-    g_assert_cmpstr(status, !=, "completed");
-    qobject_unref(answer);
-    return failed;
-}
-
 /* The state saved at @path does not load into a VM with @options. */
 static void expect_refused(XenVm *vm, const char *path, const char *options)
 {
     XenVm *target = xen_vm_start_target(vm, NULL, options);
-    g_autofree char *uri = g_strdup_printf("file:%s", path);
 
-    qtest_qmp_assert_success(target->qts, "{ 'execute': 'migrate-incoming', "
-                             "'arguments': { 'uri': %s, "
-                             "'exit-on-error': false } }", uri);
-    while (!incoming_failed(target)) {
-        g_usleep(1000);
-    }
+    xen_state_expect_refused(target, path);
     xen_vm_stop(target);
 }
 
