@@ -68,8 +68,15 @@ static HotplugHandler *get_handler(MachineState *ms, DeviceState *dev)
 static void unplug_request(HotplugHandler *plug_handler, DeviceState *dev,
                            Error **errp)
 {
+    Error *err = NULL;
+
     g_hash_table_add(leaving, dev);
-    qdev_unplug(xen_twin_of(dev), errp);
+    qdev_unplug(xen_twin_of(dev), &err);
+    if (err) {
+        /* The twin may go later, by itself; then the NIC stays. */
+        g_hash_table_remove(leaving, dev);
+        error_propagate(errp, err);
+    }
 }
 
 static void delete_nic(void *opaque)
