@@ -22,6 +22,8 @@
 #define LBA28_MAX   ((1u << 28) - 1)
 
 static bool enabled;
+/* The user has set it. */
+static bool chosen;
 /* The machine is complete. */
 static bool ready;
 
@@ -253,6 +255,7 @@ static void set_twins(Object *obj, bool value, Error **errp)
     static bool checking;
 
     enabled = value;
+    chosen = true;
     if (!checking) {
         qemu_add_machine_init_done_notifier(&done);
         checking = true;
@@ -261,7 +264,9 @@ static void set_twins(Object *obj, bool value, Error **errp)
 
 void xen_twins_set_default(bool on)
 {
-    enabled = on;
+    if (!chosen) {
+        enabled = on;
+    }
 }
 
 static void add_property(void)

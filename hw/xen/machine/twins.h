@@ -24,7 +24,10 @@
 
 #include "hw/qdev-core.h"
 
-/* The property's value if the user does not set it.  Before the machine's init. */
+/*
+ * The property's value if the user has not set it.  When the machine's init begins:
+ * the platform device asks for it.
+ */
 void xen_twins_set_default(bool on);
 /* The machine has Xen.  May be called again. */
 void xen_twins_init(void);

@@ -25,6 +25,8 @@ static void init(MachineState *ms)
 {
     ObjectClass *oc = OBJECT_CLASS(MACHINE_GET_CLASS(ms));
 
+    /* Not in instance_init(): introspection creates instances of any machine. */
+    xen_twins_set_default(true);
     MACHINE_CLASS(object_class_get_parent(oc))->init(ms);
     xen_platform_move_up();
 }
@@ -34,7 +36,6 @@ static void instance_init(Object *obj)
     MachineClass *mc = MACHINE_GET_CLASS(obj);
 
     object_property_set_str(obj, "xen-version", VERSION, &error_abort);
-    xen_twins_set_default(true);
     /*
      * QEMU's own default is TCG.  An accel= of the machine is weaker than one of
      * -machine, but is an error beside -accel.
