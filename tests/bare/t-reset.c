@@ -143,3 +143,80 @@ TEST(soft_upcall, "soft-reset-upcall")
         CHECK(interrupts[0][vector] != before);
     }
 }
+
+static _Atomic uint32_t busy_turns[MAX_CPUS];
+static _Atomic bool busy_stop;
+
+/* Hypercalls that look at ports, whatever becomes of these. */
+static void be_busy(void *arg)
+{
+    while (!busy_stop) {
+        struct evtchn_status op = { .dom = DOMID_SELF, .port = 1 };
+
+        CHECK_EQ(EVTCHN_OP(EVTCHNOP_status, &op), 0);
+        busy_turns[this_cpu()]++;
+    }
+}
+
+static bool all_are_busy(void)
+{
+    for (unsigned cpu = 1; cpu < nr_cpus; cpu++) {
+        if (busy_turns[cpu] == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void wait_until_busy(void)
+{
+    for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+        busy_turns[cpu] = 0;
+    }
+    EXPECT_SOON(all_are_busy());
+}
+
+static void request_soft_reset(void *arg)
+{
+    struct sched_shutdown op = { .reason = SHUTDOWN_soft_reset };
+
+    CHECK_EQ(SCHED_OP(SCHEDOP_shutdown, &op), 0);
+}
+
+static void begin_again(void)
+{
+    events_forget();
+    CHECK_EQ(guest_map_shared_info(0), 0);
+    events_clear_2level();
+    events_set_up();
+}
+
+/* vCPUs are paused wherever they are, and run on: QEMU checks the former. */
+TEST(soft_busy, "soft-reset-others-busy")
+{
+    busy_stop = false;
+    for (unsigned cpu = 1; cpu < nr_cpus; cpu++) {
+        cpu_call(cpu, be_busy, NULL);
+    }
+    for (unsigned i = 0; i < ROUNDS && !test_has_failed(); i++) {
+        wait_until_busy();
+        request_soft_reset(NULL);
+    }
+    wait_until_busy();
+    busy_stop = true;
+    for (unsigned cpu = 1; cpu < nr_cpus; cpu++) {
+        cpu_wait(cpu);
+    }
+    begin_again();
+    check_life();
+}
+
+/* One reset or several, each request returns once there is none pending. */
+TEST(soft_many, "soft-reset-by-all")
+{
+    for (unsigned i = 0; i < ROUNDS && !test_has_failed(); i++) {
+        cpu_call_all(request_soft_reset, NULL);
+        begin_again();
+        check_life();
+    }
+}

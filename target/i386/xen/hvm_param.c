@@ -213,17 +213,19 @@ int xen_hvm_get_param(XenHypercall *hc, uint64_t gva)
     return ret;
 }
 
-void xen_hvm_param_soft_reset(void)
-{
-    assert(bql_locked());
-    kept.is_set &= ~(1ull << HVM_PARAM_STORE_EVTCHN |
-                     1ull << HVM_PARAM_CONSOLE_EVTCHN);
-}
-
 static void reset(Notifier *n, void *phase)
 {
-    if (*(XenResetPhase *)phase == XEN_RESET_MACHINE) {
+    switch (*(XenResetPhase *)phase) {
+    case XEN_RESET_MACHINE:
         memset(&kept, 0, sizeof(kept));
+        break;
+    case XEN_RESET_RINGS:
+        /* The guest's own ports are closed; those of the back ends count. */
+        kept.is_set &= ~(1ull << HVM_PARAM_STORE_EVTCHN |
+                         1ull << HVM_PARAM_CONSOLE_EVTCHN);
+        break;
+    default:
+        break;
     }
 }
 

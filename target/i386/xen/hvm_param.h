@@ -6,7 +6,8 @@
  * eight of them and read eleven, as on Xen; others return -EPERM.  Those
  * without a meaning for Xen (the port of xenstore for the next kernel, the
  * address of the firmware's generation ID) keep what the guest wrote until the
- * machine is reset.
+ * machine is reset.  A soft reset sets the ports of xenstore and console to those
+ * that the back ends open again.
  *
  * Source of the ABI: include/hw/xen/interface/hvm/params.h, and Xen's
  * behaviour.
@@ -25,11 +26,6 @@
 int xen_hvm_set_param(XenHypercall *hc, uint64_t gva);
 int xen_hvm_get_param(XenHypercall *hc, uint64_t gva);
 
-/*
- * SHUTDOWN_soft_reset: the ports of xenstore and console become those that the
- * back ends opened again; the rest stays.  BQL.
- */
-void xen_hvm_param_soft_reset(void);
 /* Registers reset and migration.  Once, with the BQL. */
 void xen_hvm_param_init(void);
 

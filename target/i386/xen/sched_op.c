@@ -14,7 +14,6 @@
 #include "system/watchdog.h"
 #include "cpu.h"
 #include "compat.h"
-#include "hvm_param.h"
 #include "internal.h"
 #include "trace.h"
 #include "watchdog.h"
@@ -92,22 +91,12 @@ static int poll_ports(XenHypercall *hc, uint64_t gva)
     return ret;
 }
 
-static int soft_reset(void)
-{
-    int ret = xen_emu_soft_reset();
-
-    if (!ret) {
-        xen_hvm_param_soft_reset();
-    }
-    return ret;
-}
-
 /*
  * On Xen all vCPUs stop immediately, and the call does not return.  QEMU's main
  * loop stops them a little later.  The current vCPU stops here, because the
  * guest would take a return for a failure.
  */
-static int shut_down(uint32_t reason)
+static int shut_down(CPUState *cs, uint32_t reason)
 {
     BQL_LOCK_GUARD();
     trace_xen_shutdown(reason);
@@ -133,8 +122,8 @@ static int shut_down(uint32_t reason)
         watchdog_perform_action();
         break;
     case SHUTDOWN_soft_reset:
-        /* The guest continues immediately: it is about to start a new kernel. */
-        return soft_reset();
+        /* Then the guest continues, and starts a new kernel. */
+        return xen_emu_request_soft_reset(cs);
     default:
         /* Xen accepts any reason; its toolstack destroys the domain. */
         qemu_system_shutdown_request(SHUTDOWN_CAUSE_GUEST_SHUTDOWN);
@@ -148,7 +137,8 @@ static int shutdown_op(XenHypercall *hc, uint64_t gva)
 {
     sched_shutdown_t op;
 
-    return XEN_GET(hc, &op, gva) ? -EFAULT : shut_down((uint8_t)op.reason);
+    return XEN_GET(hc, &op, gva) ? -EFAULT : shut_down(hc->cs,
+                                                      (uint8_t)op.reason);
 }
 
 static int remote_shutdown(XenHypercall *hc, uint64_t gva)

@@ -4,6 +4,8 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
+#include "qemu/error-report.h"
+#include "block/aio.h"
 #include "hw/core/cpu.h"
 #include "hw/xen/emu/device/reset.h"
 #include "hw/xen/emu/device/vcpu.h"
@@ -15,8 +17,34 @@
 #include "hw/i386/kvm/xen_gnttab.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "hw/i386/kvm/xen_xenstore.h"
+#include "system/cpus.h"
 #include "system/kvm_xen.h"
+#include "system/qtest.h"
+#include "system/runstate.h"
 #include "trace.h"
+
+/*
+ * NULL: the guest has not asked for a soft reset, or that has begun.  BQL.
+ * The handler was added last, with the highest priority: when the VM stops it is
+ * called before that of vm-state.c.
+ */
+static VMChangeStateEntry *soft_reset_request;
+
+/*
+ * What a vCPU that runs could see, or change: ports that are closed already
+ * beside grants that are not, pages under a back end that disconnects.
+ */
+static bool vcpus_are_stopped(void)
+{
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        if (!cs->stopped) {
+            return false;
+        }
+    }
+    return true;
+}
 
 static int reset_domain(void)
 {
@@ -51,12 +79,12 @@ static int reset_domain(void)
     return xen_xenstore_reset();
 }
 
-int xen_emu_soft_reset(void)
+static int reset_with_devices(void)
 {
     int ret;
 
     assert(bql_locked());
-    trace_xen_emu_soft_reset();
+    assert(qtest_enabled() || vcpus_are_stopped());
     /* Back ends disconnect while all that they use still works. */
     xen_emu_notify_reset(XEN_RESET_BEGIN);
     ret = reset_domain();
@@ -64,8 +92,74 @@ int xen_emu_soft_reset(void)
     return ret;
 }
 
+static int soft_reset(void)
+{
+    trace_xen_emu_soft_reset();
+    return reset_with_devices();
+}
+
+static void forget_request(void)
+{
+    g_clear_pointer(&soft_reset_request, qemu_del_vm_change_state_handler);
+}
+
+static void run_soft_reset(void)
+{
+    int ret;
+
+    forget_request();
+    ret = soft_reset();
+    if (ret) {
+        /* As Xen's toolstack does with a domain that it cannot reset. */
+        error_report("xen: soft reset failed: %s", strerror(-ret));
+        qemu_system_shutdown_request(SHUTDOWN_CAUSE_HOST_ERROR);
+    }
+}
+
+/* A VM that stops is reset before anything is saved. */
+static void vm_state_changed(void *opaque, bool running, RunState state)
+{
+    if (!running) {
+        run_soft_reset();
+    }
+}
+
+static void soft_reset_bh(void *opaque)
+{
+    /* The VM may have stopped, or been reset, since the request. */
+    if (soft_reset_request) {
+        pause_all_vcpus();
+        run_soft_reset();
+        resume_all_vcpus();
+    }
+}
+
+int xen_emu_request_soft_reset(CPUState *cs)
+{
+    assert(bql_locked());
+    if (!qemu_cpu_is_self(cs)) {
+        /* From qtest: no vCPU runs, and the test continues after the reset. */
+        return soft_reset();
+    }
+    trace_xen_emu_soft_reset_requested(cs->cpu_index);
+    if (!soft_reset_request) {
+        soft_reset_request = qemu_add_vm_change_state_handler_prio(
+            vm_state_changed, NULL, INT_MAX);
+        /*
+         * Not in the main context: something that polls that one, such as the
+         * drain of a disk for a monitor command, would reset the domain inside
+         * of itself.
+         */
+        aio_bh_schedule_oneshot(iohandler_get_aio_context(), soft_reset_bh,
+                                NULL);
+    }
+    cpu_stop_current();
+    return 0;
+}
+
 int xen_emu_machine_reset(void)
 {
+    forget_request();
     xen_emu_notify_reset(XEN_RESET_MACHINE);
-    return xen_emu_soft_reset();
+    return reset_with_devices();
 }

@@ -166,9 +166,8 @@ static inline void xen_emu_set_delivery_offloaded(bool offloaded)
  *           toolstack would set up are created
  *   END     after the reset, even if it failed halfway
  *
- * No vCPU runs during a system reset.  During a soft reset the vCPU that called
- * waits, but other vCPUs may run, which they do not on Xen.  The wake-up from S3
- * does not reset the domain, although QEMU resets devices and vCPUs then.
+ * No vCPU runs during a reset.  The wake-up from S3 does not reset the domain,
+ * although QEMU resets devices and vCPUs then.
  */
 typedef enum XenResetPhase {
     XEN_RESET_MACHINE,

@@ -5,6 +5,7 @@
  * There is a single handler for all parts because their order matters:
  *
  * Stop (vCPUs do not run, system time still advances)
+ *   0. a soft reset that the guest has requested is done
  *   1. single-shot timers are reclaimed from KVM, while its clock is still that
  *      of the guest
  *   2. QEMU's timers stop
