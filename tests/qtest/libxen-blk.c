@@ -62,6 +62,24 @@ void xen_vbd_set_up(XenVbd *v)
     v->store = xen_store_open(v->vm);
 }
 
+void xen_vm_add_slow_disk(XenVm *vm, bool in_iothread)
+{
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'object-add', "
+        "'arguments': { 'qom-type': 'throttle-group', 'id': 't', "
+        "'limits': { 'iops-total': 1 } } }");
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'blockdev-add', "
+        "'arguments': { 'driver': 'throttle', 'node-name': 'd', "
+        "'throttle-group': 't', 'file': { 'driver': 'null-co', "
+        "'size': 67108864, 'read-zeroes': true } } }");
+    if (in_iothread) {
+        qtest_qmp_device_add(vm->qts, "xen-disk", "x", "{ 'drive': 'd', "
+                             "'vdev': 'xvda', 'iothread': 'io' }");
+    } else {
+        qtest_qmp_device_add(vm->qts, "xen-disk", "x", "{ 'drive': 'd', "
+                             "'vdev': 'xvda' }");
+    }
+}
+
 static uint64_t pages(XenVbd *v, unsigned nr)
 {
     uint64_t gpa = xen_vm_page(v->vm);

@@ -65,6 +65,14 @@ typedef struct XenVbdAnswer {
     int16_t status;
 } XenVbdAnswer;
 
+/*
+ * Adds disk "x", xvda, of 64 MiB of zeroes, that does one request a second of
+ * QEMU's clock: the others wait until the test steps it.  With @in_iothread in
+ * "io", which the VM must have.  A throttle group on the command line would not
+ * do: it is made before the accelerator, and follows the host's clock.
+ */
+void xen_vm_add_slow_disk(XenVm *vm, bool in_iothread);
+
 /* @options: QEMU's, with the disk; not connected yet. */
 XenVbd *xen_vbd_start(bool long_mode, const char *options);
 /* For QEMU that has ended, too. */

@@ -9,7 +9,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qobject/qdict.h"
-#include "libxen-store.h"
+#include "libxen-blk.h"
 
 #include "hw/xen/interface/grant_table.h"
 #include "hw/xen/interface/io/blkif.h"
@@ -35,11 +35,6 @@
 
 /* A disk of 64 MiB that can be resized: node "d". */
 static char *disk_path;
-/* The same of which nothing can be read but for a moment each second. */
-#define SLOW_DISK                                                           \
-    "-nodefaults -object throttle-group,id=t,x-iops-total=1 "               \
-    "-blockdev driver=throttle,node-name=d,throttle-group=t,"               \
-    "file.driver=null-co,file.size=67108864,file.read-zeroes=on "
 #define DEVICE      "-device xen-disk,id=x,drive=d,vdev=xvda "
 #define IN_IOTHREAD                                                         \
     "-object iothread,id=io "                                               \
@@ -136,11 +131,16 @@ static Disk start(const char *options)
     return d;
 }
 
-static Disk start_slow(const char *device)
+static Disk start_slow(bool in_iothread)
 {
-    g_autofree char *options = g_strconcat(SLOW_DISK, device, NULL);
+    Disk d = {
+        .vm = xen_vm_start_bare(1, true, NULL,
+                                "-nodefaults -object iothread,id=io"),
+    };
 
-    return start(options);
+    xen_vm_add_slow_disk(d.vm, in_iothread);
+    begin(&d);
+    return d;
 }
 
 static Disk start_fast(const char *device)
@@ -215,6 +215,12 @@ static void expect_read_works(Disk *d)
     g_assert_cmphex(qtest_readl(d->vm->qts, d->data), ==, 0);
 }
 
+/* Of a slow disk's requests one is done at once. */
+static void expect_in_flight(Disk *d)
+{
+    g_assert_cmpuint(qtest_readl(d->vm->qts, d->ring + RSP_PROD), <=, 1);
+}
+
 static bool device_exists(Disk *d, const char *id)
 {
     QDict *rsp = qtest_qmp(d->vm->qts, "{ 'execute': 'qom-list', "
@@ -271,15 +277,16 @@ static void expect_pattern(Disk *d, uint64_t page, uint8_t byte)
  * Requests are in flight at a reset, and the next kernel uses the same pages
  * and the same grants for other things: nothing is written there.
  */
-static void reset_in_flight(const char *device, Reset *reset)
+static void reset_in_flight(bool in_iothread, Reset *reset)
 {
-    Disk d = start_slow(device);
+    Disk d = start_slow(in_iothread);
 
     connect_disk(&d);
     for (unsigned i = 0; i < NR_REQUESTS; i++) {
         put_read(&d, i);
     }
     kick(&d, NR_REQUESTS);
+    expect_in_flight(&d);
     reset(&d);
 
     qtest_memset(d.vm->qts, d.ring, 0x5a, XEN_PAGE_SIZE);
@@ -301,12 +308,12 @@ static void reset_in_flight(const char *device, Reset *reset)
 
 static void test_reset_in_flight(const void *reset)
 {
-    reset_in_flight(DEVICE, *(Reset *const *)reset);
+    reset_in_flight(false, *(Reset *const *)reset);
 }
 
 static void test_reset_in_flight_iothread(const void *reset)
 {
-    reset_in_flight(IN_IOTHREAD, *(Reset *const *)reset);
+    reset_in_flight(true, *(Reset *const *)reset);
 }
 
 /* What is there is what a new domain has, and it works, again and again. */
@@ -377,9 +384,9 @@ static void test_unplug_willing(void)
 }
 
 /* A guest that does not let go of it, with requests in flight. */
-static void test_unplug_unwilling(const void *device)
+static void test_unplug_unwilling(const void *in_iothread)
 {
-    Disk d = start_slow(device);
+    Disk d = start_slow(GPOINTER_TO_INT(in_iothread));
 
     connect_disk(&d);
     for (unsigned i = 0; i < NR_REQUESTS; i++) {
@@ -388,6 +395,7 @@ static void test_unplug_unwilling(const void *device)
     kick(&d, NR_REQUESTS);
     delete_device(&d);
     wait_for_node(&d, BACK "/state", "5");
+    expect_in_flight(&d);
     for (int i = 0; i < 10; i++) {
         qtest_clock_step(d.vm->qts, 1000 * 1000 * 1000);
         expect_node(&d, BACK "/online", "0");
@@ -584,10 +592,10 @@ int main(int argc, char **argv)
     add_reset_tests("unplug-reset", test_unplug_reset);
     qtest_add_func("xen/pv-bus/unplug-unused", test_unplug_unused);
     qtest_add_func("xen/pv-bus/unplug-willing", test_unplug_willing);
-    qtest_add_data_func("xen/pv-bus/unplug-unwilling", DEVICE,
+    qtest_add_data_func("xen/pv-bus/unplug-unwilling", GINT_TO_POINTER(false),
                         test_unplug_unwilling);
-    qtest_add_data_func("xen/pv-bus/unplug-unwilling-iothread", IN_IOTHREAD,
-                        test_unplug_unwilling);
+    qtest_add_data_func("xen/pv-bus/unplug-unwilling-iothread",
+                        GINT_TO_POINTER(true), test_unplug_unwilling);
     qtest_add_func("xen/pv-bus/close-in-iothread", test_close_in_iothread);
     qtest_add_func("xen/pv-bus/resize-in-iothread", test_resize_in_iothread);
     qtest_add_func("xen/pv-bus/log-limit", test_log_limit);

@@ -52,36 +52,14 @@ static void take_answers(XenVbd *v)
     }
 }
 
-/*
- * A disk that does one request a second: most of them are still to be done when
- * the guest falls asleep.  A throttle group on the command line is made before
- * the accelerator, and would measure that second by the host's clock.
- */
-static void add_slow_disk(QTestState *qts, bool in_iothread)
-{
-    qtest_qmp_assert_success(qts, "{ 'execute': 'object-add', 'arguments': { "
-        "'qom-type': 'throttle-group', 'id': 't', "
-        "'limits': { 'iops-total': 1 } } }");
-    qtest_qmp_assert_success(qts, "{ 'execute': 'blockdev-add', 'arguments': { "
-        "'driver': 'throttle', 'node-name': 'd', 'throttle-group': 't', "
-        "'file': { 'driver': 'null-co', 'size': 67108864, "
-        "'read-zeroes': true } } }");
-    if (in_iothread) {
-        qtest_qmp_device_add(qts, "xen-disk", "x", "{ 'drive': 'd', "
-                             "'vdev': 'xvda', 'iothread': 'io' }");
-    } else {
-        qtest_qmp_device_add(qts, "xen-disk", "x", "{ 'drive': 'd', "
-                             "'vdev': 'xvda' }");
-    }
-}
-
+/* Most requests of a slow disk are still to be done when the guest falls asleep. */
 static void check_disk(const void *long_mode, bool in_iothread)
 {
     XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode),
                               "-nodefaults -object iothread,id=io");
     XenVbdAnswer a;
 
-    add_slow_disk(v->vm->qts, in_iothread);
+    xen_vm_add_slow_disk(v->vm, in_iothread);
     xen_vbd_connect(v, 1, 0);
     for (int i = 0; i < NR_SLEEPS; i++) {
         put_reads(v);
