@@ -11,7 +11,9 @@
 #include "hw/xen/interface/grant_table.h"
 #include "hw/xen/interface/memory.h"
 
-#define RAM_SIZE        (64u << 20)
+/* Small: most tests' QEMUs live shortly, and a migration reads all of it. */
+#define RAM_MIB         32u
+#define RAM_SIZE        (RAM_MIB << 20)
 #define LOOK_AGAIN_US   100
 /* Of a grant table that must hold them all, 512 entries a page. */
 #define TABLE_PAGES     8
@@ -102,10 +104,10 @@ static char *new_ram(XenVbd *v, const char *options)
     v->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     g_assert_true(v->ram != MAP_FAILED);
     close(fd);
-    return g_strdup_printf("-nodefaults -m 64 -machine memory-backend=ram "
+    return g_strdup_printf("-nodefaults -m %u -machine memory-backend=ram "
                            "-object memory-backend-file,id=ram,size=%u,"
-                           "mem-path=%s,share=on %s", RAM_SIZE, v->ram_path,
-                           options);
+                           "mem-path=%s,share=on %s", RAM_MIB, RAM_SIZE,
+                           v->ram_path, options);
 }
 
 static void free_ram(XenVbd *v)

@@ -444,9 +444,9 @@ int main(int argc, char **argv)
         { "idle", test_idle },
         { "in-flight", test_in_flight },
         { "in-ring", test_in_ring },
-        { "failed", test_failed },
-        { "held", test_held },
-        { "steps", test_steps },
+        { "failed", test_failed, .once = true },
+        { "held", test_held, .once = true },
+        { "steps", test_steps, .once = true },
     };
 
     g_test_init(&argc, &argv, NULL);
