@@ -381,10 +381,14 @@ static void expect_exit(const XenVm *vm, const char *path, const char *data,
     xen_vm_stop(target);
 }
 
-/* At the start of each field, and one byte later. */
+/*
+ * At the start of each field, and one byte later.  Only the engine's section
+ * depends on the ABI.
+ */
 static void test_truncated(const void *opaque)
 {
-    XenVm *vm = start_source(opaque);
+    const XenVariant *v = opaque;
+    XenVm *vm = start_source(v);
     g_autofree char *path = xen_state_save(vm), *data = NULL;
     XenStateSection *section[ARRAY_SIZE(sections)];
     size_t len;
@@ -392,6 +396,9 @@ static void test_truncated(const void *opaque)
     find_sections(path, section, true);
     g_assert_true(g_file_get_contents(path, &data, &len, NULL));
     for (unsigned i = 0; i < ARRAY_SIZE(sections); i++) {
+        if (v->fifo && !g_str_equal(sections[i].name, "xen_evtchn")) {
+            continue;
+        }
         for (unsigned j = 0; j < section[i]->fields->len; j++) {
             const XenStateField *f = &g_array_index(section[i]->fields,
                                                     XenStateField, j);
@@ -412,12 +419,12 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(const void *variant);
-        bool both_layouts;
+        bool both_layouts, both_abis;
     } tests[] = {
-        { "damaged", test_damaged, false },
-        { "damaged-tree", test_damaged_tree, false },
-        { "invalid", test_invalid, true },
-        { "truncated", test_truncated, false },
+        { "damaged", test_damaged, false, true },
+        { "damaged-tree", test_damaged_tree, false, false },
+        { "invalid", test_invalid, true, true },
+        { "truncated", test_truncated, false, true },
     };
 
     g_test_init(&argc, &argv, NULL);
@@ -427,7 +434,8 @@ int main(int argc, char **argv)
             g_autofree char *name = g_strdup_printf("xen/invalid-state/%s/%s",
                                                     v->name, tests[i].name);
 
-            if (v->long_mode || tests[i].both_layouts) {
+            if ((v->long_mode || tests[i].both_layouts) &&
+                (!v->fifo || tests[i].both_abis)) {
                 qtest_add_data_func(name, v, tests[i].run);
             }
         }
