@@ -184,6 +184,37 @@ static void test_net(const void *long_mode)
 
 /* ------------------------------------------------------------------ errors */
 
+/* QEMU names its threads; an iothread's goes with its last user. */
+static bool has_thread(XenVm *vm, const char *name)
+{
+    g_autofree char *tasks = g_strdup_printf("/proc/%d/task",
+                                             qtest_pid(vm->qts));
+    GDir *dir = g_dir_open(tasks, 0, NULL);
+    const char *task;
+    bool found = false;
+
+    g_assert_nonnull(dir);
+    while ((task = g_dir_read_name(dir))) {
+        g_autofree char *path = g_strdup_printf("%s/%s/comm", tasks, task);
+        g_autofree char *comm = NULL;
+
+        /* It may have ended meanwhile. */
+        if (g_file_get_contents(path, &comm, NULL, NULL)) {
+            found |= g_str_equal(g_strchomp(comm), name);
+        }
+    }
+    g_dir_close(dir);
+    return found;
+}
+
+static void expect_thread_ends(XenVm *vm, const char *name)
+{
+    for (int i = 0; has_thread(vm, name); i++) {
+        g_assert_cmpint(i, <, 30000);
+        g_usleep(1000);
+    }
+}
+
 static void test_errors(const void *long_mode)
 {
     static const struct {
@@ -200,7 +231,7 @@ static void test_errors(const void *long_mode)
         "'driver':'xen-disk','drive':'d','num-queues':4",
         "'driver':'xen-net-device','queues':4",
     };
-    g_autofree char *all = options(NULL_DISK);
+    g_autofree char *all = options(NULL_DISK "-name guest,debug-threads=on");
     XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), all);
 
     for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
@@ -219,8 +250,10 @@ static void test_errors(const void *long_mode)
         qmp(vm, add, NULL);
         /* The device keeps it when it has no name any more. */
         qmp(vm, "{'execute':'object-del','arguments':{'id':'a'}}", NULL);
+        g_assert_true(has_thread(vm, "IO a"));
         qmp(vm, "{'execute':'device_del','arguments':{'id':'x'}}", NULL);
         qtest_qmp_eventwait(vm->qts, "DEVICE_DELETED");
+        expect_thread_ends(vm, "IO a");
         qmp(vm, "{'execute':'object-add','arguments':"
                 "{'qom-type':'iothread','id':'a'}}", NULL);
     }
