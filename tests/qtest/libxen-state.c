@@ -168,20 +168,25 @@ static QDict *dict_of_file(void)
     return dict;
 }
 
+void xen_create_qcow2(QTestState *qts, const char *path, uint64_t size)
+{
+    QDict *options = dict_of_path(path);
+
+    qdict_put_int(options, "size", 0);
+    create_image(qts, "file", options, dict_of_path(path));
+    options = dict_of_file();
+    qdict_put_int(options, "size", size);
+    create_image(qts, "qcow2", options, dict_of_file());
+}
+
 XenSnapshot *xen_snapshot_new(XenVm *vm)
 {
     XenSnapshot *s = g_new0(XenSnapshot, 1);
-    QDict *options;
     char *said;
 
     s->vm = vm;
     s->path = new_file();
-    options = dict_of_path(s->path);
-    qdict_put_int(options, "size", 0);
-    create_image(vm->qts, "file", options, dict_of_path(s->path));
-    options = dict_of_file();
-    qdict_put_int(options, "size", 64 << 10);
-    create_image(vm->qts, "qcow2", options, dict_of_file());
+    xen_create_qcow2(vm->qts, s->path, 64 << 10);
 
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'stop' }");
     said = qtest_hmp(vm->qts, "savevm state");

@@ -27,6 +27,9 @@ void xen_state_expect_refused(XenVm *vm, const char *path);
  */
 XenVm *xen_state_move(XenVm *vm, const char *accel, int64_t clock_ns);
 
+/* Makes file @path a qcow2 image of @size, open as nodes "file" and "qcow2". */
+void xen_create_qcow2(QTestState *qts, const char *path, uint64_t size);
+
 /*
  * A snapshot in a new image of a stopped VM.  It can be modified in the file,
  * and loaded any number of times.
