@@ -225,34 +225,17 @@ int xen_delivery_set_callback(uint64_t param)
     return 0;
 }
 
-/*
- * An error of the accelerator is ignored: it did as much before, and only loses
- * the protection.
- */
-static void set_withheld(bool withheld)
-{
-    xen_upcall_set_withheld(withheld);
-    xen_delivery_vcpus_changed();
-    xen_delivery_update();
-}
-
-void xen_delivery_withhold(void)
-{
-    set_withheld(true);
-}
-
-void xen_delivery_release(void)
-{
-    if (!xen_upcall_is_withheld()) {
-        return;
-    }
-    set_withheld(false);
-    XEN_FOREACH_VCPU(v) {
-        renotify(v);
-    }
-}
-
 /* ---------------------------------------------- a vCPU's own vector -- */
+
+/*
+ * KVM raises a vCPU's own vector not only for the events that it delivers, but also
+ * when the vCPU enables its LAPIC with an upcall pending.  Firmware does that, too.
+ */
+static uint8_t vector_for_accel(XenVcpu *v)
+{
+    return xen_upcall_is_withheld() ? 0 :
+           qatomic_read(&vcpu_env(v)->xen_vcpu_callback_vector);
+}
 
 /* Renotifies: earlier in-kernel deliveries did not raise the new vector. */
 static int set_accel_vector(XenVcpu *v, uint64_t vector)
@@ -287,7 +270,7 @@ void xen_delivery_set_vcpu_vector(XenVcpu *v, uint8_t vector)
     trace_xen_vcpu_upcall_vector(v->cs->cpu_index, vector);
     qatomic_set(&vcpu_env(v)->xen_vcpu_callback_vector, vector);
     if (xen_emu_offload(UPCALL_VECTOR)) {
-        xen_vcpu_run(v, set_accel_vector, vector);
+        xen_vcpu_run(v, set_accel_vector, vector_for_accel(v));
     }
     /* kernel_can_notify() depends on vCPU 0. */
     if (v->cs->cpu_index == 0) {
@@ -297,6 +280,44 @@ void xen_delivery_set_vcpu_vector(XenVcpu *v, uint8_t vector)
         renotify(v);
     }
 }
+
+/* ------------------------------------------------------ wake-up from S3 -- */
+
+/*
+ * An error of the accelerator is ignored: it did as much before, and only loses
+ * the protection.
+ */
+static void set_withheld(bool withheld)
+{
+    xen_upcall_set_withheld(withheld);
+    if (xen_emu_offload(UPCALL_VECTOR)) {
+        XEN_FOREACH_VCPU(v) {
+            if (vcpu_env(v)->xen_vcpu_callback_vector) {
+                xen_vcpu_run(v, set_accel_vector, vector_for_accel(v));
+            }
+        }
+    }
+    xen_delivery_vcpus_changed();
+    xen_delivery_update();
+}
+
+void xen_delivery_withhold(void)
+{
+    set_withheld(true);
+}
+
+void xen_delivery_release(void)
+{
+    if (!xen_upcall_is_withheld()) {
+        return;
+    }
+    set_withheld(false);
+    XEN_FOREACH_VCPU(v) {
+        renotify(v);
+    }
+}
+
+/* ---------------------------------------------------------------------- */
 
 void xen_delivery_vcpu_started(XenVcpu *v)
 {
