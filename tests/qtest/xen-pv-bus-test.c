@@ -12,8 +12,6 @@
 #include "libxen-blk.h"
 
 #include "hw/xen/interface/grant_table.h"
-#include "hw/xen/interface/io/blkif.h"
-#include "hw/xen/interface/io/xenbus.h"
 #include "hw/xen/interface/memory.h"
 #include "hw/xen/interface/sched.h"
 
@@ -36,8 +34,8 @@
 /* A disk of 64 MiB that can be resized: node "d". */
 static char *disk_path;
 #define DEVICE      "-device xen-disk,id=x,drive=d,vdev=xvda "
-#define IN_IOTHREAD                                                         \
-    "-object iothread,id=io "                                               \
+#define IOTHREAD    "-object iothread,id=io "
+#define IN_IOTHREAD IOTHREAD \
     "-device xen-disk,id=x,drive=d,vdev=xvda,iothread=io "
 
 typedef struct Disk {
@@ -133,10 +131,7 @@ static Disk start(const char *options)
 
 static Disk start_slow(bool in_iothread)
 {
-    Disk d = {
-        .vm = xen_vm_start_bare(1, true, NULL,
-                                "-nodefaults -object iothread,id=io"),
-    };
+    Disk d = { .vm = xen_vm_start_bare(1, true, NULL, "-nodefaults " IOTHREAD) };
 
     xen_vm_add_slow_disk(d.vm, in_iothread);
     begin(&d);
