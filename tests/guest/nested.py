@@ -105,6 +105,8 @@ class Plan:
         self.row = row
         self.folder = os.path.join(folder, row.name)
         self.stimulus = guestvm.Stimulus(self.folder, disk_mib=row.disk_mib)
+        self.hosts = [host(self.folder) for host in row.hosts]
+        self.limit = GUEST_LIMIT + sum(host.TIME for host in self.hosts)
         boot = images.Boot('/guests/%s.kernel' % image_name(row),
                            '/guests/%s.initrd' % image_name(row))
         url = 'http://10.0.2.2:8000/%s/fetched' % row.name
@@ -115,19 +117,22 @@ class Plan:
                      boot, [row.accel], row.smp, 'disk.img', 'written.img',
                      guestvm.init_parameters(self.stimulus, url, row.steps,
                                              row.sleeps, row.then)
-                     + list(row.append))]
-        if row.monitor:
+                     + list(row.append)
+                     + [w for host in self.hosts for w in host.parameters()])]
+        if row.monitor or row.sleeper:
             words += ['-chardev', 'pipe,id=monitor,path=monitor',
                       '-mon', 'chardev=monitor']
         self.command = ' '.join(shlex.quote(w) for w in words)
 
     def add_to(self, tar):
         texts = {'command': self.command, 'nonce': self.stimulus.nonce,
-                 'answer': self.stimulus.answer, 'limit': str(GUEST_LIMIT)}
+                 'answer': self.stimulus.answer, 'limit': str(self.limit)}
         if not self.row.traced:
             texts['untraced'] = ''
         if self.row.monitor:
             texts['monitor'] = self.row.monitor
+        if self.row.sleeper:
+            texts['sleeper'] = ''
         if self.row.moves:
             texts['qemu'] = texts['command']
             texts['command'] = 'sh /etc/moves.sh %d' % self.row.moves
@@ -146,6 +151,10 @@ class Plan:
                                   self.row.steps + self.row.then,
                                   self.row.expect,
                                   self.row.sleeps)
+        for host in self.hosts:
+            host.vm = run
+            host.close()
+            reasons += host.failures()
         counts = None
         if run.status is not None and self.row.traced:
             try:
@@ -225,7 +234,8 @@ def run_l1(outer, folder, boot, plans, tally, cpus=L1_CPUS):
                '-kernel', boot.kernel, '-initrd', boot.initrd,
                '-append', 'console=ttyS0 panic=-1 quiet no_timer_check')
         l1.on_fact['ran'] = lambda value: tally.say('    L1: ' + value)
-        l1.run(L1_LIMIT + GUEST_LIMIT * len(plans), silence=L1_LIMIT)
+        l1.run(L1_LIMIT + sum(getattr(plan, 'limit', GUEST_LIMIT)
+                              for plan in plans), silence=L1_LIMIT)
         if l1.serial.lines:
             break
         tally.say('    L1 has not booted in %.0f s' % l1.seconds)

@@ -8,6 +8,8 @@ import collections
 
 import checks
 import hostside
+import matrix
+import power
 import webserver
 
 # Marks split the run into these phases. What follows the last mark, the output
@@ -54,23 +56,25 @@ SHARED_INFO, EVTCHN_SEND, SHARED_INFO_HVA, TIMER, UPCALL_VECTOR = (
 # that is not tested here.
 PATIENCE = ('no_timer_check', 'tsc=nowatchdog',
             'rcupdate.rcu_cpu_stall_suppress=1')
+LONG = hostside.LONG
 
 # cpus: at the end; smp: QEMU's option, if it differs; measured: also measured
 # with upstream; budget: a key of BUDGETS or None; append: words for the
 # kernel's command line; program, then: as in matrix.py; monitor: commands for
 # QEMU's monitor, the next one each time that the guest requests one
-# (step_hotadd); moves: how often the guest is migrated (nested/moves.sh);
-# traced: exits are counted; refused: words of the message with which QEMU must
-# exit instead of running a guest.
+# (step_hotadd); moves: how often the guest is migrated (nested/moves.sh); hosts:
+# classes of hostside.py, which are not attached; sleeper: it is woken up from
+# S3; traced: exits are counted; refused: words of the message with which QEMU
+# must exit instead of running a guest.
 Row = collections.namedtuple(
     'Row', 'name guest cpus smp accel measured expect steps sleeps disk_mib '
-    'budget append program then monitor moves traced refused')
+    'budget append program then monitor moves hosts sleeper traced refused')
 
 
 def row(name, guest='debian13', cpus=2, accel=PLAIN_ACCEL, abi='2level',
         measured=False, budget=None, short=True, steps=None, smp=None,
-        append=(), program=None, then=(), monitor=None, moves=0, traced=True,
-        refused=None, expect=None):
+        append=(), program=None, then=(), monitor=None, moves=0, hosts=(),
+        sleeper=False, traced=True, refused=None, expect=None):
     """Short guests do not print their boot messages, which would take most of
     their time."""
     return Row('kvm-' + name, guest, cpus, smp or cpus, accel, measured,
@@ -78,7 +82,7 @@ def row(name, guest='debian13', cpus=2, accel=PLAIN_ACCEL, abi='2level',
                steps or (SHORT_STEPS if short else STEPS),
                SHORT_SLEEPS if short else SLEEPS, 1 if short else 8, budget,
                PATIENCE + (('quiet',) if short else ()) + append, program,
-               then, monitor, moves, traced, refused)
+               then, monitor, moves, hosts, sleeper, traced, refused)
 
 
 def without(*bits):
@@ -118,22 +122,30 @@ TABLE = (
           accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi), steps=BUSY_STEPS,
           program='tcp-load disk-load', append=(BUSY_PARAMETER,), traced=False)
       for cpus in (2, 1, 4) for abi in ('2level', 'fifo')
-      if hostside.LONG or (cpus, abi) == (2, '2level')),
+      if LONG or (cpus, abi) == (2, '2level')),
     *(row('debian13-2cpu-intx-' + abi, abi=abi, steps=INTX_STEPS,
           accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi), expect=NO_VECTOR,
           program='tcp-load disk-load', traced=False,
           append=(BUSY_PARAMETER, 'xen_no_vector_callback'))
-      for abi in ('2level', 'fifo') if hostside.LONG or abi == '2level'),
+      for abi in ('2level', 'fifo') if LONG or abi == '2level'),
     *(row('debian13-2cpu-moves-' + abi, abi=abi, steps=MOVES_STEPS,
           accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi),
-          moves=6 if hostside.LONG else 2, program='disk-load', traced=False)
-      for abi in ('2level', 'fifo') if hostside.LONG or abi == '2level'),
+          moves=6 if LONG else 2, program='disk-load', traced=False)
+      for abi in ('2level', 'fifo') if LONG or abi == '2level'),
     # Everything is reclaimed from KVM, and offloaded again.
     row('debian13-2cpu-kexec', steps=('modules', 'disk', 'net', 'kexec'),
         program='kexec-now',
         then=('modules', 'disk', 'net', 'sleep', 'facts', 'clock')),
     row('debian13-hotadd', smp='1,sockets=2,maxcpus=2', steps=HOTADD_STEPS,
         monitor=REPLUG),
+    # Upcalls by vCPUs' own vectors, by the callback vector; no offload.
+    *(row('debian13-%dcpu-s3%s' % (cpus, name), cpus=cpus, accel=accel, abi=abi,
+          steps=matrix.S3_STEPS, hosts=(power.NestedSleeps,), sleeper=True)
+      for name, accel, abi in (
+          ('', PLAIN_ACCEL, '2level'),
+          ('-noupcall', without(UPCALL_VECTOR), '2level'),
+          ('-hcallonly', PLAIN_ACCEL + ',x-kvm-xen-caps=2', 'fifo'))
+      for cpus in (2, 1, 4) if LONG or (cpus, name) == (2, '')),
     # Hypercalls, shared pages and event bits in the 32-bit layout.
     row('debian12-pae-2cpu', guest='debian12-pae', budget='in-kernel'),
     row('debian12-pae-2cpu-fifo', guest='debian12-pae',

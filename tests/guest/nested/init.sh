@@ -40,17 +40,17 @@ count_from_here() {
     echo 1 > $T/tracing_on
 }
 
-# Writes one line to the guest's console, as the host does without nesting.
+# Answers lines on the guest's console, as the host does without nesting.
 answer_console() {
-    read -r line < hvc.out
-    case $line in
-    *"of $(cat nonce) speaks"*) cat answer > hvc.in ;;
-    esac
+    while read -r line; do
+        case $line in
+        *"of $(cat nonce) speaks"*) cat answer > hvc.in ;;
+        esac
+    done < hvc.out
 }
 
 # Sends the next command to QEMU's monitor each time that the guest requests it.
 serve_monitor() {
-    cat monitor.out > monitor.log &
     requests=0
     while read -r command <&3; do
         requests=$((requests + 1))
@@ -61,13 +61,36 @@ serve_monitor() {
     done 2>/dev/null 3< monitor
 }
 
+# Wakes the guest up whenever it sleeps in S3, with an event of vCPU 0's timer
+# pending, as if that had expired just before: its port is the third.
+wake_up() {
+    while sleep 1; do
+        echo info status > monitor.in
+        usleep 200000
+        case $(grep 'VM status' monitor.log | tail -n 1) in
+        *suspended*)
+            echo xen-event-inject 3 > monitor.in
+            echo system_wakeup > monitor.in
+            ;;
+        esac
+    done
+}
+
 run_guest() {
     cd "/plan/$1" || return
     mkfifo hvc.in hvc.out monitor.in monitor.out
     answer_console &
     helpers=$!
+    if [ -e monitor ] || [ -e sleeper ]; then
+        cat monitor.out > monitor.log &
+        helpers="$helpers $!"
+    fi
     if [ -e monitor ]; then
         serve_monitor &
+        helpers="$helpers $!"
+    fi
+    if [ -e sleeper ]; then
+        wake_up &
         helpers="$helpers $!"
     fi
     # Tracing takes time, which must not be measured by a benchmark.
