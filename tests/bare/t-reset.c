@@ -150,7 +150,7 @@ static _Atomic bool busy_stop;
 /* Hypercalls that look at ports, whatever becomes of these. */
 static void be_busy(void *arg)
 {
-    while (!busy_stop) {
+    while (!busy_stop && !test_has_failed()) {
         struct evtchn_status op = { .dom = DOMID_SELF, .port = 1 };
 
         CHECK_EQ(EVTCHN_OP(EVTCHNOP_status, &op), 0);

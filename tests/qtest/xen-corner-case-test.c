@@ -145,6 +145,22 @@ static void test_transactions(const void *opaque)
     xen_vm_stop(vm);
 }
 
+/* A load begins with a reset.  The new vCPU was never told to stop. */
+static void test_plugged_while_stopped(const void *opaque)
+{
+    const XenVariant *v = opaque;
+    XenVm *vm = xen_vm_start(1, v->long_mode,
+                             XEN_STATE_SOURCE " -smp 1,sockets=2,maxcpus=2");
+    XenSnapshot *s = xen_snapshot_new(vm);
+
+    qtest_qmp_device_add(vm->qts, "qemu64-x86_64-cpu", "added",
+                         "{ 'socket-id': 1, 'core-id': 0, 'thread-id': 0 }");
+    g_assert_null(xen_snapshot_load(s));
+    qtest_system_reset(vm->qts);
+    xen_snapshot_free(s);
+    xen_vm_stop(vm);
+}
+
 int main(int argc, char **argv)
 {
     static const XenVariantTest tests[] = {
@@ -152,6 +168,7 @@ int main(int argc, char **argv)
         { "fewer-ports", test_fewer_ports, true },
         { "event-before-resume", test_event_before_resume },
         { "transactions", test_transactions, true },
+        { "plugged-while-stopped", test_plugged_while_stopped, true },
     };
 
     g_test_init(&argc, &argv, NULL);

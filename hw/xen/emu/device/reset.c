@@ -19,7 +19,6 @@
 #include "hw/i386/kvm/xen_xenstore.h"
 #include "system/cpus.h"
 #include "system/kvm_xen.h"
-#include "system/qtest.h"
 #include "system/runstate.h"
 #include "trace.h"
 
@@ -29,22 +28,6 @@
  * called before that of vm-state.c.
  */
 static VMChangeStateEntry *soft_reset_request;
-
-/*
- * What a vCPU that runs could see, or change: ports that are closed already
- * beside grants that are not, pages under a back end that disconnects.
- */
-static bool vcpus_are_stopped(void)
-{
-    CPUState *cs;
-
-    CPU_FOREACH(cs) {
-        if (!cs->stopped) {
-            return false;
-        }
-    }
-    return true;
-}
 
 static int reset_domain(void)
 {
@@ -84,7 +67,6 @@ static int reset_with_devices(void)
     int ret;
 
     assert(bql_locked());
-    assert(qtest_enabled() || vcpus_are_stopped());
     /* Back ends disconnect while all that they use still works. */
     xen_emu_notify_reset(XEN_RESET_BEGIN);
     ret = reset_domain();
@@ -98,6 +80,20 @@ static int soft_reset(void)
     return reset_with_devices();
 }
 
+/*
+ * A vCPU that runs could see, or change, what is half reset: ports that are closed
+ * already beside grants that are not, pages under a back end that disconnects.
+ */
+static void assert_vcpus_are_stopped(void)
+{
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        /* Also one that was plugged into a VM that is stopped. */
+        assert(cpu_is_stopped(cs));
+    }
+}
+
 static void forget_request(void)
 {
     g_clear_pointer(&soft_reset_request, qemu_del_vm_change_state_handler);
@@ -107,6 +103,7 @@ static void run_soft_reset(void)
 {
     int ret;
 
+    assert_vcpus_are_stopped();
     forget_request();
     ret = soft_reset();
     if (ret) {
@@ -159,6 +156,7 @@ int xen_emu_request_soft_reset(CPUState *cs)
 
 int xen_emu_machine_reset(void)
 {
+    assert_vcpus_are_stopped();
     forget_request();
     xen_emu_notify_reset(XEN_RESET_MACHINE);
     return reset_with_devices();
