@@ -37,11 +37,6 @@
  */
 #define XEN_NETIF_TX_SLOTS      (1 + XEN_NETIF_NR_SLOTS_MIN)
 #define XEN_NETIF_TX_FATAL      (XEN_NETIF_TX_SLOTS + 2)
-/*
- * Extra slots in a frame from the guest.  The protocol has no limit but the
- * ring's; one of each type is what makes sense, and repetitions are failed.
- */
-#define XEN_NETIF_TX_EXTRAS     (XEN_NETIF_EXTRA_TYPE_MAX - 1)
 
 /*
  * Slots of data in a frame to the guest: Linux's front end takes no more.  It
