@@ -17,20 +17,9 @@
 #define SECTION_FOOTER      0x7e
 #define FOOTER_LEN          5
 
-static char *new_file(void)
-{
-    g_autoptr(GError) err = NULL;
-    char *path;
-    int fd = g_file_open_tmp("xen-qtest-XXXXXX", &path, &err);
-
-    g_assert_no_error(err);
-    close(fd);
-    return path;
-}
-
 char *xen_state_save(XenVm *vm)
 {
-    char *path = new_file();
+    char *path = xen_new_file(0);
     g_autofree char *uri = g_strdup_printf("file:%s", path);
 
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate', "
@@ -185,7 +174,7 @@ XenSnapshot *xen_snapshot_new(XenVm *vm)
     char *said;
 
     s->vm = vm;
-    s->path = new_file();
+    s->path = xen_new_file(0);
     xen_create_qcow2(vm->qts, s->path, 64 << 10);
 
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'stop' }");

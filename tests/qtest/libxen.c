@@ -87,6 +87,24 @@ XenVm *xen_vm_start_target(const XenVm *old, const char *accel,
     return vm;
 }
 
+char *xen_new_file(size_t size)
+{
+    g_autoptr(GError) err = NULL;
+    char *path;
+    int fd = g_file_open_tmp("xen-qtest-XXXXXX", &path, &err);
+
+    g_assert_no_error(err);
+    g_assert_cmpint(ftruncate(fd, size), ==, 0);
+    close(fd);
+    return path;
+}
+
+void xen_remove_file(char *path)
+{
+    unlink(path);
+    g_free(path);
+}
+
 void xen_vm_set_up(XenVm *vm)
 {
     uint64_t page;

@@ -112,6 +112,11 @@ uint16_t xen_vm_show_pm1(XenVm *vm);
 void xen_vm_suspend(XenVm *vm);
 void xen_vm_wake_up(XenVm *vm);
 
+/* The name of a new file of @size zeroes, for xen_remove_file(). */
+char *xen_new_file(size_t size);
+/* Removes it, and frees the name. */
+void xen_remove_file(char *path);
+
 /* The address of an unused page, filled with zeroes. */
 uint64_t xen_vm_page(XenVm *vm);
 /* A page that can be RAM or option ROM, by a register of the chip set. */

@@ -37,23 +37,6 @@ static void qmp_ok(XenVbd *v, const char *command)
 
 /* ---------------------------------------------------------------- images */
 
-static char *new_image(size_t size)
-{
-    char *path = g_strdup("/tmp/xen-blk-XXXXXX");
-    int fd = mkstemp(path);
-
-    g_assert_cmpint(fd, >=, 0);
-    g_assert_cmpint(ftruncate(fd, size), ==, 0);
-    close(fd);
-    return path;
-}
-
-static void remove_image(char *path)
-{
-    unlink(path);
-    g_free(path);
-}
-
 static void expect_image(const char *path, uint64_t sector, const void *data,
                          size_t len)
 {
@@ -116,7 +99,7 @@ static void start_image(Guest *g, const XenVariant *variant, unsigned device,
 {
     g_autofree char *options = NULL;
 
-    g->image = new_image(IMAGE_SIZE);
+    g->image = xen_new_file(IMAGE_SIZE);
     options = bad_event ? bad_disk(g->image, bad_event, device) :
                           good_disk(g->image, device);
     start(g, variant, device, options);
@@ -149,7 +132,7 @@ static void stop(Guest *g)
 {
     xen_vbd_stop(g->v);
     if (g->image) {
-        remove_image(g->image);
+        xen_remove_file(g->image);
     }
 }
 

@@ -17,23 +17,6 @@ enum { OK = BLKIF_RSP_OKAY, ERR = BLKIF_RSP_ERROR,
 
 /* ------------------------------------------------------------------ images */
 
-static char *new_image(size_t size)
-{
-    char *path = g_strdup("/tmp/xen-blk-XXXXXX");
-    int fd = mkstemp(path);
-
-    g_assert_cmpint(fd, >=, 0);
-    g_assert_cmpint(ftruncate(fd, size), ==, 0);
-    close(fd);
-    return path;
-}
-
-static void remove_image(char *path)
-{
-    unlink(path);
-    g_free(path);
-}
-
 /* @drive: more of -drive's; @device: the whole -device but its drive. */
 static XenVbd *start(const void *long_mode, const char *path,
                      const char *drive, const char *device)
@@ -90,7 +73,7 @@ typedef struct Transport {
 static void try_transport(const void *long_mode, const Transport *t)
 {
     static const unsigned sizes[] = { 1, 2, 11, 12, 64, 255, 256 };
-    char *path = new_image(DISK_SIZE);
+    char *path = xen_new_file(DISK_SIZE);
     XenVbd *v = start(long_mode, path, "", t->device);
 
     xen_vbd_connect(v, t->queues, t->order);
@@ -138,7 +121,7 @@ static void try_transport(const void *long_mode, const Transport *t)
     g_assert_cmphex(xen_vbd_page(v, 1)[5 * 512 - 1], ==, 0x22);
 
     xen_vbd_stop(v);
-    remove_image(path);
+    xen_remove_file(path);
 }
 
 static void test_plain(const void *long_mode)
@@ -195,7 +178,7 @@ static void test_nodes(const void *long_mode)
         { "xen-cdrom", "mode", "r" },
         { "xen-cdrom", "info", "5" },
     };
-    char *path = new_image(DISK_SIZE);
+    char *path = xen_new_file(DISK_SIZE);
 
     for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
         XenVbd *v = start(long_mode, path, "", nodes[i].device);
@@ -205,12 +188,12 @@ static void test_nodes(const void *long_mode)
         g_assert_cmpstr(value, ==, nodes[i].value);
         xen_vbd_stop(v);
     }
-    remove_image(path);
+    xen_remove_file(path);
 }
 
 static void test_flush(const void *long_mode)
 {
-    char *path = new_image(DISK_SIZE);
+    char *path = xen_new_file(DISK_SIZE);
     XenVbd *v = start(long_mode, path, ",cache=writeback", "xen-disk");
     XenVbdRequest flush = { .op = BLKIF_OP_FLUSH_DISKCACHE, .sector = -1 };
     XenVbdRequest barrier = { .op = BLKIF_OP_WRITE_BARRIER };
@@ -232,13 +215,13 @@ static void test_flush(const void *long_mode)
     g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 80, 10, 2), ==, OK);
     expect_filled(xen_vbd_page(v, 10), 80, 16, 1);
     xen_vbd_stop(v);
-    remove_image(path);
+    xen_remove_file(path);
 }
 
 /* A barrier between writes to one place: what follows it wins, each time. */
 static void test_barrier_order(const void *long_mode)
 {
-    char *path = new_image(DISK_SIZE);
+    char *path = xen_new_file(DISK_SIZE);
     XenVbd *v = start(long_mode, path, "", "xen-disk,iothread=io");
 
     xen_vbd_connect(v, 1, 0);
@@ -267,7 +250,7 @@ static void test_barrier_order(const void *long_mode)
         expect_filled(xen_vbd_page(v, 100), 640, 8, round * 100 + 29);
     }
     xen_vbd_stop(v);
-    remove_image(path);
+    xen_remove_file(path);
 }
 
 static int16_t discard(XenVbd *v, uint64_t sector, uint64_t nr)
@@ -279,7 +262,7 @@ static int16_t discard(XenVbd *v, uint64_t sector, uint64_t nr)
 
 static void test_discard(const void *long_mode)
 {
-    char *path = new_image(DISK_SIZE);
+    char *path = xen_new_file(DISK_SIZE);
     XenVbd *v = start(long_mode, path, ",discard=unmap", "xen-disk");
     static const uint8_t zero[XEN_PAGE_SIZE];
 
@@ -314,7 +297,7 @@ static void test_discard(const void *long_mode)
         g_assert_cmpuint(counter(v, "unmap_operations"), ==, 0);
         xen_vbd_stop(v);
     }
-    remove_image(path);
+    xen_remove_file(path);
 }
 
 /* A large one goes in steps, of which one is under way at a time. */
@@ -341,7 +324,7 @@ static void test_blocks(const void *long_mode)
 {
     static const char device[] = "xen-disk,logical_block_size=4096,"
                                  "physical_block_size=4096";
-    char *path = new_image(DISK_SIZE + 1024);
+    char *path = xen_new_file(DISK_SIZE + 1024);
     XenVbd *v = start(long_mode, path, "", device);
     XenVbdRequest r = { .op = BLKIF_OP_READ, .nr = 1, .sector = 8, .last = 3 };
 
@@ -365,13 +348,13 @@ static void test_blocks(const void *long_mode)
     r.sector = DISK_SECTORS / 8 - 1;
     g_assert_cmpint(xen_vbd_do(v, 0, &r), ==, ERR);
     xen_vbd_stop(v);
-    remove_image(path);
+    xen_remove_file(path);
 }
 
 static void test_read_only(const void *long_mode)
 {
     static const char *const device[] = { "xen-disk", "xen-cdrom" };
-    char *path = new_image(DISK_SIZE);
+    char *path = xen_new_file(DISK_SIZE);
 
     for (size_t i = 0; i < ARRAY_SIZE(device); i++) {
         XenVbd *v = start(long_mode, path, i ? "" : ",read-only=on",
@@ -391,7 +374,7 @@ static void test_read_only(const void *long_mode)
         g_assert_cmpuint(counter(v, "wr_operations"), ==, 0);
         xen_vbd_stop(v);
     }
-    remove_image(path);
+    xen_remove_file(path);
 }
 
 /* -------------------------------------------------------------- malformed */
@@ -435,7 +418,7 @@ static void test_malformed(const void *long_mode)
         { { .op = 7 }, NOTSUP },
         { { .op = 0x77, .nr = 1, .last = 7 }, NOTSUP },
     };
-    char *path = new_image(DISK_SIZE);
+    char *path = xen_new_file(DISK_SIZE);
 
     for (int io = 0; io < 2; io++) {
         XenVbd *v = start(long_mode, path, "",
@@ -468,14 +451,14 @@ static void test_malformed(const void *long_mode)
         g_assert_cmpint(xen_vbd_state(v), ==, XenbusStateConnected);
         xen_vbd_stop(v);
     }
-    remove_image(path);
+    xen_remove_file(path);
 }
 
 /* Impossible indices: that disk is lost, with one line, and can come back. */
 static void test_broken_ring(const void *long_mode)
 {
     static const int32_t jumps[] = { 33, 64, 0x7fffffff, INT32_MIN, -1, -3 };
-    char *path = new_image(DISK_SIZE);
+    char *path = xen_new_file(DISK_SIZE);
     XenVbd *v = start(long_mode, path, "", "xen-disk,iothread=io");
 
     for (size_t i = 0; i < ARRAY_SIZE(jumps); i++) {
@@ -504,7 +487,7 @@ static void test_broken_ring(const void *long_mode)
     xen_vbd_connect(v, 1, 0);
     g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 0, 0, 1), ==, OK);
     xen_vbd_stop(v);
-    remove_image(path);
+    xen_remove_file(path);
 }
 
 /* What a front end writes to xenstore is as little to be trusted. */
@@ -523,7 +506,7 @@ static void test_bad_offer(const void *long_mode)
         { "multi-queue-num-queues", "4294967295" },
         { "multi-queue-num-queues", "2" },
     };
-    char *path = new_image(DISK_SIZE);
+    char *path = xen_new_file(DISK_SIZE);
 
     for (size_t i = 0; i < ARRAY_SIZE(offers); i++) {
         XenVbd *v = start(long_mode, path, "", "xen-disk");
@@ -542,7 +525,7 @@ static void test_bad_offer(const void *long_mode)
         xen_vbd_close(v);
         xen_vbd_stop(v);
     }
-    remove_image(path);
+    xen_remove_file(path);
 }
 
 int main(int argc, char **argv)

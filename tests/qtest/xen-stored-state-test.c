@@ -30,17 +30,6 @@ static const char *const versions[] = { "pv-1" };
 
 static char *rom_path, *image_path;
 
-static char *new_file(size_t size)
-{
-    char *path = g_strdup("/tmp/xen-stored-XXXXXX");
-    int fd = mkstemp(path);
-
-    g_assert_cmpint(fd, >=, 0);
-    g_assert_cmpint(ftruncate(fd, size), ==, 0);
-    close(fd);
-    return path;
-}
-
 /* Options of each VM here; the versioned machine stays what it was. */
 static char *machine(void)
 {
@@ -285,13 +274,11 @@ int main(int argc, char **argv)
     int ret;
 
     g_test_init(&argc, &argv, NULL);
-    rom_path = new_file(ROM_SIZE);
-    image_path = new_file(IMAGE_SIZE);
+    rom_path = xen_new_file(ROM_SIZE);
+    image_path = xen_new_file(IMAGE_SIZE);
     xen_add_tests("stored-state", tests, ARRAY_SIZE(tests));
     ret = g_test_run();
-    unlink(rom_path);
-    unlink(image_path);
-    g_free(rom_path);
-    g_free(image_path);
+    xen_remove_file(rom_path);
+    xen_remove_file(image_path);
     return ret;
 }
