@@ -81,7 +81,7 @@ void stream_stop(void)
     }
     for (unsigned i = 0; i < MAX_CPUS; i++) {
         if (streams[i].sent) {
-            EXPECT_SOON(streams[i].seen == streams[i].sent);
+            EXPECT_SOON_EQ(streams[i].seen, streams[i].sent);
         }
         streams[i] = (struct Stream) { 0 };
     }

@@ -30,7 +30,7 @@ TEST(ipi, "ipi-all-pairs")
             uint32_t port = bind_ipi(to);
 
             send_from(from, port);
-            EXPECT_SOON(port_count[port] == 1);
+            EXPECT_SOON_EQ(port_count[port], 1);
             CHECK_EQ(port_cpu[port], to);
         }
     }
@@ -45,9 +45,9 @@ TEST(coalesced, "sends-coalesce")
         send_from(0, port);
     }
     interrupts_on();
-    EXPECT_SOON(port_count[port] == 1);
+    EXPECT_SOON_EQ(port_count[port], 1);
     send_from(0, port);
-    EXPECT_SOON(port_count[port] == 2);
+    EXPECT_SOON_EQ(port_count[port], 2);
 }
 
 TEST(loopback, "loopback-both-ways")
@@ -60,7 +60,7 @@ TEST(loopback, "loopback-both-ways")
         CHECK_EQ(port_bind_vcpu(port[1], nr_cpus - 1 - to), 0);
         for (unsigned end = 0; end < 2; end++) {
             send_from(to, port[end]);
-            EXPECT_SOON(port_count[port[!end]] == to + 1);
+            EXPECT_SOON_EQ(port_count[port[!end]], to + 1);
             CHECK_EQ(port_cpu[port[!end]], end ? to : nr_cpus - 1 - to);
         }
     }
@@ -77,7 +77,7 @@ TEST(masked, "masked-until-unmasked")
         CHECK(port_is_pending(port));
         CHECK_EQ(port_count[port], 0);
         CHECK_EQ(port_unmask(port), 0);
-        EXPECT_SOON(port_count[port] == 1);
+        EXPECT_SOON_EQ(port_count[port], 1);
         CHECK(!port_is_masked(port));
 
         port_mask(port);
@@ -86,7 +86,7 @@ TEST(masked, "masked-until-unmasked")
         port_mask(port);
         send_from(0, port);
         port_unmask_gently(port);
-        EXPECT_SOON(port_count[port] == 2);
+        EXPECT_SOON_EQ(port_count[port], 2);
     }
 }
 
@@ -101,7 +101,7 @@ TEST(many, "many-ports")
         CHECK_EQ(port_send(ports[i]), 0);
     }
     for (unsigned i = 0; i < nr && !test_has_failed(); i++) {
-        EXPECT_SOON(port_count[ports[i]] == 1);
+        EXPECT_SOON_EQ(port_count[ports[i]], 1);
         CHECK_EQ(port_cpu[ports[i]], i % nr_cpus);
     }
 }
@@ -135,7 +135,7 @@ TEST(priorities, "priorities")
         CHECK_EQ(port_send(ports[i]), 0);
     }
     interrupts_on();
-    EXPECT_SOON(order_length == ARRAY_SIZE(ports));
+    EXPECT_SOON_EQ(order_length, ARRAY_SIZE(ports));
     for (unsigned i = 0; i < ARRAY_SIZE(ports); i++) {
         CHECK_EQ(order[i], ports[ARRAY_SIZE(ports) - 1 - i]);
     }

@@ -45,7 +45,7 @@ static void check(void (*func)(void *), enum Moment moment)
     uint32_t port = bind_ipi(1), other = bind_ipi(1);
 
     CHECK_EQ(port_send(port), 0);
-    EXPECT_SOON(port_count[port] == 1);
+    EXPECT_SOON_EQ(port_count[port], 1);
 
     ready = false;
     cpu_call(1, func, (void *)(uintptr_t)other);
@@ -61,10 +61,10 @@ static void check(void (*func)(void *), enum Moment moment)
     if (moment == AFTER_SIPI) {
         CHECK_EQ(port_send(port), 0);
     }
-    EXPECT_SOON(port_count[port] == 2);
+    EXPECT_SOON_EQ(port_count[port], 2);
     CHECK_EQ(port_cpu[port], 1);
     CHECK_EQ(port_send(port), 0);
-    EXPECT_SOON(port_count[port] == 3);
+    EXPECT_SOON_EQ(port_count[port], 3);
     CHECK_EQ(port_count[other], 0);
     CHECK_EQ(port_close(other), 0);
     CHECK_EQ(port_close(port), 0);

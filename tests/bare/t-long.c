@@ -75,7 +75,7 @@ static void check_left_early(bool (*done)(unsigned i), void (*call)(void))
         cpu_call(1, want_cpu_0, NULL);
         call();
         cpu_wait(1);
-        EXPECT_SOON(port_count[port] == i + 1);
+        EXPECT_SOON_EQ(port_count[port], i + 1);
     }
     CHECK(left_early);
 }

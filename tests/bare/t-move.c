@@ -116,6 +116,6 @@ TEST(registered_once, "vcpu-info-registered-once")
     /* It may have a pending upcall from before. */
     shared_info->vcpu_info[last].evtchn_upcall_pending = 0;
     CHECK_EQ(port_send(port), 0);
-    EXPECT_SOON(port_count[port] == 1);
+    EXPECT_SOON_EQ(port_count[port], 1);
     CHECK_EQ(shared_info->vcpu_info[last].evtchn_upcall_pending, 0);
 }

@@ -226,7 +226,7 @@ TEST(other, "poll-takes-other-events")
     for (unsigned i = 1; i <= 10; i++) {
         wait_ms(1);
         CHECK_EQ(port_send(other), 0);
-        EXPECT_SOON(port_count[other] == i);
+        EXPECT_SOON_EQ(port_count[other], i);
     }
     CHECK_EQ(sleeper.found, 0);
     CHECK_EQ(port_send(sleeper.ports[0]), 0);

@@ -24,13 +24,13 @@ static void check_life(void)
         uint32_t port = bind_ipi(cpu);
 
         CHECK_EQ(port_send(port), 0);
-        EXPECT_SOON(port_count[port] == 1);
+        EXPECT_SOON_EQ(port_count[port], 1);
     }
     bind_loopback(pair);
     CHECK_EQ(port_send(pair[0]), 0);
-    EXPECT_SOON(port_count[pair[1]] == 1);
+    EXPECT_SOON_EQ(port_count[pair[1]], 1);
     arm_timer(system_time() + MS);
-    EXPECT_SOON(port_count[timer] == 1);
+    EXPECT_SOON_EQ(port_count[timer], 1);
     events_close_all();
 }
 
@@ -91,7 +91,7 @@ TEST(timer, "evtchn-reset-with-timer-armed")
     timer = bind_virq(VIRQ_TIMER, 0);
     CHECK_EQ(port_count[timer], 0);
     arm_timer(system_time() + MS);
-    EXPECT_SOON(port_count[timer] == 1);
+    EXPECT_SOON_EQ(port_count[timer], 1);
 }
 
 TEST(soft, "soft-reset")
@@ -139,7 +139,7 @@ TEST(soft_upcall, "soft-reset-upcall")
         port = bind_ipi(0);
         before = interrupts[0][vector];
         CHECK_EQ(port_send(port), 0);
-        EXPECT_SOON(port_count[port] == 1);
+        EXPECT_SOON_EQ(port_count[port], 1);
         CHECK(interrupts[0][vector] != before);
     }
 }

@@ -52,7 +52,7 @@ TEST(block, "block-until-interrupt")
 
         CHECK_EQ(port_send(port), 0);
         sent++;
-        EXPECT_SOON(port_count[port] == before + 1);
+        EXPECT_SOON_EQ(port_count[port], before + 1);
     }
     CHECK_EQ(port_cpu[port], 1);
     CHECK(returns <= sent + FEW);

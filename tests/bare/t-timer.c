@@ -11,11 +11,11 @@ static void arm_past(void *unused)
     uint32_t before = timer_fired();
 
     CHECK_EQ(set_singleshot(now, 0), 0);
-    EXPECT_SOON(timer_fired() == before + 1);
+    EXPECT_SOON_EQ(timer_fired(), before + 1);
     CHECK_EQ(set_singleshot(1, 0), 0);
-    EXPECT_SOON(timer_fired() == before + 2);
+    EXPECT_SOON_EQ(timer_fired(), before + 2);
     CHECK_EQ(set_timer_op(now), 0);
-    EXPECT_SOON(timer_fired() == before + 3);
+    EXPECT_SOON_EQ(timer_fired(), before + 3);
 }
 
 TEST(past, "timer-past")
@@ -29,9 +29,9 @@ TEST(future_flag, "timer-future-flag")
 {
     bind_timers();
     CHECK_EQ(set_singleshot(system_time() - MS, VCPU_SSHOTTMR_future), 0);
-    EXPECT_SOON(timer_fired() == 1);
+    EXPECT_SOON_EQ(timer_fired(), 1);
     CHECK_EQ(set_singleshot(system_time() + MS, VCPU_SSHOTTMR_future), 0);
-    EXPECT_SOON(timer_fired() == 2);
+    EXPECT_SOON_EQ(timer_fired(), 2);
 }
 
 static void arm_often(void *by_set_timer)
@@ -42,7 +42,7 @@ static void arm_often(void *by_set_timer)
 
         CHECK_EQ(by_set_timer ? set_timer_op(when) : set_singleshot(when, 0),
                  0);
-        EXPECT_SOON(timer_fired() == before + 1);
+        EXPECT_SOON_EQ(timer_fired(), before + 1);
         check_not_early(when);
     }
 }
@@ -75,7 +75,7 @@ static void stop_often(void *unused)
         CHECK(timer_fired() <= before + 1);
         before = timer_fired();
         CHECK_EQ(set_singleshot(system_time() + 200 * US, 0), 0);
-        EXPECT_SOON(timer_fired() == before + 1);
+        EXPECT_SOON_EQ(timer_fired(), before + 1);
     }
     CHECK_EQ(set_singleshot(system_time() + 20 * MS, 0), 0);
     CHECK_EQ(stop_singleshot(), 0);
@@ -136,7 +136,7 @@ TEST(rearmed, "timer-rearmed-in-loop")
     }
     CHECK_EQ(timer_fired(), 0);
     CHECK_EQ(set_singleshot(system_time() + MS, 0), 0);
-    EXPECT_SOON(timer_fired() == 1);
+    EXPECT_SOON_EQ(timer_fired(), 1);
     check_silence(5);
 }
 

@@ -17,7 +17,7 @@ static void check_arrival(enum Upcall how, unsigned cpu)
         before[i] = interrupts[cpu][vectors[i]];
     }
     CHECK_EQ(port_send(port), 0);
-    EXPECT_SOON(port_count[port] == 1);
+    EXPECT_SOON_EQ(port_count[port], 1);
     CHECK_EQ(port_cpu[port], cpu);
     for (unsigned i = 0; i < ARRAY_SIZE(vectors); i++) {
         CHECK_EQ(interrupts[cpu][vectors[i]] != before[i],
@@ -39,7 +39,7 @@ static void check_deferred(void)
     CHECK_EQ(port_count[port], 0);
     CHECK_EQ(vcpu_info[0]->evtchn_upcall_pending, 1);
     interrupts_on();
-    EXPECT_SOON(port_count[port] == 1);
+    EXPECT_SOON_EQ(port_count[port], 1);
     CHECK_EQ(vcpu_info[0]->evtchn_upcall_pending, 0);
     CHECK_EQ(port_close(port), 0);
 }
@@ -90,7 +90,7 @@ static void check_falls(void)
 
     for (unsigned i = 1; i <= 5; i++) {
         CHECK_EQ(port_send(port), 0);
-        EXPECT_SOON(port_count[port] == i);
+        EXPECT_SOON_EQ(port_count[port], i);
     }
     before = interrupts[0][VECTOR_LINE];
     for (unsigned i = 0; i < 1000; i++) {
@@ -131,7 +131,7 @@ TEST_EARLY(late, "upcall-set-after-event")
         CHECK_EQ(port_send(port), 0);
         CHECK_EQ(port_count[port], i);
         CHECK_EQ(events_use(ways[i]), 0);
-        EXPECT_SOON(port_count[port] == i + 1);
+        EXPECT_SOON_EQ(port_count[port], i + 1);
     }
 }
 
@@ -151,7 +151,7 @@ TEST_EARLY(changed, "upcall-changed-while-pending")
         CHECK_EQ(port_send(port), 0);
         CHECK_EQ(events_use(ways[i]), 0);
         interrupts_on();
-        EXPECT_SOON(port_count[port] == i + 1);
+        EXPECT_SOON_EQ(port_count[port], i + 1);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "events.h"
 #include "symbols.h"
 #include "tap.h"
+#include "timers.h"
 
 #define DEBUG_CONSOLE   0xe9
 
@@ -209,6 +210,8 @@ void tests_run(const char *only)
         }
         t->run();
         events_close_all();
+        /* Else the next test's VIRQ_TIMER gets the event of a timer left armed. */
+        stop_all_timers();
         number++;
         if (current.skipped && !current.failures) {
             say("ok %u - %s # SKIP %s", number, t->name, current.skipped);

@@ -91,6 +91,17 @@ void tap_bail_out(const char *format, ...)
         }                                                               \
     } while (0)
 
+#define EXPECT_SOON_EQ(a, b)                                            \
+    do {                                                                \
+        WAIT_FOR((a) == (b));                                           \
+        if ((a) != (b)) {                                               \
+            long long a_ = (a), b_ = (b);                               \
+                                                                        \
+            test_failed(__FILE__, __LINE__, "timed out: %s is %lld, "   \
+                        "not %lld", #a, a_, b_);                        \
+        }                                                               \
+    } while (0)
+
 /* Startup. */
 void bare_main(void) __attribute__((noreturn));
 void power_off(void) __attribute__((noreturn));

@@ -58,6 +58,17 @@ long stop_periodic(void)
     return VCPU_OP(VCPUOP_stop_periodic_timer, this_cpu(), NULL);
 }
 
+static void stop_timers(void *unused)
+{
+    CHECK_EQ(stop_singleshot(), 0);
+    CHECK_EQ(stop_periodic(), 0);
+}
+
+void stop_all_timers(void)
+{
+    cpu_call_all(stop_timers, NULL);
+}
+
 void check_not_early(uint64_t when)
 {
     uint64_t fired_at = timer_fired_at[this_cpu()];

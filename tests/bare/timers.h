@@ -28,6 +28,12 @@ long set_timer_op(uint64_t when);
 long set_periodic(uint64_t period);
 long stop_periodic(void);
 
+/*
+ * Stops both timers of all CPUs.  No handler may arm them again: their ports
+ * are closed, or have other handlers.
+ */
+void stop_all_timers(void);
+
 /* Checks that the last event of this CPU was at @when or later. */
 void check_not_early(uint64_t when);
 /* Checks that no timer fires for @ms, except for an event already pending. */
