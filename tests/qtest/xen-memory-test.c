@@ -3,6 +3,7 @@
  * HYPERVISOR_memory_op: mapping of Xen's pages, ballooning, sizes
  */
 #include "qemu/osdep.h"
+#include "qemu/units.h"
 #include "libxen.h"
 #include "qobject/qdict.h"
 
@@ -508,33 +509,67 @@ static int64_t memory_map(XenVm *vm, unsigned room, uint64_t buffer)
     return ret ? ret : (int64_t)qtest_readl(vm->qts, vm->scratch);
 }
 
+static bool is_reserved(const E820Entry *entry, uint64_t addr, uint64_t end)
+{
+    return entry->type == 2 && entry->addr == addr &&
+           entry->addr + entry->size == end;
+}
+
+/*
+ * A boot loader that uses this map must find the tables in RAM that firmware
+ * has made: those of the BIOS, and ACPI's at the end of RAM.
+ */
+static void check_memory_map(XenVm *vm, uint64_t ram_size)
+{
+    uint64_t buffer = xen_vm_page(vm), ram = 0, low = MIN(ram_size, 3 * GiB);
+    E820Entry entry[32];
+    int64_t nr = memory_map(vm, ARRAY_SIZE(entry), buffer);
+    unsigned bios = 0, tables = 0, special = 0;
+
+    g_assert_cmpint(nr, >=, 2);
+    g_assert_cmpint(nr, <, ARRAY_SIZE(entry));
+    qtest_memread(vm->qts, buffer, entry, sizeof(entry));
+    for (int i = 0; i < nr; i++) {
+        uint64_t end = entry[i].addr + entry[i].size;
+
+        ram += entry[i].type == 1 ? entry[i].size : 0;
+        bios += is_reserved(&entry[i], 639 * KiB, 1 * MiB);
+        tables += is_reserved(&entry[i], low - 1 * MiB, low);
+        /* No page can be mapped over those of xenstore and console. */
+        special += is_reserved(&entry[i], 0xfeff8000, 0xfeffc000);
+        for (int k = 0; k < i; k++) {
+            g_assert_true(entry[k].addr >= end ||
+                          entry[k].addr + entry[k].size <= entry[i].addr);
+        }
+    }
+    g_assert_cmpuint(bios, ==, 1);
+    g_assert_cmpuint(tables, ==, 1);
+    g_assert_cmpuint(special, ==, 1);
+    g_assert_cmpuint(ram, ==, ram_size - 1 * MiB - (1 * MiB - 639 * KiB));
+}
+
 static void test_memory_map(const void *long_mode)
 {
     XenVm *vm = start(long_mode);
-    uint64_t buffer = xen_vm_page(vm), ram = 0;
-    E820Entry entry[32];
-    int64_t nr = memory_map(vm, ARRAY_SIZE(entry), buffer);
-    bool special = false;
+    uint64_t buffer = xen_vm_page(vm);
 
-    g_assert_cmpint(nr, >=, 2);
-    g_assert_cmpint(nr, <=, ARRAY_SIZE(entry));
-    qtest_memread(vm->qts, buffer, entry, sizeof(entry));
-    for (int i = 0; i < nr; i++) {
-        ram += entry[i].type == 1 ? entry[i].size : 0;
-        /* No page can be mapped over those of xenstore and console. */
-        special |= entry[i].type == 2 && entry[i].addr == 0xfeff8000 &&
-                   entry[i].size == 0x4000;
-    }
-    g_assert_cmpuint(ram, ==, RAM_BYTES);
-    g_assert_true(special);
+    check_memory_map(vm, RAM_BYTES);
 
-    qtest_memset(vm->qts, buffer, 0xee, sizeof(entry));
+    qtest_memset(vm->qts, buffer, 0xee, 2 * sizeof(E820Entry));
     g_assert_cmpint(memory_map(vm, 1, buffer), ==, 1);
     g_assert_cmphex(qtest_readb(vm->qts, buffer + sizeof(E820Entry)), ==,
                     0xee);
     g_assert_cmpint(memory_map(vm, 0, XEN_NO_RAM), ==, 0);
     g_assert_cmpint(memory_map(vm, 1, XEN_NO_RAM), ==, -EFAULT);
 
+    xen_vm_stop(vm);
+}
+
+static void test_memory_map_high(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), "-m 5G");
+
+    check_memory_map(vm, 5 * GiB);
     xen_vm_stop(vm);
 }
 
@@ -551,6 +586,7 @@ int main(int argc, char **argv)
         { "balloon-snapshot", test_balloon_snapshot },
         { "sizes", test_sizes },
         { "memory-map", test_memory_map },
+        { "memory-map-high", test_memory_map_high },
     };
 
     g_test_init(&argc, &argv, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * HYPERVISOR_memory_op: the guest's memory map
+ * HYPERVISOR_memory_op: dispatch, and the size of the guest
  *
- * The machine defines the RAM.  A guest can map Xen's pages into it, and give
- * pages back temporarily (see reservation.c).
+ * The machine defines the RAM (see memory_map.c).  A guest can map Xen's pages
+ * into it (physmap.c), and give pages back temporarily (reservation.c).
  */
 #include "qemu/osdep.h"
 #include "hw/i386/e820_memory_layout.h"
@@ -136,40 +136,6 @@ static int64_t maximum_ram_page(uint64_t gva)
     return gva ? -EINVAL : ram_end_gfn(&frames);
 }
 
-/* An e820 entry has 20 bytes, without padding. */
-typedef struct QEMU_PACKED XenE820Entry {
-    uint64_t addr;
-    uint64_t size;
-    uint32_t type;
-} XenE820Entry;
-
-static int memory_map(XenHypercall *hc, uint64_t gva)
-{
-    struct e820_entry *table;
-    uint32_t nr = e820_get_table(&table);
-    xen_memory_map_t op;
-    uint64_t buffer;
-
-    if (XEN_GET_ARG(hc, &op, gva, &xen_arg_memory_map)) {
-        return -EFAULT;
-    }
-    buffer = (uintptr_t)op.buffer.p;
-    nr = MIN(nr, op.nr_entries);
-    for (uint32_t i = 0; i < nr; i++) {
-        XenE820Entry entry = {
-            .addr = le64_to_cpu(table[i].address),
-            .size = le64_to_cpu(table[i].length),
-            .type = le32_to_cpu(table[i].type),
-        };
-
-        if (XEN_PUT(hc, buffer + i * sizeof(entry), &entry)) {
-            return -EFAULT;
-        }
-    }
-    /* The count is the first field in both layouts. */
-    return XEN_PUT(hc, gva, &nr);
-}
-
 /* There is no memory that devices need identity-mapped. */
 static int reserved_device_memory_map(XenHypercall *hc, uint64_t gva)
 {
@@ -237,7 +203,7 @@ int64_t xen_hcall_memory_op(XenHypercall *hc)
     case XENMEM_add_to_physmap_batch:
         return add_to_physmap_batch(hc, gva, start);
     case XENMEM_memory_map:
-        return memory_map(hc, gva);
+        return xen_memory_map(hc, gva);
     case TOOLS_reserved_device_memory_map:
         return start ? -EINVAL : reserved_device_memory_map(hc, gva);
     case XENMEM_acquire_resource:

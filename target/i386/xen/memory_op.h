@@ -15,6 +15,12 @@
 int64_t xen_memory_reservation(XenHypercall *hc, uint32_t cmd, uint32_t start);
 
 /*
+ * XENMEM_memory_map: writes as many entries of the guest's memory map as the
+ * guest has room for, and their number.  -EFAULT: no memory there.
+ */
+int xen_memory_map(XenHypercall *hc, uint64_t gva);
+
+/*
  * Gives RAM frame @gfn back to the host, if possible: its contents become
  * zeroes, or stay.  False: no RAM there.  BQL.
  */
