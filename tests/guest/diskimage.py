@@ -73,6 +73,16 @@ def _add_partition(first):
     first[440:510] = bytes(6) + entry + bytes(3 * len(entry))
 
 
+def make_file_system(path, root, size, start=0):
+    """An ext4 file system with the files in @root, from byte @start of the file
+    @path to byte @size. Raises material.MissingMaterial."""
+    # Without what GRUB of Debian 12 does not know.
+    _run(hostside.find_tool('mke2fs'), '-q', '-t', 'ext4', '-b', '4096', '-O',
+         '^metadata_csum_seed', '-d', root, '-E',
+         'offset=%d,lazy_itable_init=0' % start, path,
+         '%dk' % ((size - start) // 1024))
+
+
 def _make_raw(path, boot, command_line):
     with tempfile.TemporaryDirectory() as folder:
         first, rest = _grub(folder, command_line)
@@ -84,12 +94,7 @@ def _make_raw(path, boot, command_line):
         os.mkdir(root)
         shutil.copy(boot.kernel, os.path.join(root, 'kernel'))
         shutil.copy(boot.initrd, os.path.join(root, 'initrd'))
-        start = FIRST_SECTOR * SECTOR
-        # Without what this GRUB does not know.
-        _run(hostside.find_tool('mke2fs'), '-q', '-t', 'ext4', '-b', '4096',
-             '-O', '^metadata_csum_seed', '-d', root, '-E',
-             'offset=%d,lazy_itable_init=0' % start, path,
-             '%dk' % ((SIZE - start) // 1024))
+        make_file_system(path, root, SIZE, FIRST_SECTOR * SECTOR)
 
 
 def _qcow2(data):

@@ -113,7 +113,8 @@ def guest_vm(qemu, folder, boot, accels, cpus, stimulus, parameters,
                 *extra)
 
     def heard(line):
-        if line.strip() == 'hvc0 of %s speaks' % stimulus.nonce:
+        # A boot loader may have left the cursor in the line.
+        if line.strip().endswith('hvc0 of %s speaks' % stimulus.nonce):
             hvc.send(stimulus.answer + '\n')
         if line == 'in of %s wanted' % stimulus.nonce:
             hvc.send(''.join('%s %d\n' % (stimulus.answer, i)

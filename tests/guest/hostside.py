@@ -20,8 +20,10 @@ class HostSide:
     # The guest's eth0 is on QEMU's user network.
     USER_NET = True
     # How to boot the guest, if not by -kernel: a function as
-    # guestvm.direct_boot(). The guest has no other devices then.
+    # guestvm.direct_boot().
     boot = None
+    # The guest has the usual PV devices, too, if it boots so.
+    PV = False
     # Seconds to add to the time limit.
     TIME = 0
 

@@ -16,6 +16,7 @@ import media
 import migration
 import paths
 import power
+import pvgrub
 import report
 import tcpserver
 import travel
@@ -238,6 +239,10 @@ MATRIX = [
         hosts=(twins.TwinsSleep,))
     for _ in range(1 if hostside.LONG else 0)
 ] + [
+    row('debian13-2cpu-pvgrub', 'debian13', 2, hosts=(pvgrub.PvGrub,)),
+    row('debian13-1cpu-pvgrub-twin', 'debian13', 1, machine='pc-i440fx-xen',
+        accel='thread=multi', steps=('facts', 'modules', 'net', 'console', 'clock'),
+        hosts=(pvgrub.PvGrubTwin,)),
     row('debian13-2cpu-panic', 'debian13', 2, steps=PANIC_STEPS,
         program='kexec-now', then=VMCORE_STEPS, expect={'cpus': 1},
         hosts=(power.Panic,)),
@@ -293,7 +298,8 @@ def run_in(folder, name, row, options, server):
         parameters += host.parameters()
         extra += host.arguments()
 
-    boots = next((h.boot for h in hosts if h.boot), guestvm.direct_boot)
+    booter = next((h for h in hosts if h.boot), None)
+    boots = booter.boot if booter else guestvm.direct_boot
 
     def new_vm(logs):
         machine = guestvm.guest_vm(
@@ -301,7 +307,7 @@ def run_in(folder, name, row, options, server):
             ['%s,%s,x-xen-bql-check=on' % (options.accel, row.accel)],
             row.cpus, stimulus, parameters, machine=row.machine,
             extra=extra, boots=boots,
-            pv=(not row.move or row.live) and boots == guestvm.direct_boot,
+            pv=booter.PV if booter else not row.move or row.live,
             user_net=all(host.USER_NET for host in hosts))
         if 'lines' in row.steps:
             guestvm.read_slowly(machine.channels['hvc'])
