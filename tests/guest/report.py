@@ -4,6 +4,7 @@ total, and tables."""
 import sys
 
 CONSOLE_TAIL = 30
+LAST_WORDS = 6
 
 
 class Outcome:
@@ -60,12 +61,18 @@ class Tally:
         sys.stdout.flush()
 
     def _story(self, outcome):
+        machine = outcome.machine
+        messages = machine.errors.lines if machine else []
+        # QEMU's last words are the first that scripts/run-suites keeps.
+        for line in [m for m in messages if m.strip()][-LAST_WORDS:]:
+            self.say('    QEMU: ' + line)
         for reason in outcome.reasons:
             self.say('    ' + reason)
-        machine = outcome.machine
         if machine:
-            for line in machine.errors.lines[-CONSOLE_TAIL:]:
-                self.say('    QEMU: ' + line)
+            if len(messages) > LAST_WORDS:
+                self.say('    --- last messages of QEMU ---')
+                for line in messages[-CONSOLE_TAIL:]:
+                    self.say('    | ' + line)
             lines = machine.serial.lines[-CONSOLE_TAIL:]
             self.say('    --- last %d lines of the console (%s) ---'
                      % (len(lines), machine.log_folder))
