@@ -14,7 +14,7 @@
 # Starts QEMU number $1 with the further arguments $2; its QMP answers are in qmp$1.
 start() {
     mkfifo "qmp$1.in" "qmp$1.out"
-    cat "qmp$1.out" >"qmp$1" &
+    cat "qmp$1.out" >>"qmp$1" &
     echo "exec $(cat qemu) -chardev pipe,id=qmp,path=qmp$1 \
         -mon chardev=qmp,mode=control $2" >"command$1"
     sh "./command$1" &
@@ -26,50 +26,85 @@ start() {
         {"capabilities": [{"capability": "events", "state": true}]}}'
 }
 
+# Lets QEMU $1 wait for a migration from $2.  It is ready for it when it has
+# answered, and it is no sooner that a load can fail.
+listen() {
+    qmp "$1" '{"execute": "migrate-incoming", "id": "listening", "arguments":
+        {"uri": "'"$2"'"}}'
+    wait_for_line "qmp$1" '"id": "listening"' "$pid" || fail "QEMU $1 does not listen"
+}
+
 qmp() {
     echo "$2" | tr '\n' ' ' >&$((4 + $1 % 2))
     echo >&$((4 + $1 % 2))
 }
 
-# Waits for a line with $2 in file $1, as long as QEMU $3 runs.
+# Waits for a line that matches $2 in file $1, as long as QEMU $3 runs.
 wait_for_line() {
-    until grep -q "$2" "$1" 2>/dev/null; do
+    until grep -Eq "$2" "$1" 2>/dev/null; do
         kill -0 "$3" 2>/dev/null || return 1
         usleep 50000
     done
 }
 
+# Tells how each QEMU that is no longer there has ended, and what the last two said.
 fail() {
-    echo "moves.sh: $1" >&2
+    echo "moves.sh: $1"
+    for last in $source $pid; do
+        kill -0 "$last" 2>/dev/null && continue
+        wait "$last"
+        echo "moves.sh: process $last ended with status $?"
+    done
+    for last in $((n - 1)) "$n"; do
+        [ ! -e "qmp$last" ] || tail -n 3 "qmp$last" | sed "s/^/QMP $last: /"
+    done
     # shellcheck disable=SC2046 # a list
     kill $(jobs -p) 2>/dev/null
     exit 1
-}
+} >&2
 
-start 0 ''
-wait_for_line console.log 'XENEMU: moves=' $pid
-for n in $(seq "$1"); do
-    from=$((n - 1)) source=$pid
-    kill -0 $source 2>/dev/null || break
-    if [ $((n % 2)) = 1 ]; then
-        uri=unix:move
-        start "$n" "-incoming $uri"
-        until [ -S move ]; do usleep 50000; done
-    else
-        uri=file:state
+# Migrates the guest to QEMU $1, in the way of $2.
+move() {
+    n=$1 from=$(($1 - 1)) source=$pid
+    kill -0 "$source" 2>/dev/null || fail "QEMU $from has ended before move $n"
+    if [ "$2" = unix:move ]; then
+        start "$n" '-incoming defer'
+        listen "$n" "$2"
     fi
-    qmp $from '{"execute": "migrate", "arguments": {"uri": "'$uri'"}}'
-    wait_for_line qmp$from '"status": "completed"' $source ||
-        fail "move $n: $(tail -n 1 qmp$from)"
-    [ $uri = unix:move ] || start "$n" "-incoming $uri"
-    wait_for_line "qmp$n" '"event": "RESUME"' $pid ||
+    qmp $from '{"execute": "migrate", "arguments": {"uri": "'"$2"'"}}'
+    wait_for_line qmp$from '"status": "(completed|failed)"' "$source"
+    if ! grep -q '"status": "completed"' qmp$from; then
+        qmp $from '{"execute": "query-migrate"}'
+        sleep 1
+        fail "move $n: not saved"
+    fi
+    if [ "$2" = file:state ]; then
+        start "$n" '-incoming defer'
+        listen "$n" "$2"
+    fi
+    # Only now it has loaded all, and may be told to save.
+    wait_for_line "qmp$n" '"status": "completed"' "$pid"
+    grep -q '"event": "RESUME"' "qmp$n" ||
         fail "move $n: the guest does not run on"
+    # The next of these is that of its own move.
+    : >"qmp$n"
     qmp $from '{"execute": "query-migrate"}'
     qmp $from '{"execute": "quit"}'
-    wait $source || fail "QEMU $from ended with status $?"
+    wait "$source"
+    status=$? source=''
+    [ $status = 0 ] || fail "move $n: QEMU $from ended with status $status"
     echo "XENEMU: downtime=$n $(grep -o '"downtime": [0-9]*' qmp$from)" \
         >>console.log
     rm -f move state
+}
+
+start 0 ''
+wait_for_line console.log 'XENEMU: moves=' "$pid"
+for n in $(seq "$1"); do
+    case $((n % 2)) in
+    1) move "$n" unix:move ;;
+    0) move "$n" file:state ;;
+    esac
 done
 echo .enough >hvc.in
-wait $pid
+wait "$pid"
