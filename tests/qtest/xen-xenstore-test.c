@@ -146,6 +146,20 @@ static void test_balloon(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+static void restart(XenVm *vm, XenStore *s, bool soft)
+{
+    struct sched_shutdown op = { .reason = SHUTDOWN_soft_reset };
+
+    if (soft) {
+        g_assert_cmpint(xen_op(vm, 0, __HYPERVISOR_sched_op, SCHEDOP_shutdown,
+                               &op, sizeof(op)), ==, 0);
+    } else {
+        qtest_system_reset(vm->qts);
+    }
+    xen_vm_set_up(vm);
+    *s = xen_store_open(vm);
+}
+
 static void power_down(XenVm *vm)
 {
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'system_powerdown' }");
@@ -187,6 +201,10 @@ static void test_powerdown(const void *long_mode)
     expect_watch(&s, XEN_STORE_STRINGS("control/shutdown\0w"));
     expect_value(&s, "control/shutdown", "poweroff");
     g_assert_cmphex(qtest_inw(vm->qts, pm1) & button, ==, 0);
+
+    /* That was for this guest, not for the one after a reset. */
+    restart(vm, &s, false);
+    expect_value(&s, "control/shutdown", "");
     xen_vm_stop(vm);
 }
 
@@ -209,20 +227,6 @@ static void test_cpu_plug(const void *long_mode)
 }
 
 /* ------------------------------------------------------------------- reset */
-
-static void restart(XenVm *vm, XenStore *s, bool soft)
-{
-    struct sched_shutdown op = { .reason = SHUTDOWN_soft_reset };
-
-    if (soft) {
-        g_assert_cmpint(xen_op(vm, 0, __HYPERVISOR_sched_op, SCHEDOP_shutdown,
-                               &op, sizeof(op)), ==, 0);
-    } else {
-        qtest_system_reset(vm->qts);
-    }
-    xen_vm_set_up(vm);
-    *s = xen_store_open(vm);
-}
 
 static void test_reset(const void *long_mode)
 {

@@ -13,14 +13,16 @@
 #include "hw/acpi/piix4.h"
 #include "hw/southbridge/ich9.h"
 #include "hw/xen/emu/device/powerdown.h"
-#include "hw/xen/xen.h"
-#include "hw/xen/xen_backend_ops.h"
+#include "hw/xen/emu/xenstore/instance.h"
 #include "qom/object.h"
 #include "system/runstate.h"
 #include "trace.h"
 
-/* From the first request on. */
-static struct qemu_xs_handle *store;
+/*
+ * From the first request on.  Not persistent: a guest that starts after a reset
+ * must not find a request that was for the one before.
+ */
+static XenstoreConn *conn;
 
 /* NULL where the machine has no ACPI. */
 static const ACPIREGS *acpi_registers(void)
@@ -41,34 +43,41 @@ static bool has_power_button(void)
     return regs && regs->pm1.evt.en & ACPI_BITMASK_POWER_BUTTON_ENABLE;
 }
 
+static char *control(const char *node)
+{
+    return g_strdup_printf("%s/control/%s", xenstore_guest_home(xen_xenstore),
+                           node);
+}
+
 /* The guest owns the node, so its value may be anything. */
 static bool takes_requests(void)
 {
-    g_autofree char *path = g_strdup_printf(
-        "/local/domain/%u/control/feature-poweroff", xen_domid);
-    unsigned len;
-    char *value = qemu_xen_xs_read(store, XBT_NULL, path, &len);
-    bool takes = value && len == 1 && value[0] == '1';
+    g_autofree char *path = control("feature-poweroff");
+    g_autoptr(GBytes) value = NULL;
 
-    free(value);
-    return takes;
+    return !xenstore_read(conn, 0, path, &value) &&
+           g_bytes_get_size(value) == 1 &&
+           *(const char *)g_bytes_get_data(value, NULL) == '1';
 }
 
 static void powerdown(Notifier *n, void *data)
 {
     static const char request[] = "poweroff";
-    g_autofree char *path = NULL;
+    g_autofree char *path = control("shutdown");
     bool by_store;
+    int ret;
 
     assert(bql_locked());
-    if (!store) {
-        store = qemu_xen_xs_open();
+    QEMU_LOCK_GUARD(&xen_xenstore_mutex);
+    if (!conn) {
+        conn = xenstore_connect(xen_xenstore, 0, false, NULL, NULL);
     }
-    by_store = store && !has_power_button() && takes_requests();
+    by_store = !has_power_button() && takes_requests();
     trace_xen_emu_powerdown(by_store);
     if (by_store) {
-        path = g_strdup_printf("/local/domain/%u/control/shutdown", xen_domid);
-        qemu_xen_xs_write(store, XBT_NULL, path, request, strlen(request));
+        ret = xenstore_write(conn, 0, path, request, strlen(request));
+        /* A valid path of a client without limits. */
+        assert(!ret);
     }
 }
 
