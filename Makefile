@@ -17,7 +17,7 @@ export DESTDIR
 
 # The targets that need the emulator; each gets the build's packages first.
 .PHONY: all help deps setup source build demo shell check check-unit check-qtest \
-	check-guest check-nested check-upstream install clean distclean \
+	check-guest check-nested check-libvirt check-upstream install clean distclean \
 	coverage patch-stat stress fuzz fuzz-corpus bench-evtchn bench-slots bench-timer bench-pv \
 	check-lint check-debian12 check-debian13 docs
 
@@ -88,6 +88,9 @@ check-guest: deps-guest build ## Debian's kernels as guests on TCG
 
 check-nested: deps-guest build ## the same on real KVM, inside an emulated machine
 	@scripts/run-suites nested
+
+check-libvirt: deps-guest deps-libvirt build ## domains through their lives under a libvirtd of their own
+	@scripts/run-suites libvirt
 
 check-upstream: build ## QEMU's own x86_64 qtests, all that pass without us
 	@tests/upstream/run all

@@ -559,6 +559,8 @@ step_shell() {
 . /etc/power.sh
 # shellcheck source=tests/guest/guest/twins.sh
 . /etc/twins.sh
+# shellcheck source=tests/guest/guest/serve.sh
+. /etc/serve.sh
 
 say "begin=$XE_NONCE"
 say "uptime=$(cut -d' ' -f1 /proc/uptime)"

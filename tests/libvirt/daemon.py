@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A libvirtd of the test's own, with namespaces, a bridge and a TCP server."""
+import ctypes
+import os
+import shutil
+import subprocess
+import threading
+import time
+import uuid
+
+import tcpserver
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+# What unshare(1) takes; the first process sees no other.
+NAMESPACES = ('--mount', '--pid', '--net', '--uts', '--ipc')
+# The same paths on every host.
+SHARED = '/run/guests'
+EMULATOR = '/run/emulator/qemu-system-x86_64'
+PORTS = '/run/ports'
+START_SECONDS = 60
+CLONE_NEWNET = 0x40000000
+
+
+class VirshError(Exception):
+    """A command of virsh failed; the text is what it said."""
+
+
+class Host:
+    """Starts libvirtd when it is entered; at the end all of it is gone."""
+
+    def __init__(self, name, number, folder, shared, qemu):
+        self.name = name
+        self.address = '10.7.0.%d' % number
+        self.folder = os.path.join(folder, name)
+        self._shared = shared
+        self._qemu = os.path.realpath(qemu)
+        self._process = None
+        self.pid = None
+
+    def __enter__(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        with open(os.path.join(self.folder, 'setup.log'), 'w') as log:
+            self._process = subprocess.Popen(
+                ['unshare', *NAMESPACES, '--fork', '--kill-child',
+                 os.path.join(HERE, 'namespace.sh'), self.name, self.folder,
+                 self._shared, self._qemu, self.address, str(uuid.uuid4())],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                text=True)
+        try:
+            words = self._process.stdout.readline().split()
+            if len(words) != 2:
+                raise VirshError('%s: no namespaces: %s' % (
+                    self.name, self._tail('setup.log')))
+            self.pid = int(words[0])
+            self._wait()
+        except Exception:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc):
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def _tail(self, name):
+        try:
+            with open(os.path.join(self.folder, name),
+                      errors='replace') as f:
+                return ' / '.join(f.read().splitlines()[-5:])
+        except OSError as e:
+            return str(e)
+
+    def _wait(self):
+        end = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return self.virsh('hostname')
+            except VirshError as e:
+                if time.monotonic() > end:
+                    raise VirshError('%s: %s: %s' % (
+                        self.name, e, self._tail('log/libvirtd.out'))) from e
+                time.sleep(0.1)
+
+    def path(self, inner):
+        """Where the caller finds a path of this host."""
+        return '/proc/%d/root%s' % (self.pid, inner)
+
+    @property
+    def uri(self):
+        return 'qemu+unix:///system?socket=' + self.path(
+            '/run/libvirt/libvirt-sock')
+
+    def command(self, *words):
+        return ['virsh', '-c', self.uri, *map(str, words)]
+
+    def virsh(self, *words, timeout=120):
+        """What the command prints. Raises VirshError."""
+        try:
+            done = subprocess.run(
+                self.command('-q', *words), stdin=subprocess.DEVNULL, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                errors='replace', timeout=timeout,
+                env=dict(os.environ, LC_ALL='C.UTF-8'))
+        except subprocess.TimeoutExpired as e:
+            raise VirshError('%s: no end after %d s'
+                             % (' '.join(map(str, words)), timeout)) from e
+        if done.returncode:
+            raise VirshError('%s: %s' % (' '.join(map(str, words)),
+                                         done.stderr.strip()))
+        return done.stdout
+
+    def tcp_server(self):
+        """A server on the bridge, to be entered."""
+        made = []
+
+        def make():
+            fd = os.open('/proc/%d/ns/net' % self.pid, os.O_RDONLY)
+            libc = ctypes.CDLL(None, use_errno=True)
+            try:
+                if libc.setns(fd, CLONE_NEWNET):
+                    made.append(OSError(ctypes.get_errno(), 'setns'))
+                else:
+                    made.append(tcpserver.TcpServer(self.address))
+            except OSError as e:
+                made.append(e)
+            finally:
+                os.close(fd)
+
+        # Only this thread changes its network.
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join()
+        if isinstance(made[0], OSError):
+            raise made[0]
+        return made[0]
