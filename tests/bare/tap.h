@@ -71,14 +71,18 @@ void tap_bail_out(const char *format, ...)
 
 /*
  * Waits until @cond, or for WAIT_TICKS of the TSC, since clocks are under test.
- * That is tens of seconds, so that a busy host does not cause failures.
+ * That is tens of seconds, so that a busy host does not cause failures.  The TSC
+ * may go on while the whole host stands still, hence also so many turns.
  */
 #define WAIT_TICKS  60000000000ull
+#define WAIT_TURNS  1000000
 #define WAIT_FOR(cond)                                                  \
     do {                                                                \
         uint64_t begin_ = rdtsc();                                      \
+        uint32_t turns_ = 0;                                            \
                                                                         \
-        while (!(cond) && rdtsc() - begin_ < WAIT_TICKS) {              \
+        while (!(cond) && (turns_++ < WAIT_TURNS ||                     \
+                           rdtsc() - begin_ < WAIT_TICKS)) {            \
             cpu_relax();                                                \
         }                                                               \
     } while (0)
