@@ -162,6 +162,18 @@ XenVbd *xen_vbd_move(XenVbd *v, const char *options)
     return target;
 }
 
+XenVbd *xen_vbd_move_stopped(XenVbd *v, const char *options)
+{
+    g_autofree char *path = xen_state_save(v->vm);
+    XenVbd *target = xen_vbd_start_target(v, options);
+
+    xen_state_load(target->vm, path);
+    xen_state_wait(target->vm);
+    xen_vbd_stop(v);
+    unlink(path);
+    return target;
+}
+
 void xen_vbd_use(XenVbd *v, unsigned number)
 {
     v->number = number;

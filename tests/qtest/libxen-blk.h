@@ -84,6 +84,8 @@ XenVbd *xen_vbd_start_target(const XenVbd *v, const char *options);
  * QEMU have ended.
  */
 XenVbd *xen_vbd_move(XenVbd *v, const char *options);
+/* The same of a VM that is stopped, and stays so. */
+XenVbd *xen_vbd_move_stopped(XenVbd *v, const char *options);
 /* After a reset: the guest's first steps once more. */
 void xen_vbd_set_up(XenVbd *v);
 /* Choose the disk with this number. */

@@ -114,18 +114,11 @@ static void move(Guest *g)
     g->v = xen_vbd_move(g->v, options);
 }
 
-/* The same with a VM that is stopped, and stays so. */
 static void move_stopped(Guest *g)
 {
-    g_autofree char *path = xen_state_save(g->v->vm);
     g_autofree char *options = good_disk(g->image, g->device);
-    XenVbd *target = xen_vbd_start_target(g->v, options);
 
-    xen_state_load(target->vm, path);
-    xen_state_wait(target->vm);
-    xen_vbd_stop(g->v);
-    g->v = target;
-    unlink(path);
+    g->v = xen_vbd_move_stopped(g->v, options);
 }
 
 static void stop(Guest *g)

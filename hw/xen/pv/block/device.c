@@ -141,6 +141,8 @@ static void drained_end(void *opaque)
 {
     XenBlockDevice *dev = opaque;
 
+    /* The node below may be another one since. */
+    xen_block_read_limits(dev);
     qatomic_dec(&dev->owner.drained);
     xen_block_kick(dev);
 }

@@ -17,6 +17,9 @@ typedef struct XenBlkQueueOwner {
     unsigned nr_queues;
     /* Requests are checked against it.  "sectors" changes: atomic. */
     XenBlkDisk disk;
+    /* The largest request that the disk below does in one piece.  Atomic. */
+    uint32_t max_transfer;
+    int max_iov;
     /* Not 0, true: nothing is taken from rings.  Atomic; then kick. */
     int drained;
     bool paused;

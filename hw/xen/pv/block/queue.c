@@ -226,6 +226,11 @@ static bool advance(XenBlkQueue *q)
         return false;
     }
     if (!nr) {
+        /*
+         * First, since it takes a while: what the guest adds meanwhile is found
+         * below without an event.
+         */
+        xen_blk_merge_submit(&q->base.merge);
         return xen_blk_ring_ask_event(&q->ring);
     }
     take_request(q);
@@ -248,8 +253,8 @@ static bool run_queue(XenBlkQueue *q)
         qatomic_read(&owner->paused)) {
         return false;
     }
-    retry_all(q);
     defer_call_begin();
+    retry_all(q);
     while (advance(q)) {
         any = true;
         if (!--budget) {
@@ -257,6 +262,7 @@ static bool run_queue(XenBlkQueue *q)
             break;
         }
     }
+    xen_blk_merge_submit(&q->base.merge);
     defer_call_end();
     return any;
 }
@@ -338,6 +344,7 @@ XenBlkQueue *xen_blk_queue_new(XenBlkQueueOwner *owner, AioContext *ctx,
         .end = end_request,
         .retry_later = retry_later,
     };
+    xen_blk_merge_init(&q->base.merge, owner);
     q->ctx = ctx;
     q->max_bytes = XEN_BLK_MAX_BYTES / owner->nr_queues;
     QSIMPLEQ_INIT(&q->free);

@@ -15,8 +15,9 @@
  * The life of a request: taken from the ring (copied and checked), held back
  * while too much is in flight or a barrier is, then in flight: one or more
  * steps one after the other (flush, write, pieces of a discard), each an
- * asynchronous request of the block layer; then answered.  With rerror=stop or
- * werror=stop a failed one waits in "retry" until the VM runs again.
+ * asynchronous request of the block layer, or a part of one (merge.h); then
+ * answered.  With rerror=stop or werror=stop a failed one waits in "retry" until
+ * the VM runs again.
  *
  * When the VM stops, nothing more is taken, and QEMU drains all disks: each
  * request in flight comes to the end of its step.  Then it is in one of these
@@ -29,6 +30,8 @@
  *   two steps          flight after the drain: as above.  A flush, a write of
  *                      the same data or a discard that is done twice before its
  *                      answer is what a disk may do anyway.
+ *   retry, part        a request that was made of several has failed, and each
+ *                      would be done again by itself: as above
  *   answered           the answer is in the ring, its event was sent
  *
  * What was taken and not answered cannot be taken from the ring once more:

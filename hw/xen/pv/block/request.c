@@ -312,10 +312,37 @@ static void step_done(void *opaque, int ret)
     end_io(io, BLKIF_RSP_OKAY);
 }
 
+/* Of several parts that have failed together, this one. */
+static void do_alone(XenBlkIo *io)
+{
+    if (qatomic_read(&io->queue->owner->paused)) {
+        retry_io_later(io, false);
+    } else {
+        xen_blk_part_submit(io->queue->owner->blk, &io->part, 0);
+    }
+}
+
+static void part_done(XenBlkPart *part, int ret, bool alone)
+{
+    XenBlkIo *io = container_of(part, XenBlkIo, part);
+
+    if (ret < 0 && !alone && !io->queue->stopping) {
+        do_alone(io);
+    } else {
+        step_done(io, ret);
+    }
+}
+
+/* Not what has a second step. */
+static bool is_mergeable(const XenBlkIo *io)
+{
+    return io->req.action == BLKIF_OP_READ || io->req.action == BLKIF_OP_WRITE;
+}
+
 static void io_step(XenBlkIo *io)
 {
     BlockBackend *blk = io->queue->owner->blk;
-    QEMUIOVector *data = io->map ? &io->pages : &io->iov;
+    XenBlkMerge *merge = &io->queue->merge;
     int64_t offset = io->req.sector * XEN_BLK_SECTOR_SIZE;
     size_t bytes = xen_blk_io_bytes(io);
 
@@ -326,25 +353,30 @@ static void io_step(XenBlkIo *io)
         bytes = MIN(io->req.nr_sectors * XEN_BLK_SECTOR_SIZE - io->done,
                     XEN_BLK_DISCARD_STEP);
     }
+    io->part = (XenBlkPart) {
+        .is_write = io->req.action != BLKIF_OP_READ,
+        .offset = offset,
+        .data = io->map ? &io->pages : &io->iov,
+        .done = part_done,
+    };
     block_acct_start(blk_get_stats(blk), &io->acct, bytes, acct_type(io));
     trace_xen_blk_step(io->req.id, io->req.op, io->flush, offset, bytes);
 
-    if (io->flush) {
-        blk_aio_flush(blk, step_done, io);
+    if (is_mergeable(io)) {
+        xen_blk_merge_add(merge, &io->part);
         return;
     }
-    switch (io->req.action) {
-    case BLKIF_OP_READ:
-        blk_aio_preadv(blk, offset, data, 0, step_done, io);
-        break;
-    case BLKIF_OP_DISCARD:
+    /* Nothing that came before it is begun after it. */
+    xen_blk_merge_submit(merge);
+    if (io->flush) {
+        blk_aio_flush(blk, step_done, io);
+    } else if (io->req.action == BLKIF_OP_DISCARD) {
         blk_aio_pdiscard(blk, offset, bytes, step_done, io);
-        break;
-    default:
+    } else {
         /* A barrier's data are on the disk before what follows it. */
-        blk_aio_pwritev(blk, offset, data,
-                        io->req.action == BLKIF_OP_WRITE_BARRIER ?
-                        BDRV_REQ_FUA : 0, step_done, io);
+        xen_blk_part_submit(blk, &io->part,
+                            io->req.action == BLKIF_OP_WRITE_BARRIER ?
+                            BDRV_REQ_FUA : 0);
     }
 }
 

@@ -15,6 +15,7 @@
 #include "qemu/queue.h"
 #include "block/accounting.h"
 #include "hw/xen/emu/grant.h"
+#include "merge.h"
 #include "owner.h"
 #include "protocol.h"
 
@@ -35,6 +36,8 @@ typedef struct XenBlkQueueBase {
     XenBlkQueueOwner *owner;
     /* Of the queue's context only.  True: nothing more is begun or copied. */
     bool stopping;
+    /* Of a turn; empty between turns. */
+    XenBlkMerge merge;
     /* A request in flight has come to its end: answers it with @status. */
     void (*end)(XenBlkIo *io, int16_t status);
     /*
@@ -57,6 +60,7 @@ struct XenBlkIo {
     XenGrantMap *map;           /* the guest's pages, in flight only */
     QEMUIOVector iov;           /* of buf */
     QEMUIOVector pages;         /* of map; its array is kept */
+    XenBlkPart part;            /* a read or write below */
     BlockAcctCookie acct;
 };
 
@@ -81,7 +85,8 @@ bool xen_blk_io_restore(XenBlkIo *io, const XenBlkRequest *req);
 /*
  * Its first step; or, after retry_later(), the one that is next or failed.
  * Between these two nothing of the guest's is mapped: its grants may be saved.
- * The queue's end() or retry_later() is called, now or later.
+ * The queue's end() or retry_later() is called, now or later.  A read or write is
+ * collected: submitted at the latest when the caller submits queue->merge.
  */
 void xen_blk_io_start(XenBlkIo *io);
 

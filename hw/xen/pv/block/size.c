@@ -17,10 +17,22 @@ static uint64_t medium_sectors(XenBlockDevice *dev)
     return bytes < 0 ? 0 : bytes / XEN_BLK_SECTOR_SIZE / block * block;
 }
 
+void xen_block_read_limits(XenBlockDevice *dev)
+{
+    BlockBackend *blk = dev->owner.blk;
+
+    /* Without a medium there are no requests. */
+    if (blk_bs(blk)) {
+        qatomic_set(&dev->owner.max_transfer, blk_get_max_transfer(blk));
+        qatomic_set(&dev->owner.max_iov, blk_get_max_iov(blk));
+    }
+}
+
 void xen_block_publish_new_size(XenBlockDevice *dev)
 {
     uint64_t sectors = medium_sectors(dev), known;
 
+    xen_block_read_limits(dev);
     qatomic_set(&dev->owner.disk.sectors, sectors);
     if (xs_node_scanf(dev->xendev.xsh, XBT_NULL, dev->xendev.backend_path,
                       "sectors", NULL, "%" SCNu64, &known) != 1 ||
@@ -35,6 +47,7 @@ void xen_block_publish_size(XenBlockDevice *dev)
     uint64_t sectors = medium_sectors(dev);
 
     trace_xen_vbd_size(xendev->name, sectors);
+    xen_block_read_limits(dev);
     qatomic_set(&dev->owner.disk.sectors, sectors);
     xen_device_backend_printf(xendev, "sectors", "%" PRIu64,
                               sectors / dev->owner.disk.unit);
