@@ -201,6 +201,27 @@ static void test_map(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+/* A kernel that was started by kexec after a panic may have vCPU 1 only. */
+static void test_vcpu1_vector(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start(2, GPOINTER_TO_INT(long_mode), NULL);
+    int64_t pirq, port;
+
+    g_assert_cmpint(map_gsi(vm, SERIAL_GSI, -1), ==, -EINVAL);
+    g_assert_cmpint(xen_set_upcall_vector(vm, 1, VECTOR), ==, 0);
+    pirq = map_gsi(vm, SERIAL_GSI, -1);
+    g_assert_cmpint(pirq, ==, FIRST_GSI_PIRQ);
+
+    port = bind_pirq(vm, pirq, 0);
+    g_assert_cmpint(xen_bind_vcpu(vm, port, 1), ==, 0);
+    xen_unmask(vm, port);
+    set_serial_irq(vm, true);
+    g_assert_true(xen_take_vector(vm, 1, VECTOR));
+    xen_expect_event(vm, 1, port);
+
+    xen_vm_stop(vm);
+}
+
 static void test_bind(const void *long_mode)
 {
     XenVm *vm = start(long_mode, NULL);
@@ -489,6 +510,7 @@ int main(int argc, char **argv)
     static const XenTest tests[] = {
         { "numbers", test_numbers },
         { "map", test_map },
+        { "vcpu1-vector", test_vcpu1_vector },
         { "bind", test_bind },
         { "edge", test_edge },
         { "level", test_level },

@@ -249,10 +249,15 @@ MSIMessage xen_upcall_msi(uint32_t apic_id, uint8_t vector)
 
 bool xen_upcall_is_by_vector(void)
 {
-    CPUX86State *env = vcpu0_env();
-
-    return xen_upcall_callback_vector() ||
-           (env && qatomic_read(&env->xen_vcpu_callback_vector));
+    if (xen_upcall_callback_vector()) {
+        return true;
+    }
+    XEN_FOREACH_VCPU(v) {
+        if (qatomic_read(&X86_CPU(v->cs)->env.xen_vcpu_callback_vector)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void xen_upcall_init(unsigned nr_gsis, qemu_irq *gsis)

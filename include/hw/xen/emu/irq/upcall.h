@@ -86,8 +86,9 @@ void xen_upcall_apply(const XenUpcallParam *p);
 /* The parameter as last set by the guest.  BQL. */
 uint64_t xen_upcall_param(void);
 /*
- * Upcalls are by a vector, the domain's or vCPU 0's own.  KVM supports no other
- * kind, and Xen allows PIRQs with no other.  Any thread.
+ * Upcalls are by a vector, the domain's or a vCPU's own.  KVM supports no other
+ * kind, and Xen allows PIRQs with no other.  Xen looks at vCPU 0 only, which is not
+ * the one that a kernel has that was started by kexec after a panic.  BQL.
  */
 bool xen_upcall_is_by_vector(void);
 
