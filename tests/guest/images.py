@@ -50,22 +50,30 @@ PROGRAM_MODULES = {'many-channels': ('xen-evtchn',), 'kexec-now': (),
 MODULE_SETS = {'emulated-disks': ('ata-piix', 'ahci', 'sd-mod', 'sr-mod',
                                   'ext4')}
 # Programs of Debian's, whatever the guest's kernel: packages that hold them and
-# their libraries, and the names by which the guest calls them.
-DebianProgram = collections.namedtuple('DebianProgram', 'suite packages names')
-DEBIAN_PROGRAMS = {'xenstore-utils': DebianProgram(
-    'trixie',
-    ('xenstore-utils', 'libxenstore4', 'libxentoolcore1', 'libc6',
-     'libgcc-s1'),
-    ['xenstore-' + verb for verb in ('chmod', 'exists', 'list', 'ls', 'read',
-                                     'rm', 'watch', 'write')])}
+# their libraries, and further names of a program, by which the guest calls it.
+DebianProgram = collections.namedtuple('DebianProgram', 'suite packages links')
+DEBIAN_PROGRAMS = {
+    'xenstore-utils': DebianProgram(
+        'trixie',
+        ('xenstore-utils', 'libxenstore4', 'libxentoolcore1', 'libc6',
+         'libgcc-s1'),
+        [('xenstore-' + verb, 'xenstore')
+         for verb in ('chmod', 'exists', 'list', 'ls', 'read', 'rm', 'watch',
+                      'write')]),
+    'scp': DebianProgram(
+        'trixie',
+        ('openssh-client', 'dropbear-bin', 'libc6', 'libcrypt1',
+         'libtomcrypt1', 'libtommath1', 'libgmp10', 'zlib1g'), []),
+}
 # The files of these packages that a guest needs, and where it looks for them.
 DEBIAN_FILES = (
-    (re.compile(r'usr/bin/(xenstore)$'), 'bin/%s', 0o755),
+    (re.compile(r'usr/s?bin/(xenstore|scp|dropbear|dropbearkey|dbclient)$'),
+     'bin/%s', 0o755),
     (re.compile(r'usr/lib/x86_64-linux-gnu/(ld-linux-x86-64\.so\.2)$'),
      'lib64/%s', 0o755),
     (re.compile(r'usr/lib/x86_64-linux-gnu/'
-                r'(libc\.so\.6|libgcc_s\.so\.1|libxen\w+\.so\.\d+)'
-                r'(?:\.\d+)?$'),
+                r'(lib(?:c|gcc_s|xen\w+|crypt|tom\w+|gmp|z)\.so\.\d+)'
+                r'(?:[.\d]+)?$'),
      'lib/x86_64-linux-gnu/%s', 0o644),
 )
 # Those that guests have together.
@@ -133,7 +141,7 @@ def add_modules(archive, kernel, wanted):
         archive.file('lib/modules/%02d-%s.ko' % (number, name), data)
 
 
-def add_debian_program(archive, packages, names):
+def add_debian_program(archive, packages, links):
     for folder in ('lib64', 'lib/x86_64-linux-gnu'):
         archive.folder(folder)
     for deb in packages:
@@ -142,8 +150,8 @@ def add_debian_program(archive, packages, names):
                 match = pattern.match(path)
                 if match:
                     archive.file(place % match.group(1), read(), mode)
-    for name in names:
-        archive.link('bin/' + name, 'xenstore')
+    for name, target in links:
+        archive.link('bin/' + name, target)
 
 
 def kernel_image(kernel):
@@ -212,7 +220,7 @@ def guest(name, program=None):
         kernel = material.kernel(row.suite, row.arch, row.flavour)
         busybox = material.package(USERLAND.get(row.suite, row.suite),
                                    row.arch, 'busybox-static')
-        debian = [(each.names, [material.package(each.suite, row.arch, deb)
+        debian = [(each.links, [material.package(each.suite, row.arch, deb)
                                 for deb in each.packages])
                   for each in map(DEBIAN_PROGRAMS.get, programs) if each]
         sources += [deb for _, debs in debian for deb in debs]
@@ -223,8 +231,8 @@ def guest(name, program=None):
             add_userland(archive, busybox)
             add_scripts(archive, GUEST_SCRIPTS)
             add_modules(archive, kernel, wanted)
-            for names, debs in debian:
-                add_debian_program(archive, debs, names)
+            for links, debs in debian:
+                add_debian_program(archive, debs, links)
             for each in own:
                 archive.file('bin/' + each, compiled(each), 0o755)
                 if each in NEEDS_KERNEL:

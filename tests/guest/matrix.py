@@ -18,6 +18,7 @@ import paths
 import power
 import pvgrub
 import report
+import scp
 import tcpserver
 import travel
 import twins
@@ -160,6 +161,10 @@ MATRIX = [
     row(guest + '-2cpu-pv', guest, 2, steps=PV_STEPS,
         program='tcp-load fs-load', hosts=(hostside.Tcp, hostside.Ext4))
     for guest in RELEASES
+] + [
+    row(guest + '-2cpu-scp', guest, 2, steps=('facts', 'modules', 'scp'),
+        program='scp', hosts=(scp.Scp,))
+    for guest in (RELEASES if hostside.LONG else ('debian13',))
 ] + [
     row('%s-%dcpu' % (guest, cpus), guest, cpus)
     for cpus in (4, 2, 1) for guest in GUESTS

@@ -19,6 +19,7 @@
 #   XE_THEN     the steps of the kernel that step_kexec or step_panic starts
 #   XE_RESETS   how the boots in step_resets end, with commas
 #   XE_TWINS    how those in step_twins end
+#   XE_SCP      MiB of the file in step_scp
 #   XE_LATENESS what step_lateness measures, in each of XE_TURNS
 
 /bin/busybox --install -s /bin 2>/dev/null
@@ -561,6 +562,8 @@ step_shell() {
 . /etc/twins.sh
 # shellcheck source=tests/guest/guest/serve.sh
 . /etc/serve.sh
+# shellcheck source=tests/guest/guest/scp.sh
+. /etc/scp.sh
 
 say "begin=$XE_NONCE"
 say "uptime=$(cut -d' ' -f1 /proc/uptime)"
