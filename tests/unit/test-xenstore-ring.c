@@ -270,6 +270,34 @@ static void test_budget(void)
     guest_free(g);
 }
 
+/* A request that takes long is the last of its call. */
+static void test_costly(void)
+{
+    Guest *g = guest_new();
+    g_autofree XenstoreMessage *msg = g_new0(XenstoreMessage, 1);
+    g_autoptr(GString) path = g_string_new("data");
+    size_t len, n;
+
+    while (path->len + 2 <= 1990) {
+        g_string_append(path, "/x");
+    }
+    len = message(msg, XS_MKDIR, 1, (Bytes) { path->str, path->len + 1 });
+    n = put(g, msg, len);
+    xenstore_ring_run(&g->ring);
+    n += put(g, (char *)msg + n, len - n);
+    g_assert_cmpuint(n, ==, len);
+    send_now(g, XS_RESET_WATCHES, 2, BYTES(""));
+
+    g_assert_true(xenstore_ring_run(&g->ring).again);
+    get(g, 9999);
+    g_assert_cmpuint(g->heard->len, ==, HEADER + 3);
+    expect_next(g, XS_MKDIR, 1, OK);
+    xenstore_ring_run(&g->ring);
+    get(g, 9999);
+    expect_next(g, XS_RESET_WATCHES, 2, OK);
+    guest_free(g);
+}
+
 /* Indices and lengths that cannot be end the connection, not more. */
 static void test_broken(void)
 {
@@ -391,6 +419,7 @@ int main(int argc, char **argv)
     g_test_add_func("/xenstore/ring/order", test_order);
     g_test_add_func("/xenstore/ring/no-reader", test_no_reader);
     g_test_add_func("/xenstore/ring/budget", test_budget);
+    g_test_add_func("/xenstore/ring/costly", test_costly);
     g_test_add_func("/xenstore/ring/broken", test_broken);
     g_test_add_func("/xenstore/ring/reconnect", test_reconnect);
     g_test_add_func("/xenstore/ring/valid", test_valid);

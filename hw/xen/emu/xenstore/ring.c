@@ -202,6 +202,7 @@ static XenstoreRingResult run(XenstoreRing *ring)
 {
     XenstoreRingResult res = { .notify = reconnect(ring) };
     unsigned budget = XENSTORE_RING_BUDGET;
+    uint64_t visits = xenstore_visits;
 
     if (ring->error) {
         return res;
@@ -217,7 +218,7 @@ static XenstoreRingResult run(XenstoreRing *ring)
             }
             return res;
         }
-        if (!budget) {
+        if (!budget || xenstore_visits - visits > XENSTORE_RING_VISITS) {
             res.again = true;
             return res;
         }

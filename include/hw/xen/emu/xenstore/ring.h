@@ -32,6 +32,12 @@
  * sends: the main loop has others to serve.
  */
 #define XENSTORE_RING_BUDGET    64
+/*
+ * What they may cost together, in nodes visited (xenstore_visits); the one that
+ * comes beyond it is the last.  An ordinary request takes some hundred.  One that
+ * makes as many nodes one in another as a guest may have takes 2.5 million.
+ */
+#define XENSTORE_RING_VISITS    100000
 
 typedef struct XenstoreRing {
     struct xenstore_domain_interface *page;
