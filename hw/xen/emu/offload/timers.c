@@ -127,6 +127,8 @@ static void update(CPUState *cs, run_on_cpu_data data)
     if (!v) {
         return;
     }
+    /* Before the port is read: it may change from now on. */
+    qatomic_set_mb(&v->timer_update_queued, false);
     port = port_for_kernel(v);
     if (!vm_running) {
         qatomic_set(&v->timer_stays, true);
@@ -146,7 +148,9 @@ static void update(CPUState *cs, run_on_cpu_data data)
 
 void xen_timer_offload_update(XenVcpu *v)
 {
-    if (xen_emu_offload(TIMER) && v->cs->created) {
+    /* Once, however often the guest binds and closes the port meanwhile. */
+    if (xen_emu_offload(TIMER) && v->cs->created &&
+        !qatomic_xchg(&v->timer_update_queued, true)) {
         /* Queued even in its own thread: the engine may be locked. */
         async_run_on_cpu(v->cs, update, RUN_ON_CPU_NULL);
     }

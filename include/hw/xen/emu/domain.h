@@ -211,6 +211,7 @@ struct XenVcpu {
     /* offload/timers.c */
     uint32_t kernel_timer_port; /* 0: QEMU has the timer; BQL */
     bool timer_stays;           /* in QEMU until it is armed again; atomic */
+    bool timer_update_queued;   /* as work of the vCPU; atomic */
     void *accel_data;           /* the accelerator's, see XenAccelCpuOps */
 };
 
