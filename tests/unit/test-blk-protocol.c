@@ -238,6 +238,9 @@ static void test_places(gconstpointer abi)
             g_assert_cmphex(get(&g, i, 0, 8), ==, w.id);
             g_assert_cmphex(get(&g, i, 8, 1), ==, BLKIF_OP_WRITE);
             g_assert_cmphex(get(&g, i, 10, 2), ==, 0xffff);
+            /* Padding has nothing of QEMU's in it. */
+            g_assert_cmphex(get(&g, i, 9, 1), ==, 0);
+            g_assert_cmphex(get(&g, i, 12, answer_size - 12), ==, 0);
             g_assert_cmphex(get(&g, i, answer_size, 1), ==, beyond);
         }
         guest_stop(&g);
