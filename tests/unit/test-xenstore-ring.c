@@ -275,26 +275,28 @@ static void test_costly(void)
 {
     Guest *g = guest_new();
     g_autofree XenstoreMessage *msg = g_new0(XenstoreMessage, 1);
-    g_autoptr(GString) path = g_string_new("data");
-    size_t len, n;
+    GString *path = g_string_new("data");
+    uint32_t tx;
+    size_t len;
 
     while (path->len + 2 <= 1990) {
         g_string_append(path, "/x");
     }
-    len = message(msg, XS_MKDIR, 1, (Bytes) { path->str, path->len + 1 });
-    n = put(g, msg, len);
-    xenstore_ring_run(&g->ring);
-    n += put(g, (char *)msg + n, len - n);
-    g_assert_cmpuint(n, ==, len);
+    g_assert_cmpint(xenstore_tx_start(g->f.guest, &tx), ==, 0);
+    g_assert_cmpint(xenstore_create(g->f.guest, tx, path->str), ==, 0);
+    len = message(msg, XS_TRANSACTION_END, 1, STRINGS("T"));
+    msg->hdr.tx_id = tx;
+    g_assert_cmpuint(put(g, msg, len), ==, len);
     send_now(g, XS_RESET_WATCHES, 2, BYTES(""));
 
     g_assert_true(xenstore_ring_run(&g->ring).again);
     get(g, 9999);
     g_assert_cmpuint(g->heard->len, ==, HEADER + 3);
-    expect_next(g, XS_MKDIR, 1, OK);
+    expect_next(g, XS_TRANSACTION_END, 1, OK);
     xenstore_ring_run(&g->ring);
     get(g, 9999);
     expect_next(g, XS_RESET_WATCHES, 2, OK);
+    g_string_free(path, true);
     guest_free(g);
 }
 

@@ -153,6 +153,7 @@ static int create(Op *op, GBytes *value, uint64_t generation)
     XenstoreConn *c = op->c;
     XenstoreNode *nearest = op->nearest;
     char path[XENSTORE_PATH_BUF];
+    size_t existing = xenstore_tree_prefix(op->t, op->path);
     uint64_t nodes = 0, bytes = value ? g_bytes_get_size(value) : 0;
     XenstorePerms *perms;
     XenstorePerm *own;
@@ -170,7 +171,7 @@ static int create(Op *op, GBytes *value, uint64_t generation)
         if (ret) {
             return ret;
         }
-    } while (!xenstore_tree_find(op->t, path));
+    } while (strlen(path) > existing);
     ret = xenstore_check_limits(c, op->t, nodes, bytes);
     if (ret) {
         return ret;
@@ -182,19 +183,15 @@ static int create(Op *op, GBytes *value, uint64_t generation)
     }
     perms = xenstore_perms_new(own, nearest->perms->n);
     g_free(own);
+    xenstore_tree_put_with_parents(op->t, op->path, perms, perms, value,
+                                   generation);
     strcpy(path, op->path);
-    for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
+    for (char *p = path + existing; op->tx && (p = strchr(p + 1, '/')); ) {
         *p = 0;
-        if (!xenstore_tree_find(op->t, path)) {
-            xenstore_tree_put(op->t, path, perms, NULL, generation);
-            if (op->tx) {
-                entry = xenstore_tx_path(op->tx, path);
-                entry->modified = true;
-            }
-        }
+        entry = xenstore_tx_path(op->tx, path);
+        entry->modified = true;
         *p = '/';
     }
-    xenstore_tree_put(op->t, op->path, perms, value, generation);
     xenstore_perms_unref(perms);
     return 0;
 }

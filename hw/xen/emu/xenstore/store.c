@@ -216,7 +216,7 @@ void xenstore_reset_domain(Xenstore *xs)
         xenstore_parent(parent);
         /* Nobody but QEMU can remove it, but it may. */
         if (!xenstore_tree_find(&xs->live, parent)) {
-            xenstore_tree_put_with_parents(&xs->live, parent, NULL, NULL,
+            xenstore_tree_put_with_parents(&xs->live, parent, NULL, NULL, NULL,
                                            xenstore_next_generation(xs));
         }
         xenstore_tree_graft(&xs->live, xs->home, home,

@@ -5,7 +5,7 @@
 void xenstore_template_put(Xenstore *xs, const char *path,
                            XenstorePerms *perms, GBytes *value)
 {
-    xenstore_tree_put_with_parents(&xs->template, path, perms, value,
+    xenstore_tree_put_with_parents(&xs->template, path, NULL, perms, value,
                                    xenstore_next_generation(xs));
 }
 

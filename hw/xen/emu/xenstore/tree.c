@@ -360,6 +360,24 @@ XenstoreNode *xenstore_tree_find_nearest(const XenstoreTree *t,
     return node;
 }
 
+size_t xenstore_tree_prefix(const XenstoreTree *t, const char *path)
+{
+    XenstoreNode *node = t->root;
+    char name[XENSTORE_PATH_BUF];
+    const char *rest = path + 1;
+    size_t len = 1;
+
+    xenstore_visits++;
+    while (*rest) {
+        node = xenstore_map_find(node->children, component(rest, &rest, name));
+        if (!node) {
+            break;
+        }
+        len = rest - path - (*rest != 0);
+    }
+    return len;
+}
+
 XenstoreNode *xenstore_tree_find(const XenstoreTree *t, const char *path)
 {
     XenstoreNode *nearest;
@@ -372,6 +390,7 @@ typedef struct Edit {
     unsigned guest;
     uint64_t generation;
     bool remove;
+    XenstorePerms *parents;     /* of those that are missing; NULL: none is */
     XenstoreNode *graft;        /* or NULL: set these two */
     XenstorePerms *perms;
     GBytes *value;
@@ -399,6 +418,35 @@ static XenstoreNode *edit_leaf(const XenstoreNode *node, const char *name,
                              e->generation, e->generation, e->guest);
 }
 
+/*
+ * The new node @name, which is not there, on the way to @path: each is made once,
+ * from the last to the first.
+ */
+static XenstoreNode *new_chain(const char *name, const char *path,
+                               const Edit *e)
+{
+    g_autofree char *left = g_strdup(path);
+    char *last = strrchr(left, '/');
+    XenstoreNode *node = edit_leaf(NULL, last ? last + 1 : left, e);
+
+    for (;;) {
+        XenstoreMap *children = xenstore_map_set(NULL, node);
+        const char *parent = name;
+
+        xenstore_node_unref(node);
+        if (last) {
+            *last = 0;
+            last = strrchr(left, '/');
+            parent = last ? last + 1 : left;
+        }
+        node = xenstore_node_new(parent, e->parents, NULL, children,
+                                 e->generation, e->generation, e->guest);
+        if (parent == name) {
+            return node;
+        }
+    }
+}
+
 /* The same for @node on the way to @path, which does not begin with '/'. */
 static XenstoreNode *edit_node(const XenstoreNode *node, const char *path,
                                Edit *e)
@@ -411,11 +459,13 @@ static XenstoreNode *edit_node(const XenstoreNode *node, const char *path,
     component(path, &rest, e->name);
     last = !*rest;
     old = xenstore_map_find(node->children, e->name);
-    g_assert(old || last);
+    g_assert(old || last || e->parents);
     if (last) {
         new = edit_leaf(old, e->name, e);
-    } else {
+    } else if (old) {
         new = edit_node(old, rest, e);
+    } else {
+        new = new_chain(e->name, rest, e);
     }
 
     if (new) {
@@ -426,8 +476,7 @@ static XenstoreNode *edit_node(const XenstoreNode *node, const char *path,
     }
     /* A child that came or went is a change of this node. */
     return xenstore_node_new(node->name, node->perms, node->value, children,
-                             last && (!old || !new) ? e->generation
-                                                    : node->generation,
+                             !old || !new ? e->generation : node->generation,
                              e->generation, e->guest);
 }
 
@@ -453,27 +502,21 @@ void xenstore_tree_put(XenstoreTree *t, const char *path, XenstorePerms *perms,
 }
 
 void xenstore_tree_put_with_parents(XenstoreTree *t, const char *path,
+                                    XenstorePerms *parents,
                                     XenstorePerms *perms, GBytes *value,
                                     uint64_t generation)
 {
     XenstoreNode *nearest, *node = xenstore_tree_find_nearest(t, path,
                                                               &nearest);
-    g_autofree char *parent = g_strdup(path);
-    XenstorePerms *inherited;
+    /* The edit drops the last reference to @nearest. */
+    XenstorePerms *inherited = xenstore_perms_ref(nearest->perms);
+    Edit e = {
+        .guest = t->guest, .generation = generation,
+        .parents = parents ?: inherited,
+        .perms = perms || node ? perms : inherited, .value = value,
+    };
 
-    if (node) {
-        xenstore_tree_put(t, path, perms, value, generation);
-        return;
-    }
-    inherited = xenstore_perms_ref(nearest->perms);
-    for (char *p = strchr(parent + 1, '/'); p; p = strchr(p + 1, '/')) {
-        *p = 0;
-        if (!xenstore_tree_find(t, parent)) {
-            xenstore_tree_put(t, parent, inherited, NULL, generation);
-        }
-        *p = '/';
-    }
-    xenstore_tree_put(t, path, perms ?: inherited, value, generation);
+    edit_tree(t, path, &e);
     xenstore_perms_unref(inherited);
 }
 

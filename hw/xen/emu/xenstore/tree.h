@@ -109,6 +109,8 @@ XenstoreNode *xenstore_tree_find(const XenstoreTree *t, const char *path);
 XenstoreNode *xenstore_tree_find_nearest(const XenstoreTree *t,
                                          const char *path,
                                          XenstoreNode **nearest);
+/* The length of the part of @path that exists; 1: only the root. */
+size_t xenstore_tree_prefix(const XenstoreTree *t, const char *path);
 /*
  * Sets value or permissions (NULL: as they are; of a new node, empty and
  * @perms must be given).  The parent must exist.
@@ -116,10 +118,12 @@ XenstoreNode *xenstore_tree_find_nearest(const XenstoreTree *t,
 void xenstore_tree_put(XenstoreTree *t, const char *path, XenstorePerms *perms,
                        GBytes *value, uint64_t generation);
 /*
- * The same, where parents may be missing: they and, where @perms is NULL, the
- * node get the permissions of the last that exists.
+ * The same, where parents may be missing: they get @parents.  Where @parents, or
+ * @perms of a new node, is NULL, they are the permissions of the last that
+ * exists.  What it costs is linear in the depth, however many are missing.
  */
 void xenstore_tree_put_with_parents(XenstoreTree *t, const char *path,
+                                    XenstorePerms *parents,
                                     XenstorePerms *perms, GBytes *value,
                                     uint64_t generation);
 /* Removes the node and all below; not the root.  It must exist. */

@@ -156,8 +156,8 @@ static gboolean apply_path(gpointer key, gpointer value, gpointer opaque)
     node = xenstore_tree_find(&commit->tx->tree, e->path);
     if (node) {
         /* The parents are there, but what was loaded may contradict itself. */
-        xenstore_tree_put_with_parents(&commit->after, e->path, node->perms,
-                                       node->value, commit->generation);
+        xenstore_tree_put_with_parents(&commit->after, e->path, NULL,
+                                       node->perms, node->value, commit->generation);
     }
     return false;
 }

@@ -34,8 +34,9 @@
 #define XENSTORE_RING_BUDGET    64
 /*
  * What they may cost together, in nodes visited (xenstore_visits); the one that
- * comes beyond it is the last.  An ordinary request takes some hundred.  One that
- * makes as many nodes one in another as a guest may have takes 2.5 million.
+ * comes beyond it is the last.  An ordinary request takes some hundred.  The end
+ * of a transaction that made as many nodes one in another as a guest may have
+ * takes over a million.
  */
 #define XENSTORE_RING_VISITS    100000
 
