@@ -3,8 +3,10 @@
  * Guest memory areas of a vCPU: vcpu_info, secondary time info, runstate
  */
 #include "qemu/osdep.h"
+#include "qemu/cutils.h"
 #include "qemu/main-loop.h"
 #include "hw/core/cpu.h"
+#include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/memory/shared-info.h"
@@ -99,6 +101,33 @@ static void write_time_info(XenVcpu *v)
     vi = xen_evtchn_peek_vcpu_info(xen_emu_evtchn(), v->id);
     if (vi) {
         xen_time_write_vcpu_time(vi + XEN_VCPU_INFO_TIME);
+    }
+}
+
+/*
+ * KVM writes the time when it next enters the vCPU.  A kernel that is started by
+ * kexec after a panic reads it of vCPU 0, which is halted for good, on whatever
+ * vCPU it has.  It gets what was written last, which is still a right function
+ * of the TSC: a soft reset leaves both clocks alone.  After any other reset the
+ * vCPU has its own before it can read this.
+ */
+static void keep_time(XenVcpu *v)
+{
+    uint8_t *vi = xen_evtchn_peek_vcpu_info(xen_emu_evtchn(), v->id);
+
+    if (vi && !buffer_is_zero(vi + XEN_VCPU_INFO_TIME,
+                              XEN_VCPU_INFO_TIME_SIZE)) {
+        xen_time_copy_vcpu_time(v->last_time, vi + XEN_VCPU_INFO_TIME);
+    }
+}
+
+/* @hva: a vcpu_info.  If there is a time, KVM has written to it. */
+static void write_kept_time(XenVcpu *v, void *hva)
+{
+    uint8_t *time = (uint8_t *)hva + XEN_VCPU_INFO_TIME;
+
+    if (buffer_is_zero(time, XEN_VCPU_INFO_TIME_SIZE)) {
+        xen_time_copy_vcpu_time(time, v->last_time);
     }
 }
 
@@ -294,6 +323,9 @@ int xen_vcpu_set_default_info(XenVcpu *v, uint64_t gpa, void *hva)
         return 0;
     }
     if (accel_has_info()) {
+        if (gpa != XEN_GPA_NONE) {
+            write_kept_time(v, hva);
+        }
         ret = xen_vcpu_run(v, set_accel_default_info, gpa);
     }
     /* Events before the first place could not set evtchn_upcall_pending. */
@@ -304,6 +336,7 @@ int xen_vcpu_set_default_info(XenVcpu *v, uint64_t gpa, void *hva)
 
 void xen_vcpu_unset_info(XenVcpu *v)
 {
+    keep_time(v);
     vcpu_env(v)->xen_vcpu_info_gpa = XEN_GPA_NONE;
     vcpu_env(v)->xen_vcpu_info_default_gpa = XEN_GPA_NONE;
     xen_evtchn_set_vcpu_info(xen_emu_evtchn(), v->id, XEN_GPA_NONE, false);

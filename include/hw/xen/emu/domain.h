@@ -205,6 +205,7 @@ struct XenVcpu {
     struct XenRunstate *runstate;       /* vcpu/runstate.c */
     /* vcpu/areas.c */
     XenGuestPage kernel_info;   /* vcpu_info, if KVM has its host address */
+    uint8_t last_time[XEN_VCPU_INFO_TIME_SIZE]; /* before a reset; 0: none */
     /* offload/delivery.c; BQL */
     uint8_t accel_vector;       /* for upcalls, as set in the accelerator */
     bool vector_refused;        /* by the accelerator */

@@ -31,6 +31,7 @@
 #define XEN_VCPU_INFO_UPCALL_MASK       1   /* uint8_t */
 #define XEN_VCPU_INFO_EVENTS_SIZE       16  /* flags and selector, from 0 */
 #define XEN_VCPU_INFO_TIME              32  /* struct vcpu_time_info */
+#define XEN_VCPU_INFO_TIME_SIZE         32
 
 typedef struct XenGuestLayout {
     uint8_t word_bits;          /* bits in a guest word: 64 or 32 */
