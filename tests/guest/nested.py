@@ -8,6 +8,7 @@ nested/init.sh is its first process.
 import io
 import json
 import os
+import re
 import shlex
 import subprocess
 import tarfile
@@ -259,11 +260,18 @@ def unpack_member(tar, member, folder):
         f.write(tar.extractfile(member).read())
 
 
+# What L1's kernel logs of a program that it ends: QEMU's status does not tell.
+KILLED = re.compile(r'Out of memory|segfault at|general protection|traps: ')
+
+
 def l1_failures(l1):
     wrong = [l1.ending()] if l1.ending() else []
     wrong += ['L1 says: ' + text for text in l1.facts.get('error', [])]
     if not l1.fact('end'):
         wrong.append('L1 did not come to its end')
+    log = vm.LogFile(os.path.join(l1.log_folder, 'dmesg'))
+    wrong += ["L1's kernel: " + line for line in log.lines
+              if KILLED.search(line)]
     return wrong
 
 
