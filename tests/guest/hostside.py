@@ -40,6 +40,11 @@ class HostSide:
         """Additional arguments for QEMU."""
         return ()
 
+    def files(self):
+        """Those in @folder that arguments() names, and that the guest may change:
+        in the L1 VM it has copies of them, which replace them at its end."""
+        return ()
+
     def attach(self, vm, qmp):
         """@vm is not started yet."""
         self.vm = vm
@@ -98,6 +103,9 @@ class Ext4(HostSide):
     def arguments(self):
         return ('-drive', 'file=%s,format=raw,if=none,id=ext4,discard=unmap'
                 % self.path, '-device', 'xen-disk,drive=ext4,vdev=xvdc')
+
+    def files(self):
+        return (self.path,)
 
     def close(self):
         self._run('e2fsck', '-f', '-n', self.path)

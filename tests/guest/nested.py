@@ -107,6 +107,8 @@ class Plan:
         self.folder = os.path.join(folder, row.name)
         self.stimulus = guestvm.Stimulus(self.folder, disk_mib=row.disk_mib)
         self.hosts = [host(self.folder) for host in row.hosts]
+        self.files = [self.stimulus.disk, self.stimulus.written,
+                      *(path for host in self.hosts for path in host.files())]
         self.limit = GUEST_LIMIT + sum(host.TIME for host in self.hosts)
         boot = images.Boot('/guests/%s.kernel' % image_name(row),
                            '/guests/%s.initrd' % image_name(row))
@@ -119,7 +121,9 @@ class Plan:
                      guestvm.init_parameters(self.stimulus, url, row.steps,
                                              row.sleeps, row.then)
                      + list(row.append)
-                     + [w for host in self.hosts for w in host.parameters()])]
+                     + [w for host in self.hosts for w in host.parameters()]),
+                 *(w.replace(self.folder + '/', '')
+                   for host in self.hosts for w in host.arguments())]
         if row.monitor or row.sleeper:
             words += ['-chardev', 'pipe,id=monitor,path=monitor',
                       '-mon', 'chardev=monitor']
@@ -136,10 +140,12 @@ class Plan:
             texts['sleeper'] = ''
         if self.row.moves:
             texts['qemu'] = texts['command']
-            texts['command'] = 'sh /etc/moves.sh %d' % self.row.moves
+            texts['command'] = 'sh /etc/moves.sh ' + self.row.moves
+        if len(self.files) > 2:
+            texts['returned'] = '\n'.join(map(os.path.basename, self.files[2:]))
         add_texts(tar, self.row.name, texts)
         add_member(tar, '%s/fetched' % self.row.name, self.stimulus.fetched)
-        for path in (self.stimulus.disk, self.stimulus.written):
+        for path in self.files:
             tar.add(path, '%s/%s' % (self.row.name, os.path.basename(path)))
 
     def outcome(self, allow_crash):

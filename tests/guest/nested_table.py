@@ -29,6 +29,8 @@ NO_VECTOR = {'clockevent': 'lapic', 'clocksource': None}
 # Migrated under load, with PV devices.
 MOVES_STEPS = ('facts', 'modules', 'net', 'moved', 'net', 'disk', 'console',
                'clock')
+# Set back under load: its network's other side is not.
+BACK_STEPS = tuple(s for s in MOVES_STEPS if s != 'net')
 # A second vCPU is added while the guest runs; it is removed and added again, twice.
 HOTADD_STEPS = ('modules', 'disk', 'hotadd', 'replug', 'net', 'sleep', 'facts',
                 'clock', 'interrupts')
@@ -62,7 +64,7 @@ LONG = hostside.LONG
 # with upstream; budget: a key of BUDGETS or None; append: words for the
 # kernel's command line; program, then: as in matrix.py; monitor: commands for
 # QEMU's monitor, the next one each time that the guest requests one
-# (step_hotadd); moves: how often the guest is migrated (nested/moves.sh); hosts:
+# (step_hotadd, write_files); moves: the arguments of nested/moves.sh; hosts:
 # classes of hostside.py, which are not attached; sleeper: it is woken up from
 # S3; traced: exits are counted; refused: words of the message with which QEMU
 # must exit instead of running a guest.
@@ -73,7 +75,7 @@ Row = collections.namedtuple(
 
 def row(name, guest='debian13', cpus=2, accel=PLAIN_ACCEL, abi='2level',
         measured=False, budget=None, short=True, steps=None, smp=None,
-        append=(), program=None, then=(), monitor=None, moves=0, hosts=(),
+        append=(), program=None, then=(), monitor=None, moves=None, hosts=(),
         sleeper=False, traced=True, refused=None, expect=None):
     """Short guests do not print their boot messages, which would take most of
     their time."""
@@ -130,12 +132,31 @@ TABLE = (
       for abi in ('2level', 'fifo') if LONG or abi == '2level'),
     *(row('debian13-2cpu-moves-' + abi, abi=abi, steps=MOVES_STEPS,
           accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi),
-          moves=6 if LONG else 2, program='disk-load', traced=False)
+          moves='move %d' % (6 if LONG else 2), program='disk-load',
+          traced=False)
+      for abi in ('2level', 'fifo') if LONG or abi == '2level'),
+    *(row('debian13-2cpu-back-' + abi, abi=abi, steps=BACK_STEPS,
+          accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi),
+          moves='back %d' % (20 if LONG else 3), program='disk-load',
+          traced=False)
       for abi in ('2level', 'fifo') if LONG or abi == '2level'),
     # Everything is reclaimed from KVM, and offloaded again.
-    row('debian13-2cpu-kexec', steps=('modules', 'disk', 'net', 'kexec'),
+    row('debian13-2cpu-kexec', steps=matrix.BUSY_KEXEC_STEPS,
         program='kexec-now',
         then=('modules', 'disk', 'net', 'sleep', 'facts', 'clock')),
+    *(row('debian13-%dcpu-panic-%s' % (cpus, abi), cpus=cpus, abi=abi,
+          accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi),
+          steps=matrix.PANIC_STEPS, program='kexec-now',
+          then=matrix.VMCORE_STEPS, expect={'cpus': 1}, hosts=(power.NestedPanic,),
+          traced=False)
+      for cpus in (2, 1, 4) for abi in ('2level', 'fifo')
+      if LONG or (cpus, abi) == (2, '2level')),
+    *(row('debian13-%dcpu-resets-%s' % (cpus, abi), cpus=cpus, abi=abi,
+          accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi),
+          steps=matrix.RESETS_STEPS, monitor=power.NestedResets.MONITOR,
+          hosts=(power.NestedResets,), traced=False)
+      for cpus in (2, 1, 4) for abi in ('2level', 'fifo')
+      if LONG or (cpus, abi) == (2, '2level')),
     row('debian13-hotadd', smp='1,sockets=2,maxcpus=2', steps=HOTADD_STEPS,
         monitor=REPLUG),
     # Upcalls by vCPUs' own vectors, by the callback vector; no offload.

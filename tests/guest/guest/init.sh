@@ -17,6 +17,7 @@
 #   XE_FS       how long and by how many processes step_fs uses xvdc
 #   XE_FLOOD    the arguments of udp-flood, with commas
 #   XE_THEN     the steps of the kernel that step_kexec or step_panic starts
+#   XE_VMCORE   which parts of the dump step_vmcore reads
 #   XE_RESETS   how the boots in step_resets end, with commas
 #   XE_TWINS    how those in step_twins end
 #   XE_SCP      MiB of the file in step_scp

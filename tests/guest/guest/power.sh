@@ -61,11 +61,15 @@ step_panic() {
     echo c >/proc/sysrq-trigger
 }
 
-# In the kernel after a panic: the dump of the one before can be read, all of it.
+# In the kernel after a panic: the dump of the one before can be read, all of it,
+# or each XE_VMCORE-th MiB.
 step_vmcore() {
     say "vmcore-magic=$(head -c 4 /proc/vmcore | tail -c 3)"
     size=$(stat -c %s /proc/vmcore)
-    say "vmcore-read=$size $(dd if=/proc/vmcore bs=1M 2>/dev/null | wc -c)"
+    say "vmcore-read=$size $(for at in $(
+        seq 0 "$XE_VMCORE" $(((size - 1) >> 20))); do
+            dd if=/proc/vmcore bs=1M skip="$at" count=1 2>/dev/null
+        done | wc -c)"
 }
 
 # Boots that end in the middle of writes to ext4: the host resets the machine,

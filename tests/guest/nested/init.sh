@@ -54,7 +54,7 @@ serve_monitor() {
     requests=0
     while read -r command <&3; do
         requests=$((requests + 1))
-        until [ "$(grep -c 'XENEMU: monitor=' console.log)" -ge $requests ]; do
+        until [ "$(grep -Ec 'XENEMU: (monitor|reset)=' console.log)" -ge $requests ]; do
             usleep 100000
         done
         echo "$command" > monitor.in
@@ -103,8 +103,10 @@ run_guest() {
     kill $helpers 2>/dev/null
     mkdir -p "/results/$1"
     echo "$status $began $(date +%s)" > "/results/$1/status"
-    for file in console.log qemu.log monitor.log written.img; do
-        [ ! -e $file ] || cp $file "/results/$1"
+    # shellcheck disable=SC2046 # a list
+    for file in console.log qemu.log monitor.log written.img $(
+        cat returned 2>/dev/null); do
+        [ ! -e "$file" ] || cp "$file" "/results/$1"
     done
     cat $EXITS/hist > "/results/$1/exits"
     cat $T/trace > "/results/$1/trace"

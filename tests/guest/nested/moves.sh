@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=dash
 #
-# Runs a guest in the L1 VM, in one QEMU after the other:
+# Runs a guest in the L1 VM, in one QEMU after the other, or from one state again
+# and again:
 #
-#     moves.sh COUNT
+#     moves.sh move COUNT
+#     moves.sh back COUNT
 #
 # The file "qemu" has QEMU's command line.  When the guest reports moves=, it is
 # migrated COUNT times while it runs: to a QEMU that listens on a socket, and every
-# second time into a file, which the next QEMU loads.  Then the guest is told on
+# second time into a file, which the next QEMU loads.  Or its state is saved while
+# it runs, and a second later it is set back to that.  Then the guest is told on
 # hvc0 that it is enough.  The exit status is not 0 if a QEMU fails.
 
 # Starts QEMU number $1 with the further arguments $2; its QMP answers are in qmp$1.
@@ -98,12 +101,32 @@ move() {
     rm -f move state
 }
 
-start 0 ''
+# Gives a command of HMP to the only QEMU; a good one answers nothing.
+monitor() {
+    qmp 0 '{"execute": "human-monitor-command", "id": "'"$1 $2"'", "arguments":
+        {"command-line": "'"$1"'"}}'
+    wait_for_line qmp0 '"id": "'"$1 $2"'"' "$pid"
+    grep -F '"id": "'"$1 $2"'"' qmp0 | grep -Fq '"return": ""' ||
+        fail "$1, time $2"
+}
+
+# The images are raw: what is written, and the states, go to temporary ones.
+export TMPDIR="$PWD"
+case $1 in
+move) start 0 '' ;;
+back) start 0 -snapshot ;;
+esac
 wait_for_line console.log 'XENEMU: moves=' "$pid"
-for n in $(seq "$1"); do
-    case $((n % 2)) in
-    1) move "$n" unix:move ;;
-    0) move "$n" file:state ;;
+for n in $(seq "$2"); do
+    case $1$((n % 2)) in
+    move1) move "$n" unix:move ;;
+    move0) move "$n" file:state ;;
+    back*)
+        monitor 'savevm state' "$n"
+        sleep 1
+        monitor 'loadvm state' "$n"
+        echo "XENEMU: set-back=$n" >>console.log
+        sleep 1 ;;
     esac
 done
 echo .enough >hvc.in
