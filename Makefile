@@ -16,8 +16,9 @@ ninja := $(locked) scripts/progress build ninja -C $(build)
 export DESTDIR
 
 # The targets that need the emulator; each gets the build's packages first.
-.PHONY: all help deps setup source build demo shell check check-unit check-qtest \
-	check-guest check-nested check-libvirt check-upstream install clean distclean \
+.PHONY: all help deps setup features source build demo shell check check-unit \
+	check-qtest check-guest check-nested check-libvirt check-upstream install clean \
+	distclean \
 	coverage patch-stat stress fuzz fuzz-corpus bench-evtchn bench-slots bench-timer bench-pv \
 	check-lint check-debian12 check-debian13 docs
 
@@ -28,6 +29,7 @@ help:
 	while read -r name text; do printf '  %-16s%s\n' "$$name" "$$text"; done
 	@echo 'Variables:'
 	@echo '  QEMU_SRC=DIR    build from this QEMU 10.0 tree; kept until QEMU_SRC= resets it'
+	@echo '  MINIMAL=1       build without VNC, TLS and other features; kept until MINIMAL=0'
 	@echo '  PREFIX=DIR      where "make install" puts it (/usr/local); DESTDIR too'
 	@echo '  SUITES="unit qtest"   what "make coverage" runs (also guest, nested)'
 	@echo '  REPEAT=N        how often "make check-unit" and "make check-qtest" run (1)'
@@ -54,6 +56,14 @@ ifneq ($(origin QEMU_SRC),undefined)
 	@$(locked) $(meson) configure $(build) \
 		-Dqemu_src=$(if $(QEMU_SRC),$(abspath $(QEMU_SRC)))
 endif
+ifneq ($(origin MINIMAL),undefined)
+	@$(locked) $(meson) configure $(build) \
+		-Dminimal=$(if $(filter-out 0,$(MINIMAL)),true,false)
+endif
+
+# The libraries of the full build.
+features: setup
+	@[ "$$(scripts/build-option minimal)" = true ] || scripts/deps features
 
 # QEMU's source.  What the scripts say goes to standard error; Ninja's words
 # about it are of no use to a reader and go to a file.
@@ -61,7 +71,7 @@ source: setup
 	@$(locked) ninja -C $(build) --quiet qemu-src.h >$(build)/source.log || \
 		{ grep ERROR $(build)/source.log; exit 1; }
 
-build: source ## build build/qemu-system-x86_64 (the default)
+build: features source ## build build/qemu-system-x86_64 (the default)
 	@$(ninja)
 
 demo: deps-guest build ## boot a Debian kernel as a Xen guest and report
