@@ -18,6 +18,7 @@ import paths
 import power
 import pvgrub
 import report
+import sandbox
 import scp
 import tcpserver
 import travel
@@ -201,6 +202,7 @@ MATRIX = [
     row('debian13-2cpu-consoles', 'debian13', 2, steps=CONSOLES_STEPS,
         hosts=(consoles.Consoles,)),
     row('debian13-2cpu-q35', 'debian13', 2, machine='q35'),
+    row('debian13-2cpu-sandbox', 'debian13', 2, hosts=(sandbox.Sandbox,)),
 ] + [
     row('%s-2cpu-kexec-%s' % (guest, abi), guest, 2,
         accel='xen-version=4.17,xen-evtchn-abi=' + abi, expect={'abi': abi},

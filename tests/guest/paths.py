@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import subprocess
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 CHECKOUT = os.path.dirname(os.path.dirname(HERE))
@@ -24,6 +25,15 @@ def set_build_dir(folder):
 
 def default_qemu(folder):
     return os.path.join(os.path.abspath(folder), 'qemu-system-x86_64')
+
+
+def minimal():
+    """Whether QEMU is built without its optional features."""
+    return subprocess.run(
+        [os.path.join(CHECKOUT, 'scripts', 'build-option'), 'minimal'],
+        env=dict(os.environ, BUILD_DIR=os.path.dirname(BUILD)),
+        stdout=subprocess.PIPE, text=True,
+        check=True).stdout.strip() == 'true'
 
 
 @contextlib.contextmanager
