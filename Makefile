@@ -17,8 +17,8 @@ export DESTDIR
 
 # The targets that need the emulator; each gets the build's packages first.
 .PHONY: all help deps setup features source build demo shell check check-unit \
-	check-qtest check-guest check-nested check-libvirt check-upstream install clean \
-	distclean \
+	check-qtest check-guest check-nested check-libvirt check-upstream check-deb deb \
+	install clean distclean \
 	coverage patch-stat stress fuzz fuzz-corpus bench-evtchn bench-slots bench-timer bench-pv \
 	check-lint check-debian12 check-debian13 docs
 
@@ -80,8 +80,8 @@ demo: deps-guest build ## boot a Debian kernel as a Xen guest and report
 shell: deps-guest build ## the demo's guest with an interactive console
 	@tests/guest/run shell
 
-check: deps-lint deps-guest build ## every test suite; ends with the counts
-	@scripts/run-suites lint unit qtest upstream guest nested
+check: deps-lint deps-guest deps-deb build ## every test suite; ends with the counts
+	@scripts/run-suites lint unit qtest upstream package guest nested
 
 check-lint: deps-lint source ## the linters: checkpatch, shellcheck, flake8, sphinx -W
 	@scripts/run-suites lint
@@ -102,6 +102,9 @@ check-nested: deps-guest build ## the same on real KVM, inside an emulated machi
 check-libvirt: deps-guest deps-libvirt build ## domains through their lives under a libvirtd of their own
 	@scripts/run-suites libvirt
 
+check-deb: deps-deb deps-guest build ## what "make deb" builds, tested without being installed
+	@scripts/run-suites package
+
 check-upstream: build ## QEMU's own x86_64 qtests, all that pass without us
 	@tests/upstream/run all
 
@@ -114,7 +117,7 @@ check-debian12: deps-root source ## the demo, unit and qtest on a minimal Debian
 check-debian13: deps-root source ## the same on a minimal Debian 13, with its compiler
 	@scripts/debian-root trixie $(minimal)
 
-coverage: deps-coverage deps-guest source ## which of our lines and branches the tests run
+coverage: deps-coverage deps-guest features source ## which of our lines and branches the tests run
 	@scripts/coverage $(SUITES)
 
 stress: source ## the engine against many threads, for SECONDS
@@ -153,6 +156,9 @@ docs: deps-docs ## the documentation as HTML, in build/docs
 install: build ## install to PREFIX, below DESTDIR
 	@MESON_INSTALL_DESTDIR_PREFIX='$(DESTDIR)$(abspath $(prefix))' \
 		scripts/install-qemu $(build)/qemu-system-x86_64
+
+deb: deps-deb build ## a package for the Debian that runs here, in build/deb
+	@scripts/build-deb
 
 patch-stat: ## how many of QEMU's lines the patches touch
 	@scripts/patch-stat

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The scripts, on small trees: lay-over, patch-stat, apt_sources, run-suites,
-lint."""
+lint, build-option."""
 
 import os
 import shutil
@@ -174,6 +174,33 @@ class LayOver(unittest.TestCase):
                               stdout=subprocess.PIPE, text=True).stdout
         self.assertIn('upstream lines touched: 1 '
                       '(1 hooks, 0 fixes)\n', stat)
+
+
+class BuildOption(unittest.TestCase):
+    """Options of the build folder, and their defaults before there is one."""
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir)
+
+    def value(self, name):
+        done = subprocess.run(
+            [os.path.join(ROOT, 'scripts/build-option'), name], text=True,
+            env=dict(os.environ, BUILD_DIR=self.dir),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return done.stdout.rstrip('\n') if done.returncode == 0 else None
+
+    def test_default(self):
+        self.assertEqual(self.value('minimal'), 'false')
+        self.assertEqual(self.value('qemu_src'), '')
+        self.assertIsNone(self.value('no-such-option'))
+
+    def test_of_the_folder(self):
+        write(os.path.join(self.dir, 'meson-info/intro-buildoptions.json'),
+              '[{"name": "minimal", "value": true},'
+              ' {"name": "qemu_src", "value": "/src"}]')
+        self.assertEqual(self.value('minimal'), 'true')
+        self.assertEqual(self.value('qemu_src'), '/src')
 
 
 class Sources(unittest.TestCase):
