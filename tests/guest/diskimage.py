@@ -97,7 +97,7 @@ def _make_raw(path, boot, command_line):
         make_file_system(path, root, SIZE, FIRST_SECTOR * SECTOR)
 
 
-def _qcow2(data):
+def qcow2(data):
     """@data in the format qcow2, version 2, all of it allocated."""
     clusters = -(-len(data) // CLUSTER)
     refcounts, l1, l2, first = 2, 3, 4, 5
@@ -126,4 +126,4 @@ def make(path, boot, command_line):
         if os.path.exists(raw):
             os.unlink(raw)
     with open(path, 'wb') as f:
-        f.write(_qcow2(data))
+        f.write(qcow2(data))

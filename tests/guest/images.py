@@ -48,7 +48,8 @@ PROGRAM_MODULES = {'many-channels': ('xen-evtchn',), 'kexec-now': (),
                    'disk-load': ()}
 # Modules without a program.
 MODULE_SETS = {'emulated-disks': ('ata-piix', 'ahci', 'sd-mod', 'sr-mod',
-                                  'ext4')}
+                                  'ext4'),
+               'virtio': ('virtio-pci', 'virtio-blk', 'virtio-net')}
 # Programs of Debian's, whatever the guest's kernel: packages that hold them and
 # their libraries, and further names of a program, by which the guest calls it.
 DebianProgram = collections.namedtuple('DebianProgram', 'suite packages links')
@@ -79,7 +80,7 @@ DEBIAN_FILES = (
 # Those that guests have together.
 PROGRAM_SETS = (*PROGRAM_MODULES, *MODULE_SETS, *DEBIAN_PROGRAMS,
                 'tcp-load fs-load', 'tcp-load disk-load',
-                'emulated-disks tcp-load disk-load')
+                'emulated-disks virtio tcp-load disk-load')
 # Those that need the guest's kernel as a file.
 NEEDS_KERNEL = ('kexec-now',)
 

@@ -83,6 +83,24 @@ class Host:
                         self.name, e, self._tail('log/libvirtd.out'))) from e
                 time.sleep(0.1)
 
+    def restart(self, first=False):
+        """Has another libvirtd take over; it is to think that it is the @first since
+        the host has booted."""
+        commands = ('kill $(cat /run/libvirtd.pid)',
+                    'while [ -e /run/libvirtd.pid ]; do sleep 0.1; done',
+                    'rm -f /run/libvirt/qemu/autostarted' if first else ':',
+                    '/usr/sbin/libvirtd -d')
+        subprocess.run(['nsenter', '-t', str(self.pid), '-m', '-u', '-i', '-n',
+                        '-p', 'sh', '-e', '-c', '\n'.join(commands)],
+                       stdin=subprocess.DEVNULL, timeout=START_SECONDS,
+                       check=True)
+        self._wait()
+
+    def has_vnc(self):
+        told = self.virsh('domcapabilities', '--virttype', 'qemu',
+                          '--emulatorbin', EMULATOR)
+        return '<value>vnc</value>' in told
+
     def path(self, inner):
         """Where the caller finds a path of this host."""
         return '/proc/%d/root%s' % (self.pid, inner)
@@ -110,6 +128,15 @@ class Host:
             raise VirshError('%s: %s' % (' '.join(map(str, words)),
                                          done.stderr.strip()))
         return done.stdout
+
+    def connect(self, other):
+        """Puts both bridges into one network."""
+        for command in (
+                ['nsenter', '-n', '-t', self.pid, 'ip', 'link', 'add', 'other',
+                 'type', 'veth', 'peer', 'name', 'other', 'netns', other.pid],
+                *(['nsenter', '-n', '-t', host.pid, 'ip', 'link', 'set',
+                   'other', 'master', 'br0', 'up'] for host in (self, other))):
+            subprocess.run([str(w) for w in command], check=True)
 
     def tcp_server(self):
         """A server on the bridge, to be entered."""

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Domains: their XML, their files, and what is asked of them from outside."""
+"""Domains: their XML, their files, and what is asked of them from outside. What
+they differ in is in shapes.py."""
 import os
 import shutil
 import xml.etree.ElementTree
 
 import daemon
+import diskimage
 import guest
 
 MIB = 1 << 20
@@ -38,8 +40,10 @@ DISK = '''\
     <disk type='file' device='{device}'>
       <driver name='qemu' type='{format}'/>
       <source file='{path}'/>
-      <target dev='{target}' bus='{bus}'/>{more}
+      <target dev='{target}' bus='{bus}'/>{readonly}{more}
     </disk>'''
+
+VNC = "    <graphics type='vnc' port='-1' autoport='yes'/>"
 
 KERNEL = '''\
 <kernel>{kernel}</kernel><initrd>{initrd}</initrd><cmdline>{line}</cmdline>'''
@@ -48,33 +52,8 @@ NIC = '''\
     <interface type='bridge'>
       <source bridge='br0'/>
       <mac address='{mac}'/>
-      <model type='{model}'/>
+      <model type='{model}'/>{more}
     </interface>'''
-
-
-def disk(path, target, bus, device='disk', format_='qcow2'):
-    return DISK.format(device=device, format=format_, path=path, target=target,
-                       bus=bus, more='<readonly/>' if device == 'cdrom' else '')
-
-
-class I440fx:
-    """What domains differ in."""
-    machine = 'pc-i440fx-xen'
-    cpus = 2
-    memory = 256
-    # By its own boot loader; otherwise libvirt gives QEMU the kernel.
-    own_loader = False
-    # Of the boot disk, the one for data and the CD-ROM.
-    bus = 'ide'
-    targets = ('hda', 'hdb', 'hdc')
-    nic = 'e1000'
-    # What the guest finds.
-    found = ('xvda', 'xvdb', 'sr0')
-    nic_drivers = ['vif']
-    # Attributes of <vcpu>, elements of <devices> and those after it.
-    vcpu = ''
-    devices = ''
-    more = ''
 
 
 class Domain:
@@ -95,10 +74,11 @@ class Domain:
         shutil.copy(boot.kernel, self.file('kernel'))
         shutil.copy(boot.initrd, self.file('initrd'))
         self._command_line = command_line
-        for file_name, size in ('data.img', DATA_SIZE), ('cd.img', CDROM_SIZE):
-            with open(self.file(file_name), 'wb') as f:
-                f.write(name.encode() + b'\n')
-                f.truncate(size)
+        self.write('data.qcow2', diskimage.qcow2(bytes(DATA_SIZE)))
+        self.write('cd.img', self.medium('first'))
+        for file_name in os.listdir(self.folder):
+            # libvirt gives a file back to root when a domain leaves its host.
+            os.chmod(self.file(file_name), 0o666)
         self.guest = None
         self.move_to(host)
 
@@ -119,18 +99,34 @@ class Domain:
         """A file of this domain's, as the test finds it."""
         return os.path.join(self.folder, name)
 
+    def write(self, name, data):
+        with open(self.file(name), 'wb') as f:
+            f.write(data)
+
+    @staticmethod
+    def medium(line):
+        """The content of a CD-ROM."""
+        return (line + '\n').encode().ljust(CDROM_SIZE, b'\0')
+
     def inner(self, name):
         """The same as libvirt finds it."""
         return os.path.join(self._inner, name)
 
     def xml(self):
         shape = self.shape
-        boot, data, cdrom = shape.targets
-        devices = [disk(self.inner('boot.qcow2'), boot, shape.bus),
-                   disk(self.inner('data.img'), data, shape.bus,
-                        format_='raw'),
-                   disk(self.inner('cd.img'), cdrom, shape.bus, 'cdrom', 'raw'),
-                   NIC.format(mac=self.mac, model=shape.nic)]
+        files = ('disk', 'qcow2', 'boot.qcow2', ''), \
+            ('disk', 'qcow2', 'data.qcow2', ''), \
+            ('cdrom', 'raw', 'cd.img', '<readonly/>')
+        devices = [
+            DISK.format(device=device, format=image, path=self.inner(name),
+                        target=target, bus=bus, readonly=readonly, more=more)
+            for (device, image, name, readonly), target, bus, more
+            in zip(files, shape.targets, shape.buses, shape.disks_more)]
+        if shape.nic:
+            devices.append(NIC.format(mac=self.mac, model=shape.nic,
+                                      more=shape.nic_more))
+        if '<video>' in shape.devices and self.host.has_vnc():
+            devices.append(VNC)
         return XML.format(
             name=self.name, memory=shape.memory, cpus=shape.cpus,
             vcpu=shape.vcpu, boot=self._boot(),
@@ -143,7 +139,8 @@ class Domain:
             return "<boot dev='hd'/>"
         return KERNEL.format(kernel=self.inner('kernel'),
                              initrd=self.inner('initrd'),
-                             line=self._command_line)
+                             line=self._command_line
+                             + self.shape.command_line)
 
     def virsh(self, command, *words, timeout=120):
         """A command of virsh whose first argument is this domain."""
@@ -162,7 +159,8 @@ class Domain:
     def ready(self):
         """Waits for a boot, and makes the guest's network work."""
         self.guest.wait_for_boot()
-        self.guest.run('address_of %s %s' % (self.mac, self.address))
+        if self.shape.nic:
+            self.guest.run('address_of %s %s' % (self.mac, self.address))
 
     def console_tail(self, lines=15):
         try:

@@ -37,16 +37,31 @@ mount --bind "$shared" "$root/run/guests"
 mount --bind "$folder/lib" "$root/var/lib/libvirt"
 mount --bind "$folder/log" "$root/var/log/libvirt"
 mount --bind "$root/etc" /etc
+
+# Without /dev/kvm: where it cannot be used, libvirtd probes QEMU again and again.
+mkdir -p "$root/dev/net" "$root/dev/pts" "$root/dev/shm"
+for device in null zero full random urandom tty net/tun; do
+    : >"$root/dev/$device"
+    mount --bind "/dev/$device" "$root/dev/$device"
+done
+mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts "$root/dev/pts"
+chmod 1777 "$root/dev/shm"
+ln -s pts/ptmx "$root/dev/ptmx"
+ln -s /proc/self/fd "$root/dev/fd"
+
 # Each hides the next ones' sources at their old places, but not in the tmpfs.
 exec 4<"$root"
 mount --rbind /proc/self/fd/4/var /var
 mount --rbind /proc/self/fd/4/run /run
+# libvirtd would find what is mounted below the old ones in the list of mounts;
+# that has control groups, too, which are the system's.
+umount -R -l /dev
+umount -R -l /sys
+mount --rbind /proc/self/fd/4/dev /dev
 exec 4<&-
 
 mount -t proc proc /proc
-# This network's; and without control groups, which are the system's and which
-# libvirt would find in the list of mounts below another /sys.
-umount -R -l /sys
+# This network's.
 mount -t sysfs sysfs /sys
 
 # libvirt-daemon-system would add these.
@@ -62,10 +77,11 @@ mkdir -p /etc/libvirt
 cat >/etc/libvirt/libvirtd.conf <<END
 auth_unix_rw = "none"
 host_uuid = "$uuid"
-log_outputs = "2:file:/var/log/libvirt/libvirtd.log"
+log_outputs = "1:file:/var/log/libvirt/libvirtd.log"
 END
 cat >/etc/libvirt/qemu.conf <<END
 stdio_handler = "file"
+remember_owner = 0
 END
 
 ip link set lo up

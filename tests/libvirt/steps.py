@@ -2,9 +2,11 @@
 """What the steps of a domain's life have in common."""
 import contextlib
 import re
+import subprocess
 import time
 
 import daemon
+import domain
 import guest
 
 # A bound for what a busy machine needs; nothing is judged by it.
@@ -17,7 +19,12 @@ class Wrong(Exception):
     """A step has found something wrong; the text says what."""
 
 
-FAILURES = (Wrong, daemon.VirshError, guest.GuestError)
+class Skipped(Exception):
+    """A step is about something that QEMU was built without; the text says what."""
+
+
+FAILURES = (Wrong, daemon.VirshError, guest.GuestError, OSError,
+            subprocess.SubprocessError)
 
 
 def expect(condition, text):
@@ -40,10 +47,41 @@ class Scene:
         self.domain = domain
         self.hosts = hosts
         self.server = server
+        self._listener = self._listener_log = None
 
     @property
     def guest(self):
         return self.domain.guest
+
+    def listen(self):
+        self._listener_log = open(self.domain.file('events.log'), 'w')
+        self._listener = subprocess.Popen(
+            self.domain.host.command('event', self.domain.name, '--all',
+                                     '--loop'),
+            stdin=subprocess.DEVNULL, stdout=self._listener_log,
+            stderr=self._listener_log)
+
+    def events(self):
+        """The lines that virsh has printed."""
+        with open(self.domain.file('events.log')) as f:
+            return [line for line in f.read().splitlines()
+                    if line.startswith('event')]
+
+    def close(self):
+        """At the end of the row, whatever has happened."""
+        with contextlib.suppress(daemon.VirshError):
+            self.virsh('destroy')
+        if self._listener:
+            self._listener.kill()
+            self._listener.wait()
+            self._listener_log.close()
+
+    @property
+    def data(self):
+        """The name that the guest has for its data disk."""
+        return self.domain.shape.data or self.guest.run(
+            'cd /sys/block; grep -lx %d sd*/size; cd /'
+            % (domain.DATA_SIZE // 512)).split('/')[0]
 
     @property
     def virsh(self):
@@ -55,9 +93,11 @@ class Scene:
 
     def start_load(self):
         """The guest writes and verifies its data disk and has TCP streams with the
-        host."""
+        host, if it has these devices."""
+        if not self.domain.shape.found:
+            return
         self.guest.run('load_start /dev/%s %s %d' % (
-            self.domain.shape.found[1], self.server.server_address[0],
+            self.data, self.server.server_address[0],
             self.server.port))
         time.sleep(LOAD_SECONDS)
 
@@ -66,6 +106,9 @@ class Scene:
         """All the time there is load, and nothing of it may fail."""
         self.start_load()
         yield
+        if not self.domain.shape.found:
+            self.guest.run('true')
+            return
         time.sleep(LOAD_SECONDS)
         told = self.guest.run('load_stop', timeout=2 * SECONDS)
         done = dict(re.findall(r'([a-z-]+)=(\d+)', told))

@@ -2,6 +2,7 @@
 """The table of domains, each with the steps of its life, and what runs it."""
 import concurrent.futures
 import contextlib
+import fcntl
 import os
 import shutil
 import threading
@@ -14,30 +15,76 @@ import images
 import life
 import network
 import report
+import shapes
 import steps
 import storage
 
 GUEST = 'debian13'
-PROGRAMS = 'emulated-disks tcp-load disk-load'
+PROGRAMS = 'emulated-disks virtio tcp-load disk-load'
 COMMAND_LINE = 'console=ttyS0 panic=-1 quiet XE_STEPS=modules,serve'
 
 
 class Row:
-    def __init__(self, name, shape, *row_steps):
+    """A domain; if it is @alone, no other is on the host."""
+
+    def __init__(self, name, shape, *row_steps, alone=False):
         self.name = name
         self.shape = shape
         self.steps = row_steps
+        self.alone = alone
 
     def step_name(self, step):
         return '%s.%s' % (self.name, step.__name__.replace('_', '-'))
 
 
 TABLE = [
-    Row('i440fx', domain.I440fx,
+    Row('i440fx', shapes.I440fx,
         life.define, life.start, life.console, storage.domblkstat,
         network.domifstat, life.suspend_resume, life.save_restore,
-        life.managed_save, life.reset, life.reboot, life.guest_reboot,
+        life.managed_save, life.reset, life.reboot,
+        life.guest_reboot, life.shutdown, life.events),
+    Row('storage', shapes.I440fx,
+        life.define, life.start, storage.domblkinfo, storage.blkdeviotune,
+        storage.internal_snapshot, storage.external_snapshot,
+        storage.blockresize, storage.change_media, storage.attach_disk,
+        storage.blockcopy, network.domif_setlink, network.attach_interface,
+        life.setmem, life.dump, life.refused, life.migrate,
         life.shutdown),
+    Row('vcpus', shapes.I440fx,
+        life.define, life.start, life.setvcpus, life.save_restore,
+        life.shutdown),
+    Row('q35', shapes.Q35,
+        life.define, life.start, storage.domblkstat, network.domifstat,
+        storage.external_snapshot, storage.change_media,
+        network.attach_interface, network.domif_setlink,
+        life.managed_save, life.migrate, life.reboot, life.shutdown),
+    Row('i440fx-loader', shapes.I440fxLoader,
+        life.define, life.start, life.sandbox, life.screenshot,
+        life.guest_reboot, life.shutdown),
+    Row('sleep', shapes.I440fx,
+        life.define, life.start, life.s3, life.save_restore, life.shutdown),
+    Row('q35-loader', shapes.Q35Loader,
+        life.define, life.start, life.screenshot, storage.domblkstat,
+        life.save_restore, life.reset, life.shutdown),
+    Row('override', shapes.Override,
+        life.define, life.start, life.console, life.console_hvc,
+        storage.domblkstat, network.domifstat, storage.blockresize,
+        life.suspend_resume, life.save_restore, life.migrate, life.reboot,
+        life.shutdown),
+    Row('no-pv', shapes.NoPv,
+        life.define, life.start, storage.domblkstat, life.save_restore,
+        life.managed_save, storage.internal_snapshot, life.migrate,
+        life.shutdown),
+    Row('nova', shapes.Nova,
+        life.define, life.start, storage.domblkstat, life.suspend_resume,
+        life.save_restore, storage.attach_disk, life.reboot, life.migrate,
+        life.shutdown),
+    Row('bare', shapes.Bare,
+        life.define, life.start, life.console, life.suspend_resume,
+        life.save_restore, life.migrate, life.shutdown),
+    Row('autostart', shapes.I440fx,
+        life.define, life.start, life.restart_daemon, life.shutdown,
+        life.autostart, alone=True),
 ]
 
 
@@ -60,24 +107,30 @@ class Runner:
         lost = None
         for step in row.steps:
             began = time.monotonic()
-            reasons = [lost] if lost else self._failures(scene, step)
+            skipped, reasons = None, [lost]
+            if not lost:
+                skipped, reasons = self._try(scene, step)
             if reasons and not lost:
                 lost = self._recover(scene, step)
             with self._lock:
                 self._tally.add(report.Outcome(
-                    row.step_name(step), time.monotonic() - began, reasons))
-        with contextlib.suppress(daemon.VirshError):
-            subject.virsh('destroy')
+                    row.step_name(step), time.monotonic() - began, reasons,
+                    skipped=skipped))
+        scene.close()
 
     @staticmethod
-    def _failures(scene, step):
+    def _try(scene, step):
+        """Why it cannot run, or None; and a list of what is wrong."""
         try:
             step(scene)
-            return []
+            return None, []
+        except steps.Skipped as e:
+            return str(e), []
         except steps.FAILURES as e:
-            return [*str(e).splitlines(),
-                    '--- the end of the console ---',
-                    *('| ' + line for line in scene.domain.console_tail())]
+            return None, [
+                *str(e).splitlines(),
+                '--- the end of the console ---',
+                *('| ' + line for line in scene.domain.console_tail())]
 
     @staticmethod
     def _recover(scene, step):
@@ -99,6 +152,15 @@ def check(options):
     rows = selected(options.filter)
     tally = report.Tally(sum(len(row.steps) for row in rows))
     folder = os.path.join(os.path.abspath(options.build_dir), 'libvirt')
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, 'lock'), 'w') as lock:
+        # Another run would find its files gone.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return run_rows(options, rows, tally, folder)
+
+
+def run_rows(options, rows, tally, folder):
+    """The same, with @folder for its own."""
     shared = os.path.join(folder, 'guests')
     shutil.rmtree(shared, ignore_errors=True)
     os.makedirs(shared)
@@ -108,14 +170,18 @@ def check(options):
     with contextlib.ExitStack() as stack:
         hosts = [stack.enter_context(daemon.Host(
             'host%d' % number, number, folder, shared, options.qemu))
-            for number in (1,)]
+            for number in (1, 2)]
+        hosts[0].connect(hosts[1])
         server = stack.enter_context(hosts[0].tcp_server())
         runner = Runner(hosts, server, shared, boot, image, tally)
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             running = [pool.submit(runner.run_row, number, row)
-                       for number, row in enumerate(rows)]
+                       for number, row in enumerate(rows) if not row.alone]
             for done in concurrent.futures.as_completed(running):
                 done.result()
+        for number, row in enumerate(rows):
+            if row.alone:
+                runner.run_row(number, row)
     if not options.keep:
         shutil.rmtree(shared)
     return tally.end()

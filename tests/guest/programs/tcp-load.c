@@ -68,6 +68,10 @@ static void write_all(int fd, const void *buf, size_t len)
     for (const char *p = buf; len; ) {
         ssize_t done = write(fd, p, len);
 
+        /* A socket with a time-out ends so when the guest sleeps in S3. */
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
         if (done <= 0) {
             die("write");
         }
@@ -81,6 +85,9 @@ static void read_all(int fd, void *buf, size_t len)
     for (char *p = buf; len; ) {
         ssize_t done = read(fd, p, len);
 
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
         if (done <= 0) {
             die("read");
         }
