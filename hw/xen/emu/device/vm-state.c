@@ -10,6 +10,7 @@
 #include "hw/xen/emu/memory/shared-info.h"
 #include "hw/xen/emu/offload/delivery.h"
 #include "hw/xen/emu/offload/timers.h"
+#include "hw/xen/emu/vcpu/areas.h"
 #include "hw/xen/emu/vcpu/time.h"
 #include "hw/xen/emu/vcpu/timer.h"
 #include "migration/vmstate.h"
@@ -67,6 +68,9 @@ static void set_wallclock(void)
 static void woken_up(Notifier *n, void *reason)
 {
     trace_xen_emu_woken_up();
+    XEN_FOREACH_VCPU(v) {
+        xen_vcpu_woken_up(v);
+    }
     set_wallclock();
     xen_delivery_withhold();
 }

@@ -345,6 +345,26 @@ void xen_vcpu_unset_info(XenVcpu *v)
     }
 }
 
+/* [vcpu] */
+static int set_accel_clock(XenVcpu *v, uint64_t unused)
+{
+    CPUX86State *env = vcpu_env(v);
+    uint64_t gpa = env->xen_vcpu_info_gpa;
+
+    if (gpa == XEN_GPA_NONE) {
+        gpa = env->xen_vcpu_info_default_gpa;
+    }
+    return xen_emu_accel()->clock.set_vcpu_info(v->cs, gpa);
+}
+
+void xen_vcpu_woken_up(XenVcpu *v)
+{
+    if (!xen_emu_offload(SHARED_INFO) &&
+        xen_emu_accel()->clock.set_vcpu_info) {
+        xen_vcpu_run(v, set_accel_clock, 0);
+    }
+}
+
 /* ------------------------------------------------ time and runstate -- */
 
 static int set_accel_time_info(XenVcpu *v, uint64_t gpa)

@@ -41,6 +41,11 @@ int xen_vcpu_load_info(XenVcpu *v);
 int xen_vcpu_set_default_info(XenVcpu *v, uint64_t gpa, void *hva);
 /* Unsets the registered and the default vcpu_info, when the domain is reset. */
 void xen_vcpu_unset_info(XenVcpu *v);
+/*
+ * After S3: the reset of the vCPU has turned off the clock of an accelerator that
+ * has one in place of SHARED_INFO, and set the TSC that it depends on.
+ */
+void xen_vcpu_woken_up(XenVcpu *v);
 
 /*
  * VCPUOP_register_vcpu_time_memory_area and _register_runstate_memory_area;
