@@ -161,6 +161,11 @@ static void test_add_errors(const void *long_mode)
     g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_gmfn_foreign, 0, gfn), ==,
                     -ENOSYS);
     g_assert_cmpint(add(vm, DOMID_SELF, 17, 0, gfn), ==, -EINVAL);
+    /* The BIOS's last page, with the reset vector */
+    g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_shared_info, 0, 0xfffff),
+                    ==, -EINVAL);
+    g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_grant_table, 0, 0xfffff),
+                    ==, -EINVAL);
     if (vm->long_mode) {
         g_assert_cmpint(add(vm, DOMID_SELF, XENMAPSPACE_shared_info, 0,
                             LAST_GFN), ==, -EINVAL);

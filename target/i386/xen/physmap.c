@@ -73,11 +73,35 @@ static int place_page(const XenPage *page, uint64_t gfn)
                                        gfn << XEN_EMU_PAGE_SHIFT);
 }
 
+/*
+ * ROM or flash.  A page of Xen's stays where it is over a sleep in S3, so a guest
+ * could lay one of its own contents over the reset vector, and firmware would
+ * begin there, before it has locked what it protects from the guest (SMRAM, and
+ * flash with the variables of Secure Boot).
+ */
+static bool is_firmware(uint64_t gfn)
+{
+    MemoryRegionSection section =
+        memory_region_find(get_system_memory(), gfn << XEN_EMU_PAGE_SHIFT,
+                           XEN_EMU_PAGE_SIZE);
+    bool is;
+
+    if (!section.mr) {
+        return false;
+    }
+    is = section.mr->rom_device || memory_region_is_rom(section.mr);
+    memory_region_unref(section.mr);
+    return is;
+}
+
 static int map_page(const XenPage *page, uint64_t gfn)
 {
     XenPage old;
 
     BQL_LOCK_GUARD();
+    if (is_firmware(gfn)) {
+        return -EINVAL;
+    }
     if (find_page(gfn, &old) &&
         (old.space != page->space || old.idx != page->idx)) {
         /* As in Xen, it is unmapped, and not mapped again later. */
