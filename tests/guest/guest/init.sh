@@ -576,9 +576,13 @@ done
 trouble='WARNING:|\bBUG\b|Oops|soft lockup|hung_task|rcu.*stall|Kernel panic'
 trouble="$trouble|clocksource.*unstable|I/O error|nobody cared|Call Trace"
 # A parameter of the kernel's is no trouble (see nested_table.py).
-dmesg | grep -v 'rcu_cpu_stall_' | grep -E "$trouble" |
-    while read -r line; do
-        say "problem=$line"
-    done
+dmesg | grep -v 'rcu_cpu_stall_' | grep -E "$trouble" >/tmp/trouble
+while read -r line; do
+    say "problem=$line"
+done </tmp/trouble
+# With what the kernel says about the first, so that its cause can be found.
+if read -r line </tmp/trouble; then
+    dmesg | grep -F -A 45 -e "$line" | head -n 46 | sed 's/^/XENEMU: log=/'
+fi
 say "end=$XE_NONCE"
 poweroff -f
