@@ -80,8 +80,8 @@ demo: deps-guest build ## boot a Debian kernel as a Xen guest and report
 shell: deps-guest build ## the demo's guest with an interactive console
 	@tests/guest/run shell
 
-check: deps-lint deps-guest deps-deb build ## every test suite; ends with the counts
-	@scripts/run-suites lint unit qtest upstream package guest nested
+check: deps-lint deps-guest deps-deb deps-libvirt build ## every test suite; ends with the counts
+	@scripts/run-suites lint unit qtest upstream package libvirt guest nested
 
 check-lint: deps-lint source ## the linters: checkpatch, shellcheck, flake8, sphinx -W
 	@scripts/run-suites lint
@@ -100,7 +100,7 @@ check-nested: deps-guest build ## the same on real KVM, inside an emulated machi
 	@scripts/run-suites nested
 
 check-libvirt: deps-guest deps-libvirt build ## domains through their lives under a libvirtd of their own
-	@scripts/run-suites libvirt
+	@tests/libvirt/run
 
 check-deb: deps-deb deps-guest build ## what "make deb" builds, tested without being installed
 	@scripts/run-suites package

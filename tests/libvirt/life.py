@@ -166,6 +166,8 @@ def s3(scene):
         scene.wait_for_state('pmsuspended')
         scene.virsh('dompmwakeup')
         scene.wait_for_state('running')
+    for event in ('PMSuspended Memory', 'Started Event wakeup'):
+        wait_until(lambda: any(event in line for line in scene.events()), event)
 
 
 def sandbox(scene):

@@ -49,9 +49,8 @@ class I440fx:
     # Of 'virsh event', for the steps that the row with the step events has.
     events = ('Started Booted', 'Suspended Paused', 'Resumed Unpaused',
               'Stopped Saved', 'Started Restored', 'Stopped Saved',
-              'Started Restored', 'PMSuspended Memory', 'Started Event wakeup',
-              'reboot', 'Shutdown Finished after guest request',
-              'Stopped Shutdown')
+              'Started Restored', 'reboot',
+              'Shutdown Finished after guest request', 'Stopped Shutdown')
 
 
 class I440fxLoader(I440fx):
