@@ -8,16 +8,16 @@
 
 # A key that the server takes, for scp's child dbclient.
 make_key() {
-    export HOME=/root
-    mkdir -p /root/.ssh /etc/dropbear /dev/pts
-    chmod 700 /root /root/.ssh
+    export HOME=/tmp/home
+    mkdir -p $HOME/.ssh /etc/dropbear /dev/pts
+    chmod 700 $HOME $HOME/.ssh
     mount -t devpts devpts /dev/pts
-    echo 'root:x:0:0:root:/root:/bin/sh' >/etc/passwd
+    echo "root:x:0:0:root:$HOME:/bin/sh" >/etc/passwd
     echo /bin/sh >/etc/shells
-    dropbearkey -t ed25519 -f /root/.ssh/id_dropbear >/tmp/key 2>&1 ||
+    dropbearkey -t ed25519 -f $HOME/.ssh/id_dropbear >/tmp/key 2>&1 ||
         say "error=dropbearkey: $(tail -n 1 /tmp/key)"
-    grep ^ssh- /tmp/key >/root/.ssh/authorized_keys
-    chmod 600 /root/.ssh/authorized_keys
+    grep ^ssh- /tmp/key >$HOME/.ssh/authorized_keys
+    chmod 600 $HOME/.ssh/authorized_keys
 }
 
 # Starts the server with eth1 in a namespace; its process is $server then.
