@@ -43,23 +43,6 @@ void xen_below_stop(XenVbd *v)
     g_free(log_path);
 }
 
-void xen_below_qmp(XenVbd *v, const char *command)
-{
-    qtest_qmp_assert_success(v->vm->qts, "%p",
-                             qobject_from_json(command, &error_abort));
-}
-
-uint64_t xen_below_counter(XenVbd *v, const char *name)
-{
-    QDict *answer = qtest_qmp(v->vm->qts, "{'execute': 'query-blockstats'}");
-    QDict *first = qobject_to(QDict,
-                              qlist_peek(qdict_get_qlist(answer, "return")));
-    uint64_t value = qdict_get_int(qdict_get_qdict(first, "stats"), name);
-
-    qobject_unref(answer);
-    return value;
-}
-
 char *xen_below_image(const char *path, const char *more)
 {
     return g_strdup_printf("-blockdev raw,node-name=n,discard=unmap,"

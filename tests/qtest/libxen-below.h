@@ -48,9 +48,6 @@ void xen_below_forget(void);
 /* It must be these @nr, in this order; then they are forgotten. */
 void xen_below_expect(const XenBelow *expected, unsigned nr);
 
-void xen_below_qmp(XenVbd *v, const char *command);
-/* Of the first disk. */
-uint64_t xen_below_counter(XenVbd *v, const char *name);
 /* Options for node "n" with this image, and @more. */
 char *xen_below_image(const char *path, const char *more);
 

@@ -4,7 +4,11 @@
  */
 #include "qemu/osdep.h"
 #include <sys/mman.h>
+#include "qapi/error.h"
 #include "qemu/atomic.h"
+#include "qobject/qdict.h"
+#include "qobject/qjson.h"
+#include "qobject/qlist.h"
 #include "libxen-blk.h"
 #include "libxen-state.h"
 
@@ -130,6 +134,23 @@ XenVbd *xen_vbd_start(bool long_mode, const char *options)
     g_assert_cmphex(v->data + ALL_DATA * XEN_PAGE_SIZE, <=, RAM_SIZE);
     xen_vbd_set_up(v);
     return v;
+}
+
+void xen_vbd_qmp(XenVbd *v, const char *command)
+{
+    qtest_qmp_assert_success(v->vm->qts, "%p",
+                             qobject_from_json(command, &error_abort));
+}
+
+uint64_t xen_vbd_counter(XenVbd *v, const char *name)
+{
+    QDict *answer = qtest_qmp(v->vm->qts, "{'execute': 'query-blockstats'}");
+    QDict *first = qobject_to(QDict,
+                              qlist_peek(qdict_get_qlist(answer, "return")));
+    uint64_t value = qdict_get_int(qdict_get_qdict(first, "stats"), name);
+
+    qobject_unref(answer);
+    return value;
 }
 
 void xen_vbd_stop(XenVbd *v)

@@ -77,6 +77,10 @@ void xen_vm_add_slow_disk(XenVm *vm, bool in_iothread);
 XenVbd *xen_vbd_start(bool long_mode, const char *options);
 /* For QEMU that has ended, too. */
 void xen_vbd_stop(XenVbd *v);
+/* A QMP command in JSON, which must succeed. */
+void xen_vbd_qmp(XenVbd *v, const char *command);
+/* One of query-blockstats, of the first disk. */
+uint64_t xen_vbd_counter(XenVbd *v, const char *name);
 /* A migration's target, which waits for a state of @v's VM. */
 XenVbd *xen_vbd_start_target(const XenVbd *v, const char *options);
 /*

@@ -27,23 +27,6 @@ static const char *const devices[] = {
     "-device xen-disk,id=x,drive=n,iothread=io",
 };
 
-static void qmp_ok(XenVbd *v, const char *command)
-{
-    qtest_qmp_assert_success(v->vm->qts, "%p",
-                             qobject_from_json(command, &error_abort));
-}
-
-static uint64_t counter(XenVbd *v, const char *name)
-{
-    QDict *answer = qtest_qmp(v->vm->qts, "{'execute': 'query-blockstats'}");
-    QDict *first = qobject_to(QDict,
-                              qlist_peek(qdict_get_qlist(answer, "return")));
-    uint64_t value = qdict_get_int(qdict_get_qdict(first, "stats"), name);
-
-    qobject_unref(answer);
-    return value;
-}
-
 static XenVbd *start(const void *long_mode, const char *device,
                      unsigned queues)
 {
@@ -99,8 +82,8 @@ static void expect_pattern(const uint8_t *p, size_t len)
 
 static void expect_untouched(XenVbd *v)
 {
-    qmp_ok(v, "{'execute': 'stop'}");
-    qmp_ok(v, "{'execute': 'cont'}");
+    xen_vbd_qmp(v, "{'execute': 'stop'}");
+    xen_vbd_qmp(v, "{'execute': 'cont'}");
     for (unsigned q = 0; q < v->nr_queues; q++) {
         expect_pattern(v->ram + v->queue[q].gpa, XEN_PAGE_SIZE);
     }
@@ -132,9 +115,9 @@ static void test_close(const void *long_mode)
             put_requests(v);
             wait_taken(v);
             xen_vbd_close(v);
-            g_assert_cmpuint(counter(v, "rd_operations"), ==,
+            g_assert_cmpuint(xen_vbd_counter(v, "rd_operations"), ==,
                              queues * (NR - 1));
-            g_assert_cmpuint(counter(v, "wr_operations"), ==, queues);
+            g_assert_cmpuint(xen_vbd_counter(v, "wr_operations"), ==, queues);
             reuse_pages(v);
             expect_untouched(v);
             close_ports(v);
@@ -153,7 +136,7 @@ static void test_close_is_patient(const void *long_mode)
     wait_taken(v);
     xen_vbd_set_state(v, XenbusStateClosed);
     /* xenstore is served, and the state is not Closed yet. */
-    g_assert_cmpuint(counter(v, "rd_operations"), ==, 0);
+    g_assert_cmpuint(xen_vbd_counter(v, "rd_operations"), ==, 0);
     g_assert_cmpint(xen_vbd_state(v), !=, XenbusStateClosed);
     /* A front end that comes back meanwhile gets what it wants afterwards. */
     xen_vbd_set_state(v, XenbusStateInitialising);
@@ -192,7 +175,7 @@ static void test_reconnect(const void *long_mode)
 
 static void do_unplug(XenVbd *v, bool polite)
 {
-    qmp_ok(v, "{'execute': 'device_del', 'arguments': {'id': 'x'}}");
+    xen_vbd_qmp(v, "{'execute': 'device_del', 'arguments': {'id': 'x'}}");
     if (polite) {
         xen_vbd_set_state(v, XenbusStateClosing);
     }
@@ -260,16 +243,16 @@ static void test_paused(const void *long_mode)
 
         put_requests(v);
         wait_taken(v);
-        qmp_ok(v, "{'execute': 'stop'}");
+        xen_vbd_qmp(v, "{'execute': 'stop'}");
         /* All that was in flight was answered before it returned. */
         for (unsigned i = 0; i < NR; i++) {
             g_assert_true(xen_vbd_poll(v, 0, &a));
         }
         put_requests(v);
         g_assert_cmpint(xen_send(v->vm, v->queue[0].port), ==, 0);
-        qmp_ok(v, "{'execute': 'query-status'}");
+        xen_vbd_qmp(v, "{'execute': 'query-status'}");
         g_assert_cmpuint(*XEN_VBD_INDEX(v, 0, req_event), ==, NR + 1);
-        qmp_ok(v, "{'execute': 'cont'}");
+        xen_vbd_qmp(v, "{'execute': 'cont'}");
         for (unsigned i = 0; i < NR; i++) {
             xen_vbd_get(v, 0, &a);
             g_assert_cmpint(a.status, ==, OK);
@@ -318,13 +301,13 @@ static void test_resize(const void *long_mode)
         xen_vbd_connect(v, 1, 0);
         g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 2048, 0, 1), ==,
                         ERR);
-        qmp_ok(v, "{'execute': 'block_resize',"
+        xen_vbd_qmp(v, "{'execute': 'block_resize',"
                   " 'arguments': {'node-name': 'n', 'size': 4194304}}");
         wait_sectors(v, 8192);
         g_assert_cmpint(xen_vbd_state(v), ==, XenbusStateConnected);
         g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_WRITE, 8184, 0, 1), ==,
                         OK);
-        qmp_ok(v, "{'execute': 'block_resize',"
+        xen_vbd_qmp(v, "{'execute': 'block_resize',"
                   " 'arguments': {'node-name': 'n', 'size': 524288}}");
         wait_sectors(v, 1024);
         g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 1024, 0, 1), ==,
@@ -340,7 +323,7 @@ static void change_medium(XenVbd *v, const char *path)
         "{'execute': 'blockdev-change-medium', 'arguments': "
         "{'id': 'x', 'filename': '%s', 'format': 'raw'}}", path);
 
-    qmp_ok(v, command);
+    xen_vbd_qmp(v, command);
 }
 
 static void test_media(const void *long_mode)
@@ -371,7 +354,7 @@ static void test_media(const void *long_mode)
         g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 0, 0, 1), ==,
                         OK);
         g_assert_cmphex(xen_vbd_page(v, 0)[7], ==, 0x22);
-        qmp_ok(v, "{'execute': 'eject', 'arguments': {'id': 'x'}}");
+        xen_vbd_qmp(v, "{'execute': 'eject', 'arguments': {'id': 'x'}}");
         wait_sectors(v, 0);
         g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 0, 0, 1), ==,
                         ERR);
@@ -451,7 +434,7 @@ static void test_errors(const void *long_mode)
             if (!n && cases[i].stops) {
                 qtest_qmp_eventwait(v->vm->qts, "STOP");
                 g_assert_false(xen_vbd_poll(v, 0, &a));
-                qmp_ok(v, "{'execute': 'cont'}");
+                xen_vbd_qmp(v, "{'execute': 'cont'}");
             }
             xen_vbd_get(v, 0, &a);
             g_assert_cmpuint(a.id, ==, n);
@@ -491,8 +474,8 @@ static void test_close_failed(const void *long_mode)
         XenStoreMessage answer;
 
         xen_store_send(&v->store, XS_WRITE, 0, XEN_STORE_BYTES(closed));
-        qmp_ok(v, "{'execute': 'query-status'}");
-        qmp_ok(v, "{'execute': 'cont'}");
+        xen_vbd_qmp(v, "{'execute': 'query-status'}");
+        xen_vbd_qmp(v, "{'execute': 'cont'}");
         xen_store_get(&v->store, &answer);
         g_assert_cmpuint(answer.header.type, ==, XS_WRITE);
         /* The request is answered now, or never. */
@@ -517,13 +500,13 @@ static void test_end_failed(const void *long_mode)
         if (i & 2) {
             qtest_system_reset(v->vm->qts);
         } else {
-            qmp_ok(v, del);
-            qmp_ok(v, del);
+            xen_vbd_qmp(v, del);
+            xen_vbd_qmp(v, del);
             qtest_qmp_eventwait(v->vm->qts, "DEVICE_DELETED");
         }
         g_assert_cmpuint(*XEN_VBD_INDEX(v, 0, rsp_prod), ==, 0);
         reuse_pages(v);
-        qmp_ok(v, "{'execute': 'cont'}");
+        xen_vbd_qmp(v, "{'execute': 'cont'}");
         expect_untouched(v);
         xen_vbd_stop(v);
     }

@@ -13,12 +13,6 @@
 #define OK              BLKIF_RSP_OKAY
 #define ERR             BLKIF_RSP_ERROR
 
-static void qmp_ok(XenVbd *v, const char *command)
-{
-    qtest_qmp_assert_success(v->vm->qts, "%p",
-                             qobject_from_json(command, &error_abort));
-}
-
 /* xvda to xvdp have 16 minor numbers each, later ones are of the other kind. */
 static unsigned number_of(unsigned disk)
 {
@@ -77,9 +71,9 @@ static void expect_throttled(XenVbd *v, const char *lift)
         xen_vbd_get(v, 0, &a);
         g_assert_cmpint(a.status, ==, OK);
         if (!i) {
-            qmp_ok(v, "{'execute': 'query-status'}");
+            xen_vbd_qmp(v, "{'execute': 'query-status'}");
             g_assert_false(xen_vbd_poll(v, 0, &a));
-            qmp_ok(v, lift);
+            xen_vbd_qmp(v, lift);
         }
     }
 }
@@ -112,7 +106,7 @@ static void test_throttling(const void *long_mode)
         g_test_message("%s", cases[i].disk);
         xen_vbd_connect(v, 1, 0);
         if (cases[i].set) {
-            qmp_ok(v, cases[i].set);
+            xen_vbd_qmp(v, cases[i].set);
         }
         expect_throttled(v, cases[i].lift);
         xen_vbd_stop(v);
@@ -192,7 +186,7 @@ static void test_error_events(const void *long_mode)
             qtest_qmp_eventwait(v->vm->qts, "STOP");
             expect_status(v, "io-error");
             g_assert_false(xen_vbd_poll(v, 0, &a));
-            qmp_ok(v, "{'execute': 'cont'}");
+            xen_vbd_qmp(v, "{'execute': 'cont'}");
         }
         xen_vbd_get(v, 0, &a);
         g_assert_cmpuint(a.id, ==, 7);

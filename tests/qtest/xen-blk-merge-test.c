@@ -32,10 +32,10 @@ static void expect_one(bool is_write)
 /* Eight requests, one below, one event; each counts, and its data are right. */
 static void try_both(XenVbd *v, unsigned queue, const char *path)
 {
-    uint64_t reads = xen_below_counter(v, "rd_operations");
-    uint64_t writes = xen_below_counter(v, "wr_operations");
-    uint64_t merged_reads = xen_below_counter(v, "rd_merged");
-    uint64_t merged_writes = xen_below_counter(v, "wr_merged");
+    uint64_t reads = xen_vbd_counter(v, "rd_operations");
+    uint64_t writes = xen_vbd_counter(v, "wr_operations");
+    uint64_t merged_reads = xen_vbd_counter(v, "rd_merged");
+    uint64_t merged_writes = xen_vbd_counter(v, "wr_merged");
     unsigned round = 1 + queue;
 
     xen_below_forget();
@@ -51,13 +51,13 @@ static void try_both(XenVbd *v, unsigned queue, const char *path)
     xen_pieces_check(xen_vbd_page(v, 0), 0, XEN_PIECES, round);
     expect_one(false);
 
-    g_assert_cmpuint(xen_below_counter(v, "rd_operations"), ==,
+    g_assert_cmpuint(xen_vbd_counter(v, "rd_operations"), ==,
                      reads + XEN_PIECES);
-    g_assert_cmpuint(xen_below_counter(v, "wr_operations"), ==,
+    g_assert_cmpuint(xen_vbd_counter(v, "wr_operations"), ==,
                      writes + XEN_PIECES);
-    g_assert_cmpuint(xen_below_counter(v, "rd_merged"), ==,
+    g_assert_cmpuint(xen_vbd_counter(v, "rd_merged"), ==,
                      merged_reads + XEN_PIECES - 1);
-    g_assert_cmpuint(xen_below_counter(v, "wr_merged"), ==,
+    g_assert_cmpuint(xen_vbd_counter(v, "wr_merged"), ==,
                      merged_writes + XEN_PIECES - 1);
 }
 
@@ -173,9 +173,9 @@ static void test_kinds(const void *long_mode)
         xen_vbd_push(v, 0);
         xen_pieces_answered(v, 0, ARRAY_SIZE(ops), -1);
         xen_below_expect(expected, ARRAY_SIZE(expected));
-        g_assert_cmpuint(xen_below_counter(v, "rd_merged"), ==, 1);
-        g_assert_cmpuint(xen_below_counter(v, "wr_merged"), ==, 3);
-        g_assert_cmpuint(xen_below_counter(v, "unmap_operations"), ==, 1);
+        g_assert_cmpuint(xen_vbd_counter(v, "rd_merged"), ==, 1);
+        g_assert_cmpuint(xen_vbd_counter(v, "wr_merged"), ==, 3);
+        g_assert_cmpuint(xen_vbd_counter(v, "unmap_operations"), ==, 1);
         xen_below_stop(v);
         xen_remove_file(path);
     }
@@ -215,7 +215,7 @@ static void test_order(const void *long_mode)
     xen_vbd_push(v, 0);
     xen_pieces_answered(v, 0, ARRAY_SIZE(writes), -1);
     xen_below_expect(expected, ARRAY_SIZE(expected));
-    g_assert_cmpuint(xen_below_counter(v, "wr_merged"), ==, 0);
+    g_assert_cmpuint(xen_vbd_counter(v, "wr_merged"), ==, 0);
     g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
     image = (uint8_t *)text;
     for (unsigned s = 0; s < ARRAY_SIZE(sectors); s++) {
@@ -309,7 +309,7 @@ static void test_new_medium(const void *long_mode)
                       "-device xen-cdrom,id=x,iothread=io");
 
     xen_vbd_connect(v, 1, 0);
-    xen_below_qmp(v, command);
+    xen_vbd_qmp(v, command);
     while (!xen_vbd_read_uint(v, "sectors")) {
         g_usleep(LOOK_AGAIN_US);
     }

@@ -29,12 +29,6 @@ static const char *const devices[] = {
     "num-queues=4",
 };
 
-static void qmp_ok(XenVbd *v, const char *command)
-{
-    qtest_qmp_assert_success(v->vm->qts, "%p",
-                             qobject_from_json(command, &error_abort));
-}
-
 /* ---------------------------------------------------------------- images */
 
 static void expect_image(const char *path, uint64_t sector, const void *data,
@@ -263,13 +257,13 @@ static void test_in_ring(const void *variant)
         start_image(&g, variant, d, NULL);
         xen_vbd_connect(g.v, 2, 1);
         xen_vbd_check_works(g.v, 1);
-        qmp_ok(g.v, "{'execute': 'stop'}");
+        xen_vbd_qmp(g.v, "{'execute': 'stop'}");
         put_requests(g.v, 1);
         g_assert_cmpint(xen_send(g.v->vm, g.v->queue[1].port), ==, 0);
         move_stopped(&g);
         /* It is stopped there as well; the disk does not begin. */
         g_assert_cmpuint(*XEN_VBD_INDEX(g.v, 1, rsp_prod), ==, 2);
-        qmp_ok(g.v, "{'execute': 'cont'}");
+        xen_vbd_qmp(g.v, "{'execute': 'cont'}");
         expect_each_once(g.v, 1, NR);
         xen_vbd_check_works(g.v, 0);
         stop(&g);
@@ -318,7 +312,7 @@ static void test_failed(const void *variant)
         qtest_qmp_eventwait(g.v->vm->qts, "STOP");
         expect_each_once(g.v, 1, 3);
         move_stopped(&g);
-        qmp_ok(g.v, "{'execute': 'cont'}");
+        xen_vbd_qmp(g.v, "{'execute': 'cont'}");
         xen_vbd_get(g.v, 1, &a);
         g_assert_cmpuint(a.id, ==, 77);
         g_assert_cmpuint(a.op, ==, cases[i].op);
@@ -359,7 +353,7 @@ static void test_held(const void *variant)
         g_assert_false(xen_vbd_poll(g.v, 0, &a));
         move_stopped(&g);
         g_assert_false(xen_vbd_poll(g.v, 0, &a));
-        qmp_ok(g.v, "{'execute': 'cont'}");
+        xen_vbd_qmp(g.v, "{'execute': 'cont'}");
         for (unsigned n = 0; n < 2; n++) {
             xen_vbd_get(g.v, 0, &a);
             g_assert_cmpuint(a.id, ==, n);
@@ -395,12 +389,12 @@ static void test_steps(const void *variant)
         });
         xen_vbd_push(g.v, 0);
         g_usleep(FLUSH_US / 4);
-        qmp_ok(g.v, "{'execute': 'stop'}");
+        xen_vbd_qmp(g.v, "{'execute': 'stop'}");
         path = xen_state_save(g.v->vm);
         target = xen_vbd_start_target(g.v, options);
         xen_state_load(target->vm, path);
         xen_state_wait(target->vm);
-        qmp_ok(target, "{'execute': 'cont'}");
+        xen_vbd_qmp(target, "{'execute': 'cont'}");
         xen_vbd_get(target, 0, &a);
         g_assert_cmpint(a.status, ==, OK);
         /* Wherever it was, there is one write. */

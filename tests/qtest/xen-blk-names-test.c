@@ -8,12 +8,6 @@
 #include "qobject/qjson.h"
 #include "libxen-blk.h"
 
-static void qmp_ok(XenVbd *v, const char *command)
-{
-    qtest_qmp_assert_success(v->vm->qts, "%p",
-                             qobject_from_json(command, &error_abort));
-}
-
 static void expect_disk(XenVbd *v, unsigned number, bool there)
 {
     g_autofree char *mode = NULL;
@@ -48,9 +42,9 @@ static void test_names(const void *long_mode)
     g_assert_true(qdict_haskey(qtest_qmp(v->vm->qts,
         "{'execute': 'device_add', 'arguments': {'driver': 'xen-cdrom',"
         " 'vdev': 'xvdb', 'id': 'again'}}"), "error"));
-    qmp_ok(v, "{'execute': 'device_del', 'arguments': {'id': 'd0'}}");
+    xen_vbd_qmp(v, "{'execute': 'device_del', 'arguments': {'id': 'd0'}}");
     qtest_qmp_eventwait(v->vm->qts, "DEVICE_DELETED");
-    qmp_ok(v, "{'execute': 'device_add', 'arguments': {'driver': 'xen-cdrom',"
+    xen_vbd_qmp(v, "{'execute': 'device_add', 'arguments': {'driver': 'xen-cdrom',"
               " 'vdev': 'xvdb', 'id': 'again'}}");
     expect_disk(v, 202 << 8 | 1 << 4, true);
     xen_vbd_stop(v);

@@ -54,18 +54,18 @@ static void test_error(const void *long_mode)
         xen_pieces_check_image(path, BAD + 1, XEN_PIECES, 1);
         xen_below_look(&t);
         g_assert_cmpuint(t.nr, ==, 1 + XEN_PIECES);
-        g_assert_cmpuint(xen_below_counter(v, "wr_operations"), ==,
+        g_assert_cmpuint(xen_vbd_counter(v, "wr_operations"), ==,
                          XEN_PIECES - 1);
-        g_assert_cmpuint(xen_below_counter(v, "failed_wr_operations"), ==, 1);
+        g_assert_cmpuint(xen_vbd_counter(v, "failed_wr_operations"), ==, 1);
 
         memset(xen_vbd_page(v, 0), 0, XEN_PIECES * XEN_PIECE_BYTES);
         xen_pieces_push(v, 0, BLKIF_OP_READ, XEN_PIECES);
         xen_pieces_answered(v, 0, XEN_PIECES, BAD);
         xen_pieces_check(xen_vbd_page(v, 0), 0, BAD, 1);
         xen_pieces_check(xen_vbd_page(v, 0), BAD + 1, XEN_PIECES, 1);
-        g_assert_cmpuint(xen_below_counter(v, "rd_operations"), ==,
+        g_assert_cmpuint(xen_vbd_counter(v, "rd_operations"), ==,
                          XEN_PIECES - 1);
-        g_assert_cmpuint(xen_below_counter(v, "failed_rd_operations"), ==, 1);
+        g_assert_cmpuint(xen_vbd_counter(v, "failed_rd_operations"), ==, 1);
         xen_below_stop(v);
         xen_remove_file(path);
     }
@@ -116,10 +116,10 @@ static XenVbd *start_slow(const void *long_mode, const char *path, size_t d)
         "'errno': 5, 'sector': %u}], 'image': {'driver': 'file', "
         "'filename': '%s'}}}}}", BAD * XEN_PIECE_SECTORS, path);
 
-    xen_below_qmp(v, "{'execute': 'object-add', 'arguments': {"
+    xen_vbd_qmp(v, "{'execute': 'object-add', 'arguments': {"
                   "'qom-type': 'throttle-group', 'id': 't', "
                   "'limits': {'iops-total': 1}}}");
-    xen_below_qmp(v, disk);
+    xen_vbd_qmp(v, disk);
     qtest_qmp_device_add(v->vm->qts, "xen-disk", "x",
                          d ? "{'drive': 'n', 'iothread': 'io', "
                          "'werror': 'stop'}" :
@@ -176,13 +176,13 @@ static void try_stop(const void *long_mode, size_t d, bool from_here)
     XenBelowTrace t;
 
     let_wait(v);
-    xen_below_qmp(v, "{'execute': 'stop'}");
+    xen_vbd_qmp(v, "{'execute': 'stop'}");
     xen_below_look(&t);
     g_assert_cmpuint(t.nr, ==, 0);
     g_assert_false(xen_vbd_poll(v, 0, &a));
     if (from_here) {
         /* Once more as one; then each, a second after the other. */
-        xen_below_qmp(v, "{'execute': 'cont'}");
+        xen_vbd_qmp(v, "{'execute': 'cont'}");
         for (unsigned i = 0; i < XEN_PIECES - 1; i++) {
             while (!xen_vbd_poll(v, 0, &a)) {
                 qtest_clock_step(v->vm->qts, SECOND_NS);
@@ -201,11 +201,11 @@ static void try_stop(const void *long_mode, size_t d, bool from_here)
                           "xen-disk,drive=n,werror=stop");
         v = xen_vbd_move_stopped(v, good);
         g_free(good);
-        xen_below_qmp(v, "{'execute': 'cont'}");
+        xen_vbd_qmp(v, "{'execute': 'cont'}");
         xen_pieces_answered(v, 0, XEN_PIECES, -1);
         xen_pieces_check_image(path, 0, XEN_PIECES, 1);
-        g_assert_cmpuint(xen_below_counter(v, "wr_operations"), ==, XEN_PIECES);
-        g_assert_cmpuint(xen_below_counter(v, "wr_merged"), ==, XEN_PIECES - 1);
+        g_assert_cmpuint(xen_vbd_counter(v, "wr_operations"), ==, XEN_PIECES);
+        g_assert_cmpuint(xen_vbd_counter(v, "wr_merged"), ==, XEN_PIECES - 1);
         xen_vbd_check_works(v, 0);
     }
     xen_below_stop(v);
@@ -244,11 +244,11 @@ static void test_saved(const void *long_mode)
             g_assert_cmpint(a.status, ==, OK);
         }
         v = xen_vbd_move_stopped(v, options);
-        xen_below_qmp(v, "{'execute': 'cont'}");
+        xen_vbd_qmp(v, "{'execute': 'cont'}");
         xen_vbd_get(v, 0, &a);
         g_assert_cmpuint(a.id, ==, BAD);
         g_assert_cmpint(a.status, ==, OK);
-        g_assert_cmpuint(xen_below_counter(v, "wr_operations"), ==, 1);
+        g_assert_cmpuint(xen_vbd_counter(v, "wr_operations"), ==, 1);
         xen_pieces_check_image(path, 0, XEN_PIECES, 1);
         xen_vbd_check_works(v, 0);
         xen_below_stop(v);
@@ -271,7 +271,7 @@ static void end_by_close(XenVbd *v)
 
 static void end_by_unplug(XenVbd *v)
 {
-    xen_below_qmp(v, "{'execute': 'device_del', 'arguments': {'id': 'x'}}");
+    xen_vbd_qmp(v, "{'execute': 'device_del', 'arguments': {'id': 'x'}}");
     xen_vbd_set_state(v, XenbusStateClosed);
     qtest_clock_step(v->vm->qts, SECOND_NS);
     qtest_qmp_eventwait(v->vm->qts, "DEVICE_DELETED");

@@ -15,12 +15,6 @@
 
 enum { OK = BLKIF_RSP_OKAY };
 
-static void qmp_ok(XenVbd *v, const char *command)
-{
-    qtest_qmp_assert_success(v->vm->qts, "%p",
-                             qobject_from_json(command, &error_abort));
-}
-
 /* ---------------------------------------------------------- what must fit */
 
 /* @target does not take this guest, and says so before it has loaded RAM. */
@@ -86,7 +80,7 @@ static void test_refused(const void *variant)
     }
     unlink(path);
     /* The guest is none the worse for it. */
-    qmp_ok(v, "{'execute': 'cont'}");
+    xen_vbd_qmp(v, "{'execute': 'cont'}");
     xen_vbd_check_works(v, 0);
     xen_vbd_stop(v);
 }
@@ -101,7 +95,7 @@ static void test_hot_plugged(const void *variant)
                               "-blockdev null-co,node-name=n,size=1048576");
 
     xen_vbd_use(v, 51728);
-    qmp_ok(v, "{'execute': 'device_add', 'arguments': {'driver': 'xen-disk',"
+    xen_vbd_qmp(v, "{'execute': 'device_add', 'arguments': {'driver': 'xen-disk',"
               " 'drive': 'n', 'id': 'x', 'vdev': 'xvdb'}}");
     xen_vbd_connect(v, 1, 0);
     xen_vbd_check_works(v, 0);
@@ -111,7 +105,7 @@ static void test_hot_plugged(const void *variant)
                      "-device xen-disk,drive=m,vdev=xvda");
     xen_vbd_check_works(v, 0);
     /* It works on, and goes when the guest lets go of it. */
-    qmp_ok(v, "{'execute': 'device_del', 'arguments': {'id': 'x'}}");
+    xen_vbd_qmp(v, "{'execute': 'device_del', 'arguments': {'id': 'x'}}");
     xen_vbd_wait_state(v, XenbusStateClosing);
     v = xen_vbd_move(v, "-blockdev null-co,node-name=n,size=1048576 "
                      "-blockdev null-co,node-name=m,size=1048576 "
@@ -176,7 +170,7 @@ static void test_snapshot(const void *variant)
                         OK);
         s = xen_snapshot_new(v->vm);
         queue = v->queue[0];
-        qmp_ok(v, "{'execute': 'cont'}");
+        xen_vbd_qmp(v, "{'execute': 'cont'}");
         g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 8, 0, 2), ==,
                         OK);
         if (i / 2 == 1) {
@@ -185,12 +179,12 @@ static void test_snapshot(const void *variant)
             qtest_system_reset(v->vm->qts);
         }
         if (i & 1) {
-            qmp_ok(v, "{'execute': 'stop'}");
+            xen_vbd_qmp(v, "{'execute': 'stop'}");
         }
         said = xen_snapshot_load(s);
         g_assert_cmpstr(said, ==, NULL);
         if (i & 1) {
-            qmp_ok(v, "{'execute': 'cont'}");
+            xen_vbd_qmp(v, "{'execute': 'cont'}");
         }
         v->queue[0] = queue;
         v->nr_queues = 1;

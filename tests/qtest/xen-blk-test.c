@@ -29,17 +29,6 @@ static XenVbd *start(const void *long_mode, const char *path,
     return xen_vbd_start(GPOINTER_TO_INT(long_mode), options);
 }
 
-static uint64_t counter(XenVbd *v, const char *name)
-{
-    QDict *answer = qtest_qmp(v->vm->qts, "{'execute': 'query-blockstats'}");
-    QList *list = qdict_get_qlist(answer, "return");
-    QDict *first = qobject_to(QDict, qlist_peek(list));
-    uint64_t value = qdict_get_int(qdict_get_qdict(first, "stats"), name);
-
-    qobject_unref(answer);
-    return value;
-}
-
 /* What stands in sector @sector when it was written the @round'th time. */
 static void fill(uint8_t *p, uint64_t sector, unsigned nr, uint64_t round)
 {
@@ -197,21 +186,21 @@ static void test_flush(const void *long_mode)
     XenVbd *v = start(long_mode, path, ",cache=writeback", "xen-disk");
     XenVbdRequest flush = { .op = BLKIF_OP_FLUSH_DISKCACHE, .sector = -1 };
     XenVbdRequest barrier = { .op = BLKIF_OP_WRITE_BARRIER };
-    uint64_t before = counter(v, "flush_operations");
+    uint64_t before = xen_vbd_counter(v, "flush_operations");
 
     xen_vbd_connect(v, 1, 0);
     g_assert_cmpint(xen_vbd_do(v, 0, &flush), ==, OK);
-    g_assert_cmpuint(counter(v, "flush_operations"), ==, before + 1);
+    g_assert_cmpuint(xen_vbd_counter(v, "flush_operations"), ==, before + 1);
     /* With data it is a write after a flush. */
     flush.sector = 80;
     flush.nr = 2;
     flush.last = 7;
     fill(xen_vbd_page(v, 0), 80, 16, 1);
     g_assert_cmpint(xen_vbd_do(v, 0, &flush), ==, OK);
-    g_assert_cmpuint(counter(v, "flush_operations"), ==, before + 2);
-    g_assert_cmpuint(counter(v, "wr_bytes"), ==, 2 * XEN_PAGE_SIZE);
+    g_assert_cmpuint(xen_vbd_counter(v, "flush_operations"), ==, before + 2);
+    g_assert_cmpuint(xen_vbd_counter(v, "wr_bytes"), ==, 2 * XEN_PAGE_SIZE);
     g_assert_cmpint(xen_vbd_do(v, 0, &barrier), ==, OK);
-    g_assert_cmpuint(counter(v, "flush_operations"), ==, before + 3);
+    g_assert_cmpuint(xen_vbd_counter(v, "flush_operations"), ==, before + 3);
     g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 80, 10, 2), ==, OK);
     expect_filled(xen_vbd_page(v, 10), 80, 16, 1);
     xen_vbd_stop(v);
@@ -271,7 +260,7 @@ static void test_discard(const void *long_mode)
     fill(xen_vbd_page(v, 0), 0, 80, 1);
     g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_WRITE, 0, 0, 10), ==, OK);
     g_assert_cmpint(discard(v, 8, 8), ==, OK);
-    g_assert_cmpuint(counter(v, "unmap_bytes"), ==, XEN_PAGE_SIZE);
+    g_assert_cmpuint(xen_vbd_counter(v, "unmap_bytes"), ==, XEN_PAGE_SIZE);
     g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 0, 20, 3), ==, OK);
     expect_filled(xen_vbd_page(v, 20), 0, 8, 1);
     g_assert_cmpmem(xen_vbd_page(v, 21), XEN_PAGE_SIZE, zero, XEN_PAGE_SIZE);
@@ -283,7 +272,7 @@ static void test_discard(const void *long_mode)
     g_assert_cmpint(discard(v, 0, (1ull << 54) - 1), ==, ERR);
     g_assert_cmpint(discard(v, 16, UINT64_MAX - 15), ==, ERR);
     g_assert_cmpint(discard(v, UINT64_MAX, 2), ==, ERR);
-    g_assert_cmpuint(counter(v, "unmap_bytes"), ==, XEN_PAGE_SIZE + DISK_SIZE);
+    g_assert_cmpuint(xen_vbd_counter(v, "unmap_bytes"), ==, XEN_PAGE_SIZE + DISK_SIZE);
     xen_vbd_stop(v);
 
     /* Not offered: refused, and nothing happens. */
@@ -294,7 +283,7 @@ static void test_discard(const void *long_mode)
         g_assert_null(xen_vbd_read(v, "feature-discard"));
         xen_vbd_connect(v, 1, 0);
         g_assert_cmpint(discard(v, 8, 8), ==, NOTSUP);
-        g_assert_cmpuint(counter(v, "unmap_operations"), ==, 0);
+        g_assert_cmpuint(xen_vbd_counter(v, "unmap_operations"), ==, 0);
         xen_vbd_stop(v);
     }
     xen_remove_file(path);
@@ -309,12 +298,12 @@ static void test_large_discard(const void *long_mode)
 
     xen_vbd_connect(v, 1, 0);
     g_assert_cmpint(discard(v, 0, 1ull << 31), ==, OK);
-    g_assert_cmpuint(counter(v, "unmap_operations"), ==, 1024);
-    g_assert_cmpuint(counter(v, "unmap_bytes"), ==, 1ull << 40);
+    g_assert_cmpuint(xen_vbd_counter(v, "unmap_operations"), ==, 1024);
+    g_assert_cmpuint(xen_vbd_counter(v, "unmap_bytes"), ==, 1ull << 40);
     /* The last step is what is left. */
     g_assert_cmpint(discard(v, 1, (1 << 21) + 1), ==, OK);
-    g_assert_cmpuint(counter(v, "unmap_operations"), ==, 1026);
-    g_assert_cmpuint(counter(v, "unmap_bytes"), ==,
+    g_assert_cmpuint(xen_vbd_counter(v, "unmap_operations"), ==, 1026);
+    g_assert_cmpuint(xen_vbd_counter(v, "unmap_bytes"), ==,
                      (1ull << 40) + (1 << 30) + 512);
     xen_vbd_stop(v);
 }
@@ -371,7 +360,7 @@ static void test_read_only(const void *long_mode)
                                          1), ==, ERR);
         g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_FLUSH_DISKCACHE, 0, 0,
                                          1), ==, ERR);
-        g_assert_cmpuint(counter(v, "wr_operations"), ==, 0);
+        g_assert_cmpuint(xen_vbd_counter(v, "wr_operations"), ==, 0);
         xen_vbd_stop(v);
     }
     xen_remove_file(path);
@@ -432,7 +421,7 @@ static void test_malformed(const void *long_mode)
                             cases[i].status);
             g_assert_cmphex(xen_vbd_page(v, 0)[0], ==, 0x33);
         }
-        g_assert_cmpuint(counter(v, "wr_operations"), ==, 0);
+        g_assert_cmpuint(xen_vbd_counter(v, "wr_operations"), ==, 0);
 
         /* A page that may only be read cannot take what is read. */
         xen_vbd_set_grant(v, 5, GTF_permit_access | GTF_readonly);
