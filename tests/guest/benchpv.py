@@ -513,6 +513,8 @@ def keep(results, options):
 
 def bench(options):
     """The subcommand; returns the exit status."""
+    # Its packages come from the network, which the namespace does not have.
+    images.guest(GUEST, PROGRAM)
     why = enter_namespace()
     measures = [m for m in MEASURES
                 if not options.filter or
