@@ -122,22 +122,6 @@ void xen_pieces_push(XenVbd *v, unsigned queue, uint8_t op, unsigned nr)
     xen_vbd_push(v, queue);
 }
 
-void xen_pieces_answered(XenVbd *v, unsigned queue, unsigned nr, int bad)
-{
-    g_autofree bool *seen = g_new0(bool, nr);
-    XenVbdAnswer a;
-
-    for (unsigned i = 0; i < nr; i++) {
-        xen_vbd_get(v, queue, &a);
-        g_assert_cmpuint(a.id, <, nr);
-        g_assert_false(seen[a.id]);
-        g_assert_cmpint(a.status, ==,
-                        a.id == bad ? BLKIF_RSP_ERROR : BLKIF_RSP_OKAY);
-        seen[a.id] = true;
-    }
-    g_assert_false(xen_vbd_poll(v, queue, &a));
-}
-
 void xen_pieces_fill(XenVbd *v, unsigned from, unsigned to, uint32_t round)
 {
     for (unsigned s = from * XEN_PIECE_SECTORS; s < to * XEN_PIECE_SECTORS;

@@ -55,8 +55,6 @@ char *xen_below_image(const char *path, const char *more);
 void xen_piece_put(XenVbd *v, unsigned queue, uint8_t op, unsigned id);
 /* Pieces 0 to @nr - 1, all at once. */
 void xen_pieces_push(XenVbd *v, unsigned queue, uint8_t op, unsigned nr);
-/* All of @nr are answered, each once; all are OK, but @bad is an error. */
-void xen_pieces_answered(XenVbd *v, unsigned queue, unsigned nr, int bad);
 /* Data of pieces @from to @to - 1: in guest memory, */
 void xen_pieces_fill(XenVbd *v, unsigned from, unsigned to, uint32_t round);
 void xen_pieces_check(const uint8_t *data, unsigned from, unsigned to,

@@ -459,6 +459,22 @@ void xen_vbd_get(XenVbd *v, unsigned queue, XenVbdAnswer *a)
     }
 }
 
+void xen_vbd_get_each_once(XenVbd *v, unsigned queue, unsigned nr, int bad)
+{
+    g_autofree bool *seen = g_new0(bool, nr);
+    XenVbdAnswer a;
+
+    for (unsigned i = 0; i < nr; i++) {
+        xen_vbd_get(v, queue, &a);
+        g_assert_cmpuint(a.id, <, nr);
+        g_assert_false(seen[a.id]);
+        g_assert_cmpint(a.status, ==,
+                        a.id == bad ? BLKIF_RSP_ERROR : BLKIF_RSP_OKAY);
+        seen[a.id] = true;
+    }
+    g_assert_false(xen_vbd_poll(v, queue, &a));
+}
+
 int16_t xen_vbd_do(XenVbd *v, unsigned queue, const XenVbdRequest *r)
 {
     XenVbdRequest own = *r;

@@ -136,6 +136,11 @@ void xen_vbd_push(XenVbd *v, unsigned queue);
 /* False: none is there now. */
 bool xen_vbd_poll(XenVbd *v, unsigned queue, XenVbdAnswer *a);
 void xen_vbd_get(XenVbd *v, unsigned queue, XenVbdAnswer *a);
+/*
+ * Requests with ids 0 to @nr - 1 are answered, each once, and nothing else is. All
+ * are OK, but @bad (-1: none) is an error.
+ */
+void xen_vbd_get_each_once(XenVbd *v, unsigned queue, unsigned nr, int bad);
 /* Puts, pushes, waits; no other must be under way.  The status. */
 int16_t xen_vbd_do(XenVbd *v, unsigned queue, const XenVbdRequest *r);
 /* @op on whole pages, indirect where it takes more than 11. */

@@ -41,13 +41,13 @@ static void try_both(XenVbd *v, unsigned queue, const char *path)
     xen_below_forget();
     xen_pieces_fill(v, 0, XEN_PIECES, round);
     xen_pieces_push(v, queue, BLKIF_OP_WRITE, XEN_PIECES);
-    xen_pieces_answered(v, queue, XEN_PIECES, -1);
+    xen_vbd_get_each_once(v, queue, XEN_PIECES, -1);
     xen_pieces_check_image(path, 0, XEN_PIECES, round);
     expect_one(true);
 
     memset(xen_vbd_page(v, 0), 0xee, XEN_PIECES * XEN_PIECE_BYTES);
     xen_pieces_push(v, queue, BLKIF_OP_READ, XEN_PIECES);
-    xen_pieces_answered(v, queue, XEN_PIECES, -1);
+    xen_vbd_get_each_once(v, queue, XEN_PIECES, -1);
     xen_pieces_check(xen_vbd_page(v, 0), 0, XEN_PIECES, round);
     expect_one(false);
 
@@ -93,7 +93,7 @@ static void test_one_event(const void *long_mode)
 
         xen_below_connect(v, 1);
         xen_pieces_push(v, 0, BLKIF_OP_READ, XEN_PIECES);
-        xen_pieces_answered(v, 0, XEN_PIECES, -1);
+        xen_vbd_get_each_once(v, 0, XEN_PIECES, -1);
         expect_one(false);
         xen_below_stop(v);
     }
@@ -123,7 +123,7 @@ static void test_sizes(const void *long_mode)
                 page += pages[i];
             }
             xen_vbd_push(v, 0);
-            xen_pieces_answered(v, 0, ARRAY_SIZE(pages), -1);
+            xen_vbd_get_each_once(v, 0, ARRAY_SIZE(pages), -1);
             xen_below_expect(&(XenBelow) { op == BLKIF_OP_WRITE, 0,
                                     page * XEN_PAGE_SIZE }, 1);
             xen_pieces_check_image(path, 0, 2, 1);
@@ -171,7 +171,7 @@ static void test_kinds(const void *long_mode)
             });
         }
         xen_vbd_push(v, 0);
-        xen_pieces_answered(v, 0, ARRAY_SIZE(ops), -1);
+        xen_vbd_get_each_once(v, 0, ARRAY_SIZE(ops), -1);
         xen_below_expect(expected, ARRAY_SIZE(expected));
         g_assert_cmpuint(xen_vbd_counter(v, "rd_merged"), ==, 1);
         g_assert_cmpuint(xen_vbd_counter(v, "wr_merged"), ==, 3);
@@ -213,7 +213,7 @@ static void test_order(const void *long_mode)
         });
     }
     xen_vbd_push(v, 0);
-    xen_pieces_answered(v, 0, ARRAY_SIZE(writes), -1);
+    xen_vbd_get_each_once(v, 0, ARRAY_SIZE(writes), -1);
     xen_below_expect(expected, ARRAY_SIZE(expected));
     g_assert_cmpuint(xen_vbd_counter(v, "wr_merged"), ==, 0);
     g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
@@ -245,7 +245,7 @@ static void test_discard_follows(const void *long_mode)
             });
         }
         xen_vbd_push(v, 0);
-        xen_pieces_answered(v, 0, 2, 0);
+        xen_vbd_get_each_once(v, 0, 2, 0);
         xen_below_stop(v);
     }
 }
@@ -269,7 +269,7 @@ static void try_limit(const void *long_mode, const char *disk,
             xen_vbd_put(v, 0, &own);
         }
         xen_vbd_push(v, 0);
-        xen_pieces_answered(v, 0, nr, -1);
+        xen_vbd_get_each_once(v, 0, nr, -1);
         xen_below_look(&t);
         g_assert_cmpuint(t.nr, ==, below);
         for (unsigned i = 0; i < below; i++) {
@@ -315,7 +315,7 @@ static void test_new_medium(const void *long_mode)
     }
     xen_below_forget();
     xen_pieces_push(v, 0, BLKIF_OP_READ, XEN_PIECES);
-    xen_pieces_answered(v, 0, XEN_PIECES, -1);
+    xen_vbd_get_each_once(v, 0, XEN_PIECES, -1);
     xen_below_expect((XenBelow[]) { { false, 0, 512 * KiB },
                              { false, 512 * KiB, 512 * KiB } }, 2);
     xen_below_stop(v);

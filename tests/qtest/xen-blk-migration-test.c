@@ -137,21 +137,6 @@ static uint64_t written(XenVbd *v)
 }
 
 /* All @nr requests, numbered from 0, are answered, each once. */
-static void expect_each_once(XenVbd *v, unsigned queue, unsigned nr)
-{
-    g_autofree bool *seen = g_new0(bool, nr);
-    XenVbdAnswer a;
-
-    for (unsigned i = 0; i < nr; i++) {
-        xen_vbd_get(v, queue, &a);
-        g_assert_cmpuint(a.id, <, nr);
-        g_assert_false(seen[a.id]);
-        g_assert_cmpint(a.status, ==, OK);
-        seen[a.id] = true;
-    }
-    g_assert_false(xen_vbd_poll(v, queue, &a));
-}
-
 static void put_requests(XenVbd *v, unsigned queue)
 {
     for (unsigned i = 0; i < NR; i++) {
@@ -235,7 +220,7 @@ static void test_in_flight(const void *variant)
         for (unsigned q = 0; q < 3; q++) {
             /* Before the new one could. */
             g_assert_cmpuint(*XEN_VBD_INDEX(g.v, q, rsp_prod), ==, NR);
-            expect_each_once(g.v, q, NR);
+            xen_vbd_get_each_once(g.v, q, NR, -1);
         }
         /* What was read is there, too. */
         for (unsigned i = 1; i < NR; i += 2) {
@@ -264,7 +249,7 @@ static void test_in_ring(const void *variant)
         /* It is stopped there as well; the disk does not begin. */
         g_assert_cmpuint(*XEN_VBD_INDEX(g.v, 1, rsp_prod), ==, 2);
         xen_vbd_qmp(g.v, "{'execute': 'cont'}");
-        expect_each_once(g.v, 1, NR);
+        xen_vbd_get_each_once(g.v, 1, NR, -1);
         xen_vbd_check_works(g.v, 0);
         stop(&g);
     }
@@ -310,7 +295,7 @@ static void test_failed(const void *variant)
         }
         xen_vbd_push(g.v, 1);
         qtest_qmp_eventwait(g.v->vm->qts, "STOP");
-        expect_each_once(g.v, 1, 3);
+        xen_vbd_get_each_once(g.v, 1, 3, -1);
         move_stopped(&g);
         xen_vbd_qmp(g.v, "{'execute': 'cont'}");
         xen_vbd_get(g.v, 1, &a);

@@ -49,7 +49,7 @@ static void test_error(const void *long_mode)
         xen_below_connect(v, 1);
         xen_pieces_fill(v, 0, XEN_PIECES, 1);
         xen_pieces_push(v, 0, BLKIF_OP_WRITE, XEN_PIECES);
-        xen_pieces_answered(v, 0, XEN_PIECES, BAD);
+        xen_vbd_get_each_once(v, 0, XEN_PIECES, BAD);
         xen_pieces_check_image(path, 0, BAD, 1);
         xen_pieces_check_image(path, BAD + 1, XEN_PIECES, 1);
         xen_below_look(&t);
@@ -60,7 +60,7 @@ static void test_error(const void *long_mode)
 
         memset(xen_vbd_page(v, 0), 0, XEN_PIECES * XEN_PIECE_BYTES);
         xen_pieces_push(v, 0, BLKIF_OP_READ, XEN_PIECES);
-        xen_pieces_answered(v, 0, XEN_PIECES, BAD);
+        xen_vbd_get_each_once(v, 0, XEN_PIECES, BAD);
         xen_pieces_check(xen_vbd_page(v, 0), 0, BAD, 1);
         xen_pieces_check(xen_vbd_page(v, 0), BAD + 1, XEN_PIECES, 1);
         g_assert_cmpuint(xen_vbd_counter(v, "rd_operations"), ==,
@@ -92,7 +92,7 @@ static void test_bad_grant(const void *long_mode)
         });
     }
     xen_vbd_push(v, 0);
-    xen_pieces_answered(v, 0, XEN_PIECES, BAD);
+    xen_vbd_get_each_once(v, 0, XEN_PIECES, BAD);
     xen_below_expect((XenBelow[]) {
         { false, 0, BAD * XEN_PIECE_BYTES },
         { false, (BAD + 1) * XEN_PIECE_BYTES,
@@ -159,7 +159,7 @@ static void test_throttle(const void *long_mode)
         xen_vbd_use(v, 51712);
         let_wait(v);
         qtest_clock_step(v->vm->qts, SECOND_NS);
-        xen_pieces_answered(v, 0, XEN_PIECES, -1);
+        xen_vbd_get_each_once(v, 0, XEN_PIECES, -1);
         xen_below_stop(v);
     }
 }
@@ -202,7 +202,7 @@ static void try_stop(const void *long_mode, size_t d, bool from_here)
         v = xen_vbd_move_stopped(v, good);
         g_free(good);
         xen_vbd_qmp(v, "{'execute': 'cont'}");
-        xen_pieces_answered(v, 0, XEN_PIECES, -1);
+        xen_vbd_get_each_once(v, 0, XEN_PIECES, -1);
         xen_pieces_check_image(path, 0, XEN_PIECES, 1);
         g_assert_cmpuint(xen_vbd_counter(v, "wr_operations"), ==, XEN_PIECES);
         g_assert_cmpuint(xen_vbd_counter(v, "wr_merged"), ==, XEN_PIECES - 1);
