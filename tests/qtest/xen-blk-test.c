@@ -154,6 +154,7 @@ static void test_nodes(const void *long_mode)
         { "xen-disk", "sectors", "16384" },
         { "xen-disk", "sector-size", "512" },
         { "xen-disk", "mode", "w" },
+        { "xen-disk", "dev", "xvda" },
         { "xen-disk", "info", "0" },
         { "xen-disk,max-ring-page-order=2", "max-ring-page-order", "2" },
         { "xen-disk,num-queues=2", "multi-queue-max-queues", "2" },

@@ -41,7 +41,7 @@ static void test_names(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *shown = g_strconcat(names[i].name, "0", NULL);
-        g_autofree char *name = NULL;
+        g_autofree char *name = NULL, *shorter = NULL;
         XenVdev v = { 0 }, again = { 0 };
 
         g_assert_true(xen_vdev_parse(&v, names[i].name));
@@ -49,6 +49,14 @@ static void test_names(void)
         name = xen_vdev_name(&v);
         g_assert_cmpstr(name, ==, names[i].shown ?: shown);
         g_assert_true(xen_vdev_parse(&again, name));
+        g_assert_cmphex(again.number, ==, v.number);
+        shorter = xen_vdev_short_name(&v);
+        if (!names[i].shown) {
+            g_assert_cmpstr(shorter, ==, names[i].name);
+        } else if (v.partition) {
+            g_assert_cmpstr(shorter, ==, names[i].shown);
+        }
+        g_assert_true(xen_vdev_parse(&again, shorter));
         g_assert_cmphex(again.number, ==, v.number);
     }
 }

@@ -111,7 +111,7 @@ static char *get_name(XenDevice *xendev, Error **errp)
         XenBlockDevice *other = find_disk(dev, has_number, dev->vdev.number);
 
         if (other) {
-            g_autofree char *name = xen_vdev_name(&dev->vdev);
+            g_autofree char *name = xen_vdev_short_name(&dev->vdev);
             const char *id = DEVICE(other)->id;
 
             error_setg(errp, "vdev %s (number %u) is in use by another "
@@ -267,7 +267,10 @@ static void publish_features(XenBlockDevice *dev, unsigned info)
 {
     XenDevice *xendev = &dev->xendev;
     const BlockConf *conf = &dev->conf;
+    g_autofree char *name = xen_vdev_short_name(&dev->vdev);
 
+    /* GRUB on Xen calls the disk by it: (xen/xvda), else (xenid/51712). */
+    xen_device_backend_printf(xendev, "dev", "%s", name);
     xen_device_backend_printf(xendev, "feature-flush-cache", "1");
     xen_device_backend_printf(xendev, "feature-barrier", "1");
     xen_device_backend_printf(xendev, "feature-max-indirect-segments", "%u",

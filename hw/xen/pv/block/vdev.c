@@ -114,7 +114,7 @@ bool xen_vdev_parse(XenVdev *vdev, const char *name)
     return false;
 }
 
-char *xen_vdev_name(const XenVdev *vdev)
+static char *name_of(const XenVdev *vdev, const char *partition)
 {
     char letters[8] = "";
     size_t at = sizeof(letters) - 1;
@@ -131,8 +131,19 @@ char *xen_vdev_name(const XenVdev *vdev)
     for (uint32_t n = vdev->disk + 1; n; n = (n - 1) / 26) {
         letters[--at] = 'a' + (n - 1) % 26;
     }
-    return g_strdup_printf("%s%s%u", kind->prefix, letters + at,
-                           vdev->partition);
+    return g_strconcat(kind->prefix, letters + at, partition, NULL);
+}
+
+char *xen_vdev_name(const XenVdev *vdev)
+{
+    g_autofree char *partition = g_strdup_printf("%u", vdev->partition);
+
+    return name_of(vdev, partition);
+}
+
+char *xen_vdev_short_name(const XenVdev *vdev)
+{
+    return vdev->partition ? xen_vdev_name(vdev) : name_of(vdev, "");
 }
 
 void xen_vdev_set_xvd(XenVdev *vdev, uint32_t disk)

@@ -38,8 +38,10 @@ typedef struct XenVdev {
 
 /* False: no such name, and *@vdev is as it was. */
 bool xen_vdev_parse(XenVdev *vdev, const char *name);
-/* To be freed. */
+/* Always with a partition, as the property "vdev" reads: xvda0.  To be freed. */
 char *xen_vdev_name(const XenVdev *vdev);
+/* As Xen's tools and people write it: xvda, xvda1.  To be freed. */
+char *xen_vdev_short_name(const XenVdev *vdev);
 /* xvda and so on; @disk is below XEN_VDEV_MAX_DISKS. */
 void xen_vdev_set_xvd(XenVdev *vdev, uint32_t disk);
 
