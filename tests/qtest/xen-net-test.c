@@ -25,11 +25,25 @@ static XenVif *start_connected(const void *long_mode)
 
 /* ------------------------------------------------------------- negotiation */
 
-static void test_announced(const void *long_mode)
+static void check_frontend(XenVif *vif, const char *key, const char *value)
 {
-    XenVif *vif = start(long_mode, "queues=3,host_mtu=9000");
+    g_autofree char *path = g_strconcat("device/vif/0/", key, NULL);
+    XenStoreBytes payload = { path, strlen(path) + 1 };
     XenStoreMessage answer;
 
+    xen_store_request(&vif->store, XS_READ, 0, payload, &answer);
+    g_assert_cmpstr(answer.payload, ==, value);
+}
+
+static void test_announced(const void *long_mode)
+{
+    XenVif *vif = start(long_mode,
+                        "queues=3,host_mtu=9000,mac=00:16:3e:01:02:03");
+
+    check_frontend(vif, "mac", "00:16:3e:01:02:03");
+    check_frontend(vif, "handle", "0");
+    xen_vif_check_backend(vif, "mac", "00:16:3e:01:02:03");
+    xen_vif_check_backend(vif, "handle", "0");
     xen_vif_check_backend(vif, "feature-rx-copy", "1");
     xen_vif_check_backend(vif, "feature-rx-flip", "0");
     xen_vif_check_backend(vif, "feature-sg", "1");
@@ -42,9 +56,7 @@ static void test_announced(const void *long_mode)
     xen_vif_check_backend(vif, "feature-gso-tcpv6", "0");
     xen_vif_check_backend(vif, "multi-queue-max-queues", "3");
     xen_vif_check_backend(vif, "carrier", "1");
-    xen_store_request(&vif->store, XS_READ, 0,
-                      XEN_STORE_STRINGS("device/vif/0/mtu"), &answer);
-    g_assert_cmpstr(answer.payload, ==, "9000");
+    check_frontend(vif, "mtu", "9000");
     xen_vif_stop(vif);
 }
 

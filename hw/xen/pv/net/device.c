@@ -258,11 +258,25 @@ static void destroy_queues(XenNetDev *net)
     g_clear_pointer(&net->queue, g_free);
 }
 
+/*
+ * Who it is, at both ends as libxl writes it: OpenBSD reads the address from the
+ * back end, and Linux's front ends of Xen 3.0 do not start without a handle.
+ */
+static void announce_identity(XenNetDev *net)
+{
+    XenDevice *xendev = &net->xendev;
+    g_autofree char *mac = qemu_mac_strdup_printf(net->conf.macaddr.a);
+
+    xen_device_frontend_printf(xendev, "mac", "%s", mac);
+    xen_device_backend_printf(xendev, "mac", "%s", mac);
+    xen_device_frontend_printf(xendev, "handle", "%d", net->dev);
+    xen_device_backend_printf(xendev, "handle", "%d", net->dev);
+}
+
 static void realize(XenDevice *xendev, Error **errp)
 {
     XenNetDev *net = XEN_NET_DEVICE(xendev);
     DeviceState *dev = DEVICE(net);
-    g_autofree char *mac = NULL;
 
     net->nr_clients = MAX(net->conf.peers.queues, 1);
     if (!net->max_queues) {
@@ -293,8 +307,7 @@ static void realize(XenDevice *xendev, Error **errp)
         qemu_macaddr_default_if_unset(&net->conf.macaddr);
         create_nic(net);
     }
-    mac = qemu_mac_strdup_printf(net->conf.macaddr.a);
-    xen_device_frontend_printf(xendev, "mac", "%s", mac);
+    announce_identity(net);
     xen_pv_set_rules(xendev, xen_net_rules);
     xen_net_announce(net);
     trace_xen_net_realize(net->dev, qemu_get_queue(net->nic)->info_str,
