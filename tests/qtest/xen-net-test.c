@@ -466,10 +466,41 @@ static void test_unplug(const void *long_mode)
     xen_vif_stop(vif);
 }
 
+static void test_bad_properties(const void *long_mode)
+{
+    static const struct {
+        const char *name;
+        int value;
+        bool good;
+    } tries[] = {
+        { "queues", 65, false }, { "queues", 64, true },
+        { "idx", -2, false },
+        { "host_mtu", 67, false }, { "host_mtu", 68, true },
+        { "host_mtu", 65517, true }, { "host_mtu", 65518, false },
+    };
+    XenVif *vif = start(long_mode, NULL);
+
+    for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
+        g_autofree char *id = g_strdup_printf("try%zu", i);
+        QDict *args = qdict_new(), *answer;
+
+        qdict_put_str(args, "driver", "xen-net-device");
+        qdict_put_str(args, "id", id);
+        qdict_put_int(args, tries[i].name, tries[i].value);
+        answer = qtest_qmp(vif->vm->qts, "{ 'execute': 'device_add',"
+                           " 'arguments': %p }", args);
+        g_test_message("%s=%d", tries[i].name, tries[i].value);
+        g_assert_cmpint(qdict_haskey(answer, "error"), !=, tries[i].good);
+        qobject_unref(answer);
+    }
+    xen_vif_stop(vif);
+}
+
 int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
         { "announced", test_announced },
+        { "bad-properties", test_bad_properties },
         { "refused", test_refused },
         { "reconnect", test_reconnect },
         { "used-rings", test_used_rings },

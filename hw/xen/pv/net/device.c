@@ -286,6 +286,12 @@ static void realize(XenDevice *xendev, Error **errp)
         error_setg(errp, "queues must be 1 to %u", XEN_NET_MAX_QUEUES);
         return;
     }
+    if (net->host_mtu && (net->host_mtu < XEN_NET_MIN_MTU ||
+                          net->host_mtu > XEN_NET_MAX_MTU)) {
+        error_setg(errp, "host_mtu must be %u to %u", XEN_NET_MIN_MTU,
+                   XEN_NET_MAX_MTU);
+        return;
+    }
     if (!xen_pv_threads_init(&net->threads, net->iothread,
                              net->iothread_vq_mapping, net->max_queues, errp)) {
         return;

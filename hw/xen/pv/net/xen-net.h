@@ -59,6 +59,14 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenNetDev, XEN_NET_DEVICE)
 /* What "queues=" may be.  Each costs the guest two pages and two events. */
 #define XEN_NET_MAX_QUEUES      64
 
+/*
+ * What "host_mtu=" may be: from the least of IPv4, below which Windows' front end
+ * does not start, to what a frame's size of 16 bits has room for besides its
+ * header with a VLAN tag.
+ */
+#define XEN_NET_MIN_MTU         68
+#define XEN_NET_MAX_MTU         (XEN_NETIF_MAX_TX_SIZE - 18)
+
 /* One turn of a transmit ring; a frame may exceed it by its own size. */
 #define XEN_NET_TURN_FRAMES     64
 #define XEN_NET_TURN_BYTES      (256 * KiB)
