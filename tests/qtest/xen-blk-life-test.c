@@ -444,6 +444,25 @@ static void test_errors(const void *long_mode)
     }
 }
 
+/* Data of a read that failed are the guest's own, not what is left in QEMU. */
+static void test_ignored(const void *long_mode)
+{
+    XenVbd *v = start_bad(long_mode, BAD_DISK("read_aio", "5"),
+                          "xen-disk,drive=n,rerror=ignore");
+
+    xen_vbd_fill_page(v, 0, 1);
+    xen_vbd_fill_page(v, 1, PATTERN);
+    g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_WRITE, 0, 0, 1), ==, OK);
+    g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 800, 1, 1), ==, OK);
+    for (unsigned i = 0; i < XEN_PAGE_SIZE; i++) {
+        g_assert_cmphex(xen_vbd_page(v, 1)[i], ==, PATTERN);
+    }
+    /* Once: the disk is of zeroes. */
+    g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 800, 1, 1), ==, OK);
+    g_assert_cmphex(xen_vbd_page(v, 1)[0], ==, 0);
+    xen_vbd_stop(v);
+}
+
 /* A request failed, and the VM is stopped. */
 static XenVbd *start_failed(const void *long_mode, const char *disk,
                             bool iothread)
@@ -525,6 +544,7 @@ int main(int argc, char **argv)
         { "resize", test_resize },
         { "media", test_media },
         { "errors", test_errors },
+        { "ignored", test_ignored },
         { "close-failed", test_close_failed },
         { "end-failed", test_end_failed },
     };

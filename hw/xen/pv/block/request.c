@@ -235,7 +235,7 @@ bool xen_blk_io_restore(XenBlkIo *io, const XenBlkRequest *req)
 
 /* ----------------------------------------------------------------- steps -- */
 
-/* False: the request waits or has ended. */
+/* False: the request waits or has ended; true: as if there were no error. */
 static bool handle_error(XenBlkIo *io, int error)
 {
     BlockBackend *blk = io->queue->owner->blk;
@@ -268,9 +268,13 @@ static void next_step(XenBlkIo *io)
     }
 }
 
-static void end_read(XenBlkIo *io)
+/*
+ * After an error that the user ignores, the buffer has what QEMU or another
+ * request left in memory, which is not for the guest: its pages stay as they are.
+ */
+static void end_read(XenBlkIo *io, bool failed)
 {
-    bool good = io->map || copy_data(io, true);
+    bool good = io->map || failed || copy_data(io, true);
 
     end_io(io, good ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
 }
@@ -298,7 +302,7 @@ static void step_done(void *opaque, int ret)
             return;
         }
     } else if (io->req.action == BLKIF_OP_READ) {
-        end_read(io);
+        end_read(io, ret < 0);
         return;
     } else if (io->req.action == BLKIF_OP_DISCARD) {
         uint64_t bytes = io->req.nr_sectors * XEN_BLK_SECTOR_SIZE;
