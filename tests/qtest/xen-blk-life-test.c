@@ -173,6 +173,25 @@ static void test_reconnect(const void *long_mode)
     }
 }
 
+/* A front end that does not close its end, but begins anew with another ring. */
+static void test_anew(const void *long_mode)
+{
+    for (size_t d = 0; d < ARRAY_SIZE(devices); d++) {
+        XenVbd *v = start(long_mode, devices[d], 2);
+
+        put_requests(v);
+        wait_taken(v);
+        xen_vbd_set_state(v, XenbusStateInitialising);
+        xen_vbd_wait_state(v, XenbusStateInitWait);
+        reuse_pages(v);
+        expect_untouched(v);
+        close_ports(v);
+        xen_vbd_connect(v, 1, 0);
+        g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 0, 0, 1), ==, OK);
+        xen_vbd_stop(v);
+    }
+}
+
 static void do_unplug(XenVbd *v, bool polite)
 {
     xen_vbd_qmp(v, "{'execute': 'device_del', 'arguments': {'id': 'x'}}");
@@ -537,6 +556,7 @@ int main(int argc, char **argv)
         { "close", test_close },
         { "close-is-patient", test_close_is_patient },
         { "reconnect", test_reconnect },
+        { "anew", test_anew },
         { "unplug", test_unplug },
         { "reset", test_reset },
         { "quit", test_quit },

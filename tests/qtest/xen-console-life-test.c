@@ -49,6 +49,13 @@ static void test_second(const void *long_mode)
     con = xen_con_connect(vm, &s, 1, 21);
     xen_con_write(&con, "first", 5);
     xen_con_expect_bytes(fd, "lastfirst", 9);
+
+    /* The same without a close. */
+    xen_con_put_without_event(&con, "end", 3);
+    xen_con_set_state(&s, 1, XenbusStateInitialising, XenbusStateInitWait);
+    con = xen_con_connect(vm, &s, 1, 22);
+    xen_con_write(&con, "begin", 5);
+    xen_con_expect_bytes(fd, "endbegin", 8);
     close(fd);
     xen_vm_stop(vm);
     unlink(path);

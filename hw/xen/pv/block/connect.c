@@ -301,6 +301,8 @@ static void follow_frontend(XenBlockDevice *dev)
 
     switch (xendev->frontend_state) {
     case XenbusStateInitialising:
+        /* One that begins anew without having closed its end; else a no-op. */
+        begin_close(dev);
         /* While closing it was too early for the bus to see this. */
         if (dev->link == XEN_BLOCK_DOWN && own == XenbusStateClosed &&
             xendev->backend_online) {

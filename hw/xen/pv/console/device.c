@@ -62,6 +62,13 @@ static void frontend_changed(XenDevice *xendev, enum xenbus_state state,
     XenConsole *con = XEN_CONSOLE(xendev);
 
     switch (state) {
+    case XenbusStateInitialising:
+        /* It begins anew without having closed its end. */
+        if (con->connected && con->idx) {
+            xen_console_disconnect(con);
+            xen_device_backend_set_state(xendev, XenbusStateInitWait);
+        }
+        break;
     case XenbusStateInitialised:
     case XenbusStateConnected:
         offered(con);
