@@ -215,6 +215,8 @@ static void class_init(ObjectClass *oc, void *data)
     xdc->unrealize = console_unrealize;
     xdc->frontend_changed = frontend_changed;
     dc->vmsd = &xen_console_vmstate;
+    dc->desc = "Xen PV console";
+    set_bit(DEVICE_CATEGORY_INPUT, dc->categories);
     device_class_set_props(dc, properties);
 }
 
