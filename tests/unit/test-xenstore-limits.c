@@ -151,6 +151,24 @@ static void test_watch_limit(void)
     fixture_destroy(&f);
 }
 
+/*
+ * Looks, in a transaction, at a node that does not exist, @depth below "data".
+ * 0: it has; else the error.
+ */
+static int deep_read(XenstoreConn *c, uint32_t tx, unsigned n, unsigned depth)
+{
+    g_autoptr(GString) path = g_string_new("data");
+    GBytes *value;
+    int ret;
+
+    for (unsigned i = 1; i < depth; i++) {
+        g_string_append(path, "/x");
+    }
+    g_string_append_printf(path, "/%u", n);
+    ret = xenstore_read(c, tx, path->str, &value);
+    return ret == -ENOENT ? 0 : ret;
+}
+
 static void test_transaction_limits(void)
 {
     Fixture f;
@@ -188,7 +206,31 @@ static void test_transaction_limits(void)
     g_assert_cmpuint(n - 1, ==, XENSTORE_MAX_TX_PATHS - 1);
     client_expect_error(f.guest, XS_TRANSACTION_END, tx[0], STRINGS("T"),
                         "ENOMEM");
+
+    /* Few paths, but deep ones. */
+    tx[0] = client_start(f.guest);
+    for (n = 0; !deep_read(f.guest, tx[0], n, 200); n++) {
+        continue;
+    }
+    /* Three in the guest's home, and the 'data' there. */
+    g_assert_cmpuint(n, ==, XENSTORE_MAX_TX_COMPONENTS / 204);
+    g_assert_cmpint(xenstore_write(f.guest, tx[0], "data/x", "v", 1), ==, 0);
+    client_expect_error(f.guest, XS_TRANSACTION_END, tx[0], STRINGS("T"),
+                        "ENOMEM");
+    client_expect_error(f.guest, XS_READ, 0, STRINGS("data/x"), "ENOENT");
+    /* One of them is looked at twice for free. */
+    tx[0] = client_start(f.guest);
+    for (n = 0; n < XENSTORE_MAX_TX_COMPONENTS; n++) {
+        g_assert_cmpint(deep_read(f.guest, tx[0], 7, 200), ==, 0);
+    }
+    client_expect(f.guest, XS_TRANSACTION_END, tx[0], STRINGS("T"), OK);
+
     /* QEMU's have none. */
+    tx[0] = client_start(f.admin);
+    for (n = 0; n < XENSTORE_MAX_TX_COMPONENTS / 200 + 1; n++) {
+        g_assert_cmpint(deep_read(f.admin, tx[0], n, 200), ==, 0);
+    }
+    client_expect(f.admin, XS_TRANSACTION_END, tx[0], STRINGS("T"), OK);
     tx[0] = client_start(f.admin);
     for (n = 0; n < 2 * XENSTORE_MAX_TX_PATHS; n++) {
         snprintf(path, sizeof(path), "/%u", n);

@@ -169,6 +169,100 @@ static void test_deep(void)
     fixture_destroy(&f);
 }
 
+/* "data", with @depth nodes one in another. */
+static GString *deep_path(unsigned depth)
+{
+    GString *path = g_string_new("data");
+
+    for (unsigned i = 0; i < depth; i++) {
+        g_string_append(path, "/x");
+    }
+    return path;
+}
+
+/*
+ * The end of a transaction that removes nodes one in another from the bottom up;
+ * watches are far below all of them.
+ */
+static void test_deep_transaction(void)
+{
+    enum { DEPTH = 850 };
+    Fixture f;
+    g_autoptr(GString) bottom = deep_path(DEPTH);
+    unsigned depth = 0, sum = 0;
+    char token[16];
+    uint32_t tx;
+
+    fixture_init(&f);
+    g_assert_cmpint(xenstore_create(f.guest, 0, bottom->str), ==, 0);
+    for (unsigned i = 0; i < XENSTORE_MAX_WATCHES; i++) {
+        g_autofree char *path = g_strdup_printf("%s/%u", bottom->str, i);
+
+        snprintf(token, sizeof(token), "%u", i);
+        g_assert_cmpint(xenstore_create(f.guest, 0, path), ==, 0);
+        g_assert_cmpint(xenstore_watch(f.guest, path, token, -1, NULL), ==, 0);
+    }
+    client_drain(f.guest);
+
+    /* As many as it may look at, and as deep; each is looked at with its parent. */
+    while (sum + 2 * (4 + depth) < XENSTORE_MAX_TX_COMPONENTS) {
+        depth++;
+        sum += 4 + depth;
+    }
+    g_assert_cmpint(xenstore_tx_start(f.guest, &tx), ==, 0);
+    for (; depth; depth--) {
+        g_autoptr(GString) path = deep_path(depth);
+
+        g_assert_cmpint(xenstore_rm(f.guest, tx, path->str), ==, 0);
+    }
+    /* The tree is no longer the one that it began with. */
+    g_assert_cmpint(xenstore_create(f.admin, 0, "/other"), ==, 0);
+    visits();
+    g_assert_cmpint(xenstore_tx_end(f.guest, tx, true), ==, 0);
+    g_assert_cmpuint(visits(), <, XENSTORE_REQUEST_VISITS);
+    g_assert_cmpuint(client_drain(f.guest), ==, XENSTORE_MAX_WATCHES);
+    fixture_destroy(&f);
+}
+
+/*
+ * The costliest one that is known: it removes and creates as many nodes as a guest
+ * may have, as deep as it may look at so many, and all its watches see each.
+ */
+static void test_wide_transaction(void)
+{
+    enum { NODES = 980, DEPTH = XENSTORE_MAX_TX_COMPONENTS / NODES - 5 };
+    Fixture f;
+    g_autoptr(GString) parent = deep_path(DEPTH);
+    char token[16];
+    uint32_t tx;
+
+    fixture_init(&f);
+    for (unsigned i = 0; i < XENSTORE_MAX_WATCHES; i++) {
+        snprintf(token, sizeof(token), "%u", i);
+        g_assert_cmpint(xenstore_watch(f.guest, "data", token, -1, NULL), ==,
+                        0);
+    }
+    for (unsigned i = 0; i < NODES; i++) {
+        g_autofree char *path = g_strdup_printf("%s/%u", parent->str, i);
+
+        g_assert_cmpint(xenstore_create(f.guest, 0, path), ==, 0);
+    }
+    client_drain(f.guest);
+    g_assert_cmpint(xenstore_tx_start(f.guest, &tx), ==, 0);
+    for (unsigned i = 0; i < NODES; i++) {
+        g_autofree char *path = g_strdup_printf("%s/%u", parent->str, i);
+
+        g_assert_cmpint(xenstore_rm(f.guest, tx, path), ==, 0);
+        g_assert_cmpint(xenstore_create(f.guest, tx, path), ==, 0);
+    }
+    g_assert_cmpint(xenstore_create(f.admin, 0, "/other"), ==, 0);
+    visits();
+    g_assert_cmpint(xenstore_tx_end(f.guest, tx, true), ==, 0);
+    g_assert_cmpuint(visits(), <, XENSTORE_REQUEST_VISITS);
+    g_assert_cmpuint(client_drain(f.guest), >, 0);
+    fixture_destroy(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -177,5 +271,7 @@ int main(int argc, char **argv)
     g_test_add_func("/xenstore/scale/reset", test_reset);
     g_test_add_func("/xenstore/scale/flood", test_flood);
     g_test_add_func("/xenstore/scale/deep", test_deep);
+    g_test_add_func("/xenstore/scale/deep-transaction", test_deep_transaction);
+    g_test_add_func("/xenstore/scale/wide-transaction", test_wide_transaction);
     return g_test_run();
 }

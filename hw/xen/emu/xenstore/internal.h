@@ -34,6 +34,7 @@ typedef struct XenstoreWatchPath {
     uint32_t len;
     GSequenceIter *place;       /* in Xenstore.watch_order */
     GQueue watches;             /* of XenstoreWatch.path_link */
+    uint64_t removal;           /* the last one that was looked at for it */
     const char *name;
     char buf[];
 } XenstoreWatchPath;
@@ -65,6 +66,7 @@ typedef struct XenstoreTx {
     XenstoreTree base;          /* the live one when it began */
     XenstoreTree tree;
     GTree *paths;               /* path -> XenstoreTxPath, parents first */
+    unsigned components;        /* of all of them */
     bool stale;                 /* it was outdated already when it was loaded */
     bool failed;                /* came to a limit: the end is ENOMEM */
 } XenstoreTx;
@@ -93,6 +95,7 @@ struct Xenstore {
     char *home;                 /* the guest's */
     XenstoreTree live, template;
     uint64_t generation;        /* the last one given */
+    uint64_t removal;           /* the number of the last one */
     GList *conns;
     GHashTable *watches;        /* set of XenstoreWatchPath */
     GSequence *watch_order;     /* the same, by name */
@@ -148,7 +151,12 @@ void xenstore_event_queue(XenstoreWatch *w, const char *path);
  */
 void xenstore_fire(Xenstore *xs, const char *path, const XenstoreTree *before,
                    const XenstoreNode *old, const XenstoreNode *new);
-/* @path was removed: events for watches below it on nodes that are gone. */
+/*
+ * @path was removed: events for watches below it on nodes that are gone.  A change
+ * may remove many paths, one below another: xenstore_removal_begin() comes before
+ * all of them, and each watched path is looked up once until the next.
+ */
+void xenstore_removal_begin(Xenstore *xs);
 void xenstore_fire_removed_below(Xenstore *xs, const char *path,
                                  const XenstoreTree *before);
 
@@ -159,7 +167,7 @@ int xenstore_tx_find(XenstoreConn *c, uint32_t id, XenstoreTx **tx);
 void xenstore_tx_free(gpointer tx);
 /*
  * @tx (NULL: no-op) looks at canonical @path.  The entry, in @entry unless it
- * is NULL.  -ENOSPC: it has looked at too many; it fails.
+ * is NULL.  -ENOSPC: it has looked at too many, or too deep ones; it fails.
  */
 int xenstore_tx_look(XenstoreConn *c, XenstoreTx *tx, const char *path,
                      XenstoreTxPath **entry);

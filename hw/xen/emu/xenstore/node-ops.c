@@ -301,6 +301,7 @@ int xenstore_rm(XenstoreConn *c, uint32_t tx, const char *path)
     }
     changed(&op, &before, op.node);
     if (!op.tx) {
+        xenstore_removal_begin(c->xs);
         xenstore_fire_removed_below(c->xs, op.path, &before);
         if (c->persistent) {
             xenstore_template_remove(c->xs, op.path);

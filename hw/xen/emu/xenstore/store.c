@@ -186,6 +186,7 @@ void xenstore_fire_differences(Xenstore *xs, const XenstoreTree *before)
 {
     Walk walk = { .xs = xs, .before = *before };
 
+    xenstore_removal_begin(xs);
     xenstore_map_foreach(before->root->children, fire_gone, &walk);
     xenstore_map_foreach(xs->live.root->children, fire_new, &walk);
 }

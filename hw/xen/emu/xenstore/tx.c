@@ -13,6 +13,16 @@ static gint compare_paths(gconstpointer a, gconstpointer b, gpointer opaque)
     return strcmp(a, b);
 }
 
+static unsigned components(const char *path)
+{
+    unsigned n = 0;
+
+    for (; *path; path++) {
+        n += *path == '/';
+    }
+    return n;
+}
+
 XenstoreTx *xenstore_tx_new(Xenstore *xs, uint32_t id, XenstoreNode *root)
 {
     XenstoreTx *tx = g_new0(XenstoreTx, 1);
@@ -62,8 +72,16 @@ XenstoreTxPath *xenstore_tx_path(XenstoreTx *tx, const char *path)
         entry = g_malloc0(sizeof(*entry) + len);
         memcpy(entry->path, path, len);
         g_tree_insert(tx->paths, entry->path, entry);
+        tx->components += components(path);
     }
     return entry;
+}
+
+/* One more path, which it has not looked at before. */
+static bool is_too_much(const XenstoreTx *tx, const char *path)
+{
+    return g_tree_nnodes(tx->paths) >= XENSTORE_MAX_TX_PATHS ||
+           tx->components + components(path) > XENSTORE_MAX_TX_COMPONENTS;
 }
 
 int xenstore_tx_look(XenstoreConn *c, XenstoreTx *tx, const char *path,
@@ -72,8 +90,7 @@ int xenstore_tx_look(XenstoreConn *c, XenstoreTx *tx, const char *path,
     XenstoreTxPath *e = NULL;
 
     if (tx) {
-        if (xenstore_is_guest(c) &&
-            g_tree_nnodes(tx->paths) >= XENSTORE_MAX_TX_PATHS &&
+        if (xenstore_is_guest(c) && is_too_much(tx, path) &&
             !g_tree_lookup(tx->paths, path)) {
             tx->failed = true;
             return -ENOSPC;
@@ -212,7 +229,9 @@ static int commit_tx(XenstoreConn *c, XenstoreTx *tx)
     XenstoreSums was = xs->live.root->sums;
     int ret = 0;
 
-    if (tx->failed) {
+    /* One that was loaded may have come from a QEMU without this limit. */
+    if (tx->failed || (xenstore_is_guest(c) &&
+                       tx->components > XENSTORE_MAX_TX_COMPONENTS)) {
         return -ENOMEM;
     }
     if (!xenstore_tx_valid(xs, tx)) {
@@ -231,6 +250,7 @@ static int commit_tx(XenstoreConn *c, XenstoreTx *tx)
         return ret;
     }
     xs->live.root = commit.after.root;
+    xenstore_removal_begin(xs);
     g_tree_foreach(tx->paths, fire_path, &commit);
     xenstore_node_unref(commit.before.root);
     if (c->persistent) {

@@ -439,6 +439,11 @@ void xenstore_fire(Xenstore *xs, const char *path, const XenstoreTree *before,
     }
 }
 
+void xenstore_removal_begin(Xenstore *xs)
+{
+    xs->removal++;
+}
+
 void xenstore_fire_removed_below(Xenstore *xs, const char *path,
                                  const XenstoreTree *before)
 {
@@ -456,9 +461,11 @@ void xenstore_fire_removed_below(Xenstore *xs, const char *path,
             break;
         }
         /* "a-b" is between "a" and "a/b". */
-        if (!xenstore_path_covers(path, on->name)) {
+        if (on->removal == xs->removal ||
+            !xenstore_path_covers(path, on->name)) {
             continue;
         }
+        on->removal = xs->removal;
         old = xenstore_tree_find(before, on->name);
         if (old && !xenstore_tree_find(&xs->live, on->name)) {
             Change change = {

@@ -34,9 +34,8 @@
 #define XENSTORE_RING_BUDGET    64
 /*
  * What they may cost together, in nodes visited (xenstore_visits); the one that
- * comes beyond it is the last.  An ordinary request takes some hundred.  The end
- * of a transaction that made as many nodes one in another as a guest may have
- * takes over a million.
+ * comes beyond it is the last.  An ordinary request takes some hundred, none more
+ * than XENSTORE_REQUEST_VISITS.
  */
 #define XENSTORE_RING_VISITS    100000
 

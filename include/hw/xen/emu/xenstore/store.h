@@ -73,6 +73,11 @@
 #define XENSTORE_MAX_WATCHES        128     /* ENOSPC */
 #define XENSTORE_MAX_TRANSACTIONS   10      /* open at a time: ENOSPC */
 #define XENSTORE_MAX_TX_PATHS       1024    /* looked at in one: ENOSPC */
+/*
+ * Components of all these paths together: ENOSPC.  What the end of a transaction
+ * costs grows with them.  A path of the guest's has 5 to 10.
+ */
+#define XENSTORE_MAX_TX_COMPONENTS  16384
 /* Bytes of names, values, permissions of its nodes and of watches: ENOMEM. */
 #define XENSTORE_MAX_MEMORY         (2560 * 1024)
 /* Events that wait for room in the ring, and their bytes; more are dropped. */
@@ -80,6 +85,12 @@
 #define XENSTORE_MAX_EVENT_BYTES    (1024 * 1024)
 /* Events of one watch of a client in QEMU before they are merged into one. */
 #define XENSTORE_MAX_MERGED_EVENTS  64
+/*
+ * By these limits, no call of the guest's costs more, in xenstore_visits.  The
+ * costliest that is known is half of it: the end of a transaction that removes and
+ * creates as many nodes as there may be, all of them watched.
+ */
+#define XENSTORE_REQUEST_VISITS     1000000
 /* The longest canonical path, everybody's; with its 0. */
 #define XENSTORE_PATH_BUF           (3072 + 1)
 
