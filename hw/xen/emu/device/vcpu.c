@@ -16,6 +16,7 @@
 #include "hw/xen/emu/vcpu/areas.h"
 #include "hw/xen/emu/vcpu/runstate.h"
 #include "hw/xen/emu/vcpu/timer.h"
+#include "hw/xen/emu/vcpu/work.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "cpu.h"
 #include "evtchn-dev-internal.h"
@@ -56,6 +57,7 @@ void xen_vcpu_realize(CPUState *cs)
     if (xen_emu_accel()->cpu.vcpu_new) {
         xen_emu_accel()->cpu.vcpu_new(v);
     }
+    v->work = xen_vcpu_work_list_new();
     v->timer = xen_vcpu_timer_new(v);
     v->runstate = xen_runstate_new(cs);
     xen_vcpu_init_areas(v);
@@ -108,6 +110,7 @@ static void reclaim_vcpu(XenVcpu *v)
         xen_emu_accel()->cpu.vcpu_free(v);
     }
     object_unref(OBJECT(v->cs));
+    g_free(v->work);
     g_free(v);
 }
 

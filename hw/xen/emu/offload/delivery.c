@@ -12,7 +12,7 @@
 #include "hw/xen/emu/offload/delivery.h"
 #include "hw/xen/emu/offload/ports.h"
 #include "hw/xen/emu/offload/timers.h"
-#include "hw/xen/emu/vcpu/areas.h"
+#include "hw/xen/emu/vcpu/work.h"
 #include "cpu.h"
 #include "trace.h"
 

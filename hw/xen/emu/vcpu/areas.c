@@ -13,6 +13,7 @@
 #include "hw/xen/emu/vcpu/areas.h"
 #include "hw/xen/emu/vcpu/runstate.h"
 #include "hw/xen/emu/vcpu/time.h"
+#include "hw/xen/emu/vcpu/work.h"
 #include "cpu.h"
 #include "trace.h"
 
@@ -21,50 +22,6 @@
 static CPUX86State *vcpu_env(XenVcpu *v)
 {
     return &X86_CPU(v->cs)->env;
-}
-
-/* --------------------------------------------- in the thread of a vCPU -- */
-
-typedef struct VcpuWork {
-    XenVcpuFunc *func;
-    uint64_t arg;
-} VcpuWork;
-
-static void run_work(CPUState *cs, run_on_cpu_data data)
-{
-    g_autofree VcpuWork *work = data.host_ptr;
-    XenVcpu *v = xen_vcpu_get(cs->cpu_index);
-
-    if (v) {
-        work->func(v, work->arg);
-    }
-}
-
-static void queue(XenVcpu *v, XenVcpuFunc *func, uint64_t arg)
-{
-    VcpuWork *work;
-
-    if (!v->cs->created) {
-        return;
-    }
-    work = g_new(VcpuWork, 1);
-    *work = (VcpuWork) { func, arg };
-    async_run_on_cpu(v->cs, run_work, RUN_ON_CPU_HOST_PTR(work));
-}
-
-/* It does not run any work, and the BQL protects the vCPU instead. */
-static bool thread_has_ended(XenVcpu *v)
-{
-    return v->cs->unplug && !v->cs->created;
-}
-
-int xen_vcpu_run(XenVcpu *v, XenVcpuFunc *func, uint64_t arg)
-{
-    if (qemu_cpu_is_self(v->cs) || thread_has_ended(v)) {
-        return func(v, arg);
-    }
-    queue(v, func, arg);
-    return 0;
 }
 
 /* ------------------------------------------------------------ vcpu_info -- */
@@ -131,7 +88,7 @@ static void write_kept_time(XenVcpu *v, void *hva)
     }
 }
 
-static int move_info(XenVcpu *v, uint64_t gpa);
+static int move_info(XenVcpu *v, uint64_t unused);
 
 /*
  * KVM writes to vcpu_info by its address in QEMU if it supports that.  The page
@@ -142,7 +99,7 @@ static bool kernel_info_is_stale(void *opaque)
 {
     XenVcpu *v = opaque;
 
-    queue(v, move_info, v->kernel_info.gpa);
+    xen_vcpu_run_later(v, move_info, 0);
     return true;
 }
 
@@ -179,7 +136,7 @@ static void keep_for_kernel(XenVcpu *v, const XenGuestPage *page)
         xen_guest_page_share(xen_emu_pages(), &v->kernel_info, page);
         if (xen_guest_page_is_stale(&v->kernel_info)) {
             /* It went stale after the lookup, before the hook was set. */
-            queue(v, move_info, page->gpa);
+            xen_vcpu_run_later(v, move_info, 0);
         }
     } else {
         xen_guest_page_unset(xen_emu_pages(), &v->kernel_info);
@@ -224,14 +181,15 @@ static int place_info(XenVcpu *v, const XenGuestPage *page, bool is_new)
  * and has already moved the engine.  Events delivered by the accelerator up to
  * now are pending in the old place only, so the engine renotifies again.
  */
-static int move_info(XenVcpu *v, uint64_t gpa)
+static int move_info(XenVcpu *v, uint64_t unused)
 {
+    uint64_t gpa = vcpu_env(v)->xen_vcpu_info_gpa;
     XenGuestPage page;
     int ret;
 
     assert(bql_locked());
-    if (vcpu_env(v)->xen_vcpu_info_gpa != gpa) {
-        return 0;       /* registered elsewhere, or reset, in the meantime */
+    if (gpa == XEN_GPA_NONE) {
+        return 0;       /* reset in the meantime */
     }
     xen_guest_page_init(&page, &momentary_user, NULL);
     ret = xen_guest_page_set(xen_emu_pages(), &page, gpa, XEN_VCPU_INFO_SIZE);
@@ -276,7 +234,7 @@ static int set_info(XenVcpu *v, uint64_t gpa, bool is_new)
         }
         /* Takes effect now in the engine, later for the accelerator. */
         xen_evtchn_share_vcpu_info(xen_emu_evtchn(), v->id, &page, false);
-        queue(v, move_info, gpa);
+        xen_vcpu_run_later(v, move_info, 0);
     }
     xen_guest_page_unset(xen_emu_pages(), &page);
     if (!ret) {

@@ -203,6 +203,7 @@ struct XenVcpu {
     CPUState *cs;               /* holds a reference */
     struct XenVcpuTimer *timer;         /* vcpu/timer.c */
     struct XenRunstate *runstate;       /* vcpu/runstate.c */
+    struct XenVcpuWorkList *work;       /* vcpu/work.c; BQL */
     /* vcpu/areas.c */
     XenGuestPage kernel_info;   /* vcpu_info, if KVM has its host address */
     uint8_t last_time[XEN_VCPU_INFO_TIME_SIZE]; /* before a reset; 0: none */

@@ -8,23 +8,12 @@
  * QEMU maintains itself.
  *
  * Threads: the BQL is held.  The accelerator is called in the thread of the
- * vCPU, because KVM's vCPU ioctls block for as long as that vCPU runs.
+ * vCPU (work.h).
  */
 #ifndef HW_XEN_EMU_VCPU_AREAS_H
 #define HW_XEN_EMU_VCPU_AREAS_H
 
 #include "hw/xen/emu/domain.h"
-
-/* 0 or negative errno. */
-typedef int XenVcpuFunc(XenVcpu *v, uint64_t arg);
-
-/*
- * Runs @func in the thread of @v.  If that is the current thread, returns its
- * result; otherwise queues it and returns 0.  While the VM is stopped it is run
- * before the vCPU resumes.  No-op if the vCPU has no thread yet: then
- * xen_vcpu_started() does the work.
- */
-int xen_vcpu_run(XenVcpu *v, XenVcpuFunc *func, uint64_t arg);
 
 /*
  * VCPUOP_register_vcpu_info.  -ENXIO: crosses a page boundary, or not aligned;
