@@ -13,6 +13,7 @@
  *   grants.c    grants
  *   report.c    what is logged
  *   twin.c      twins of emulated devices, include/hw/xen/pv/twin.h
+ *   write-list.c    node writes that other threads leave to the main loop
  */
 #ifndef HW_XEN_PV_BUS_INTERNAL_H
 #define HW_XEN_PV_BUS_INTERNAL_H

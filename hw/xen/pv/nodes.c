@@ -11,28 +11,18 @@
 #include "block/aio.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
-#include "qemu/queue.h"
 #include "qapi/error.h"
 #include "hw/xen/pv/bus.h"
 #include "bus-internal.h"
 #include "trace.h"
-
-/* A write to come: of a key, or (key NULL) of the back end's state. */
-typedef struct LateWrite {
-    QSIMPLEQ_ENTRY(LateWrite) next;
-    XenDevice *xendev;          /* with a reference */
-    bool frontend;
-    char *key, *value;
-    enum xenbus_state state;
-} LateWrite;
+#include "write-list.h"
 
 /*
- * Of threads without the BQL.  Back ends write there at a user's commands
- * (block_resize) and at their own end, so it stays short.
+ * Of threads without the BQL: one for each node.  Each has a reference to its
+ * device.
  */
 static QemuMutex late_lock;     /* guards late_writes */
-static QSIMPLEQ_HEAD(, LateWrite) late_writes =
-    QSIMPLEQ_HEAD_INITIALIZER(late_writes);
+static GQueue late_writes = G_QUEUE_INIT;
 static QEMUBH *late_bh;
 
 /* ------------------------------------------------------------------- paths */
@@ -318,42 +308,44 @@ static void set_state(XenDevice *xendev, enum xenbus_state state)
     }
 }
 
-static LateWrite *take_late_write(void)
+static void free_late_write(XenPvWrite *w)
 {
-    LateWrite *w;
+    object_unref(OBJECT(w->device));
+    g_free(w->key);
+    g_free(w->value);
+    g_free(w);
+}
 
+static XenPvWrite *take_late_write(void)
+{
     QEMU_LOCK_GUARD(&late_lock);
-    w = QSIMPLEQ_FIRST(&late_writes);
-    if (w) {
-        QSIMPLEQ_REMOVE_HEAD(&late_writes, next);
-    }
-    return w;
+    return xen_pv_write_list_take(&late_writes);
 }
 
 static void do_late_writes(void *opaque)
 {
-    LateWrite *w;
+    XenPvWrite *w;
 
     while ((w = take_late_write())) {
         if (w->key) {
-            class_write(w->xendev, w->frontend, w->key, w->value);
+            class_write(w->device, w->frontend, w->key, w->value);
         } else {
-            set_state(w->xendev, w->state);
+            set_state(w->device, w->state);
         }
-        object_unref(OBJECT(w->xendev));
-        g_free(w->key);
-        g_free(w->value);
-        g_free(w);
+        free_late_write(w);
     }
 }
 
-static void write_late(LateWrite w)
+static void write_late(XenPvWrite w)
 {
-    LateWrite *copy = g_memdup2(&w, sizeof(w));
+    XenPvWrite *copy = g_memdup2(&w, sizeof(w)), *old;
 
-    object_ref(OBJECT(w.xendev));
+    object_ref(OBJECT(w.device));
     WITH_QEMU_LOCK_GUARD(&late_lock) {
-        QSIMPLEQ_INSERT_TAIL(&late_writes, copy, next);
+        old = xen_pv_write_list_add(&late_writes, copy);
+    }
+    if (old) {
+        free_late_write(old);   /* not the last reference: @copy has one */
     }
     qemu_bh_schedule(late_bh);
 }
@@ -373,8 +365,8 @@ static void write_by_class(XenDevice *xendev, bool frontend, const char *key,
         class_write(xendev, frontend, key, value);
         g_free(value);
     } else {
-        write_late((LateWrite) {
-            .xendev = xendev, .frontend = frontend, .key = g_strdup(key),
+        write_late((XenPvWrite) {
+            .device = xendev, .frontend = frontend, .key = g_strdup(key),
             .value = value,
         });
     }
@@ -406,7 +398,7 @@ void xen_device_backend_set_state(XenDevice *xendev, enum xenbus_state state)
         do_late_writes(NULL);
         set_state(xendev, state);
     } else {
-        write_late((LateWrite) { .xendev = xendev, .state = state });
+        write_late((XenPvWrite) { .device = xendev, .state = state });
     }
 }
 
