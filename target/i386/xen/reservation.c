@@ -68,6 +68,27 @@ static bool discard_is_inhibited(void)
            migration_in_incoming_postcopy() || migration_in_bg_snapshot();
 }
 
+/* Addresses in QEMU of RAMBlocks of which a page could not be discarded.  BQL. */
+static GHashTable *failed;
+
+/* Another block may get its address. */
+static void block_removed(RAMBlockNotifier *n, void *host, size_t size,
+                          size_t max_size)
+{
+    g_hash_table_remove(failed, host);
+}
+
+static void note_failed(void *host)
+{
+    static RAMBlockNotifier notifier = { .ram_block_removed = block_removed };
+
+    if (!failed) {
+        failed = g_hash_table_new(NULL, NULL);
+        ram_block_notifier_add(&notifier);
+    }
+    g_hash_table_add(failed, host);
+}
+
 /*
  * QEMU reports each failure.  What fails once (a file without holes, or opened
  * for reading) fails for all pages of the block, and the guest can repeat it at
@@ -75,16 +96,13 @@ static bool discard_is_inhibited(void)
  */
 static void discard(RAMBlock *rb, uint64_t offset)
 {
-    static GHashTable *failed;      /* set of RAMBlock */
+    void *host = qemu_ram_get_host_addr(rb);
 
-    if (failed && g_hash_table_contains(failed, rb)) {
+    if (failed && g_hash_table_contains(failed, host)) {
         return;
     }
     if (ram_block_discard_range(rb, offset, XEN_EMU_PAGE_SIZE)) {
-        if (!failed) {
-            failed = g_hash_table_new(NULL, NULL);
-        }
-        g_hash_table_add(failed, rb);
+        note_failed(host);
     }
 }
 
