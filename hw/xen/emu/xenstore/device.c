@@ -10,7 +10,7 @@
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "qemu/notify.h"
-#include "qemu/ratelimit.h"
+#include "qemu/timer.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
 #include "block/aio.h"
@@ -36,6 +36,7 @@
 #define TYPE_XEN_XENSTORE "xen-xenstore"
 OBJECT_DECLARE_SIMPLE_TYPE(XenXenstoreState, XEN_XENSTORE)
 
+#define REPORT_INTERVAL_MS  1000
 #define MESSAGE_MAX     (sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX)
 /*
  * Of either part of an incoming state.  2.5 MiB of nodes that are the guest's,
@@ -55,7 +56,7 @@ struct XenXenstoreState {
     Notifier shutdown, wakeup;
     bool was_reset;             /* once at least */
     bool reported;              /* that this guest broke its ring */
-    RateLimit reports;
+    int64_t next_report;        /* not before; ms of the real-time clock */
 
     /* Only while the state is saved or loaded. */
     uint8_t req_data[MESSAGE_MAX], rsp_data[MESSAGE_MAX];
@@ -85,12 +86,15 @@ static void trace_response(void *opaque, const XenstoreMessage *rsp)
 /* One line for each life of a guest, and those may be short. */
 static void report_broken_ring(XenXenstoreState *s)
 {
+    int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+
     trace_xen_xenstore_broken(s->ring.error);
     if (s->reported) {
         return;
     }
     s->reported = true;
-    if (!ratelimit_calculate_delay(&s->reports, 1)) {
+    if (now >= s->next_report) {
+        s->next_report = now + REPORT_INTERVAL_MS;
         warn_report("xenstore: the guest sent %s; its connection is closed",
                     s->ring.error == XENSTORE_ERROR_RINGIDX ?
                     "an invalid ring index" : "a message that is too long");
@@ -202,8 +206,6 @@ static void xenstore_realize(DeviceState *dev, Error **errp)
         .response = trace_response,
     };
     xenstore_ring_reset(&s->ring);
-    ratelimit_init(&s->reports);
-    ratelimit_set_speed(&s->reports, 1, NANOSECONDS_PER_SECOND);
     s->bh = aio_bh_new(qemu_get_aio_context(), run_ring, s);
     aio_set_fd_handler(qemu_get_aio_context(), xen_be_evtchn_fd(s->eh),
                        guest_sent, NULL, NULL, NULL, s);
