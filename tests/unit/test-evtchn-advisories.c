@@ -7,6 +7,7 @@
  * when this file is built with ThreadSanitizer.
  */
 #include "evtchn-guest.h"
+#include "state.h"
 
 static int init_control(EvtchnGuest *g, uint64_t gfn, uint32_t offset,
                         unsigned vcpu)
@@ -363,6 +364,65 @@ static void test_xsa_359(void)
     }
 }
 
+/* ------------------------------------------------- reset and FIFO set-up */
+
+typedef struct Reset {
+    EvtchnGuest *g;
+    GThread *thread;
+    uint64_t gpa;               /* the page whose set-up it comes into */
+    bool done;                  /* atomic */
+} Reset;
+
+static Reset *reset;
+
+static gpointer reset_thread(gpointer opaque)
+{
+    Reset *r = opaque;
+
+    g_assert_cmpint(xen_evtchn_reset(r->g->e, DOMID_SELF), ==, 0);
+    __atomic_store_n(&r->done, true, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+/* In the middle of a set-up.  The reset has to wait until that has ended. */
+static void reset_now(EvtchnGuest *g, uint64_t gpa)
+{
+    if (gpa != reset->gpa || reset->thread) {
+        return;
+    }
+    reset->thread = g_thread_new("reset", reset_thread, reset);
+    while (!__atomic_load_n(&g->e->config_waiters, __ATOMIC_SEQ_CST)) {
+        g_assert_false(__atomic_load_n(&reset->done, __ATOMIC_SEQ_CST));
+        g_thread_yield();
+    }
+}
+
+/* A reset while the array grows, or while the first control block is set. */
+static void test_xsa_505(void)
+{
+    for (int step = 0; step < 2; step++) {
+        EvtchnGuest *g = evtchn_guest_new(2, true);
+        int pinned = g->pinned;
+        Reset r = { .g = g };
+
+        reset = &r;
+        g->on_pin = reset_now;
+        r.gpa = evtchn_guest_gpa(step ? GUEST_GFN_ARRAY + 1
+                                      : GUEST_GFN_CONTROL);
+        evtchn_guest_init_control(g, 0);
+        if (step) {
+            g_assert_cmpint(evtchn_guest_expand_array(g, 0), ==, 0);
+            g_assert_cmpint(evtchn_guest_expand_array(g, 1), ==, 0);
+        }
+        g_thread_join(r.thread);
+        /* Nothing of it is left. */
+        g_assert_cmpint(xen_evtchn_abi(g->e), ==, XEN_EVTCHN_ABI_2L);
+        g_assert_cmpuint(xen_evtchn_fifo_nr_array_pages(g->e), ==, 0);
+        g_assert_cmpint(g->pinned, ==, pinned);
+        evtchn_guest_free(g);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -378,5 +438,6 @@ int main(int argc, char **argv)
     g_test_add_func("/evtchn/advisories/xsa-344", test_xsa_344);
     g_test_add_func("/evtchn/advisories/xsa-358", test_xsa_358);
     g_test_add_func("/evtchn/advisories/xsa-359", test_xsa_359);
+    g_test_add_func("/evtchn/advisories/xsa-505", test_xsa_505);
     return g_test_run();
 }

@@ -131,6 +131,40 @@ static void test_memory_limit(void)
     fixture_destroy(&f);
 }
 
+/* Entries in a message, each with its 0. */
+static Bytes perms_of(const char *path, unsigned nr, char *buf)
+{
+    size_t len = sprintf(buf, "%s", path) + 1;
+
+    for (unsigned i = 0; i < nr; i++) {
+        len += sprintf(buf + len, "%c%u", i ? 'r' : 'n', i + 1) + 1;
+    }
+    return (Bytes) { buf, len };
+}
+
+static void test_perms_limit(void)
+{
+    Fixture f;
+    char buf[1024];
+    uint32_t tx;
+
+    fixture_init(&f);
+    client_expect(f.guest, XS_SET_PERMS, 0,
+                  perms_of("data", XENSTORE_MAX_PERMS, buf), OK);
+    client_expect_error(f.guest, XS_SET_PERMS, 0,
+                        perms_of("data", XENSTORE_MAX_PERMS + 1, buf),
+                        "ENOSPC");
+    tx = client_start(f.guest);
+    client_expect_error(f.guest, XS_SET_PERMS, tx,
+                        perms_of("data", 200, buf), "ENOSPC");
+    client_expect(f.guest, XS_TRANSACTION_END, tx, STRINGS("T"), OK);
+    /* QEMU's have none, and what they set is no hindrance. */
+    client_expect(f.admin, XS_SET_PERMS, 0,
+                  perms_of(HOME "/data", 2 * XENSTORE_MAX_PERMS, buf), OK);
+    client_expect(f.guest, XS_SET_PERMS, 0, perms_of("data", 1, buf), OK);
+    fixture_destroy(&f);
+}
+
 static void test_watch_limit(void)
 {
     Fixture f;
@@ -329,6 +363,7 @@ int main(int argc, char **argv)
     g_test_add_func("/xenstore/limit/nodes", test_node_limit);
     g_test_add_func("/xenstore/limit/nodes-commit", test_node_limit_commit);
     g_test_add_func("/xenstore/limit/memory", test_memory_limit);
+    g_test_add_func("/xenstore/limit/permissions", test_perms_limit);
     g_test_add_func("/xenstore/limit/watches", test_watch_limit);
     g_test_add_func("/xenstore/limit/transactions", test_transaction_limits);
     g_test_add_func("/xenstore/limit/events", test_event_limits);

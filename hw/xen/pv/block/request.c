@@ -10,6 +10,7 @@
 #include "trace.h"
 
 QEMU_BUILD_BUG_ON(XEN_BLK_DISCARD_STEP > BDRV_REQUEST_MAX_BYTES);
+QEMU_BUILD_BUG_ON(XEN_BLK_MAX_SEGMENTS > XEN_GRANT_MAP_MAX);
 
 static void io_step(XenBlkIo *io);
 
