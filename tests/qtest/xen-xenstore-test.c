@@ -457,6 +457,34 @@ static void expect_changed(XenVm *vm, const char *path)
     qobject_unref(event);
 }
 
+/*
+ * A guest that writes as fast as it can: events come at most each 100 ms, however
+ * long the writes take here.  They come between answers to commands.
+ */
+static void test_monitor_rate(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), "-nodefaults");
+    XenStore s = xen_store_open(vm);
+    gint64 begin = g_get_monotonic_time();
+    unsigned nr = 0;
+    QDict *event;
+
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'xenstore-watch', "
+                             "'arguments': { 'id': 'w', 'path': 'data' } }");
+    for (int i = 0; i < 400; i++) {
+        xen_store_expect(&s, XS_WRITE, 0, XEN_STORE_BYTES("data/x\0v"), OK);
+    }
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'query-status' }");
+    while ((event = qtest_qmp_event_ref(vm->qts, "XENSTORE_CHANGED"))) {
+        qobject_unref(event);
+        nr++;
+    }
+    /* Two at first: that of the watch itself may come with one of a write. */
+    g_assert_cmpuint(nr, <=,
+                     2 + 2 * (g_get_monotonic_time() - begin) / 100000);
+    xen_vm_stop(vm);
+}
+
 static void test_monitor_watch(const void *long_mode)
 {
     XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), "-nodefaults");
@@ -536,6 +564,7 @@ int main(int argc, char **argv)
         { "migration", test_migration },
         { "monitor", test_monitor },
         { "monitor-watch", test_monitor_watch },
+        { "monitor-rate", test_monitor_rate },
     };
 
     g_test_init(&argc, &argv, NULL);
