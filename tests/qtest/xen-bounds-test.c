@@ -83,6 +83,21 @@ static void expect_lines(const Logged *l, const char *text, unsigned nr)
 
 /* ----------------------------------------------------------- ballooning -- */
 
+/* RCU unmaps the memory of a device some time after it is gone. */
+static void wait_until_unmapped(QTestState *qts, const char *file)
+{
+    g_autofree char *maps = g_strdup_printf("/proc/%d/maps", qtest_pid(qts));
+    bool mapped;
+
+    do {
+        g_autofree char *text = NULL;
+
+        g_assert_true(g_file_get_contents(maps, &text, NULL, NULL));
+        mapped = strstr(text, file);
+        g_usleep(1000);
+    } while (mapped);
+}
+
 /*
  * A page of a file that is open for reading is not discarded: QEMU says so for
  * each RAMBlock once, also if another one had its place before.
@@ -94,7 +109,7 @@ static void test_balloon_replaced(const void *long_mode)
     QTestState *qts = l.vm->qts;
     uint64_t extents = xen_vm_page(l.vm), gfn = DIMM / XEN_PAGE_SIZE;
 
-    for (unsigned plugged = 1; plugged <= 3; plugged++) {
+    for (unsigned plugged = 1; plugged <= 4; plugged++) {
         qtest_qmp_assert_success(qts, "{ 'execute': 'object-add', 'arguments':"
             " { 'qom-type': 'memory-backend-file', 'id': 'm0', 'size': %d,"
             " 'mem-path': %s, 'share': false, 'readonly': true, 'rom': 'off' }"
@@ -116,6 +131,8 @@ static void test_balloon_replaced(const void *long_mode)
         qtest_qmp_eventwait(qts, "DEVICE_DELETED");
         qtest_qmp_assert_success(qts, "{ 'execute': 'object-del', "
                                  "'arguments': { 'id': 'm0' } }");
+        /* So that the next one gets its address. */
+        wait_until_unmapped(qts, ram);
     }
     stop(&l);
     unlink(ram);
