@@ -23,6 +23,7 @@ import scp
 import tcpserver
 import travel
 import twins
+import upcalls
 import webserver
 import xenstore
 
@@ -190,6 +191,12 @@ MATRIX = [
     # Its clock counts instructions, so the length of sleeps is not checked.
     row('debian13-1cpu-icount', 'debian13', 1, extra=('-icount', 'shift=2'),
         steps=tuple(s for s in ALL_STEPS if s != 'sleep')),
+    *(row('debian13-%dcpu-%s-%s' % (cpus, way.name, abi), 'debian13', cpus,
+          accel='xen-version=4.17,xen-evtchn-abi=' + abi, steps=upcalls.STEPS,
+          expect={'abi': abi, **upcalls.expect(way)}, program=upcalls.PROGRAM,
+          hosts=(upcalls.side(way),))
+      for way in upcalls.WAYS for cpus in (2, 1, 4) for abi in ('2level', 'fifo')
+      if hostside.LONG or (cpus, abi) == (2, '2level')),
     row('debian12-1cpu-intx', 'debian12', 1, steps=NO_VECTOR_STEPS,
         expect={'clockevent': 'lapic', 'clocksource': None},
         append=('xen_no_vector_callback',)),

@@ -10,6 +10,7 @@ import checks
 import hostside
 import matrix
 import power
+import upcalls
 import webserver
 
 # Marks split the run into these phases. What follows the last mark, the output
@@ -59,6 +60,9 @@ SHARED_INFO, EVTCHN_SEND, SHARED_INFO_HVA, TIMER, UPCALL_VECTOR = (
 PATIENCE = ('no_timer_check', 'tsc=nowatchdog',
             'rcupdate.rcu_cpu_stall_suppress=1')
 LONG = hostside.LONG
+# The ways to take events that no other row has, without LONG.
+UPCALL_ROWS = (('vapic', 2, '2level'), ('novector-nomsi', 2, 'fifo'),
+               ('novector-noapic', 2, '2level'))
 
 # cpus: at the end; smp: QEMU's option, if it differs; measured: also measured
 # with upstream; budget: a key of BUDGETS or None; append: words for the
@@ -130,6 +134,12 @@ TABLE = (
           program='tcp-load disk-load', traced=False,
           append=(BUSY_PARAMETER, 'xen_no_vector_callback'))
       for abi in ('2level', 'fifo') if LONG or abi == '2level'),
+    *(row('debian13-%dcpu-%s-%s' % (cpus, way.name, abi), cpus=cpus, abi=abi,
+          accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi), steps=upcalls.STEPS,
+          expect=upcalls.expect(way), program=upcalls.PROGRAM, traced=False,
+          hosts=(upcalls.side(way),))
+      for way in upcalls.WAYS for cpus in (2, 1, 4) for abi in ('2level', 'fifo')
+      if LONG or (way.name, cpus, abi) in UPCALL_ROWS),
     *(row('debian13-2cpu-moves-' + abi, abi=abi, steps=MOVES_STEPS,
           accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi),
           moves='move %d' % (6 if LONG else 2), program='disk-load',

@@ -549,6 +549,14 @@ step_interrupts() {
     awk '{ gsub(/ +/, " "); print "XENEMU: interrupts=" $0 }' /proc/interrupts
 }
 
+# After the PCI device has interrupted once more than at its probe.
+step_upcalls() {
+    wait_for /dev/vda || return
+    dd if=/dev/vda of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null ||
+        say "error=/dev/vda cannot be read"
+    step_interrupts
+}
+
 step_shell() {
     stty -F /dev/hvc0 sane
     echo "You are in the guest; exit powers it off, Ctrl-a x ends QEMU." \
