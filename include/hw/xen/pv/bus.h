@@ -23,7 +23,8 @@
  *                the nodes are written anew (front end 1, back end 2; nothing
  *                that the old guest wrote is left), then the class's reset() is
  *                called.  The next instruction of the guest comes after that.
- *                The same for system reset, soft reset and S3.
+ *                The same for system reset and soft reset; not for S3, over
+ *                which devices stay connected.
  *   VM stop      The bus does nothing: a class stops what it does for the guest
  *                with qdev_add_vm_change_state_handler().  When the handler has
  *                returned and QEMU has drained its disks, nothing of the guest's
