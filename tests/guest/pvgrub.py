@@ -19,6 +19,7 @@ MIB = 1 << 20
 class PvGrub(hostside.HostSide):
     """The image is a file system without a partition table."""
     PV = True
+    NAME = 'xvdc'
     TIME = 60
 
     def __init__(self, folder):
@@ -33,13 +34,15 @@ class PvGrub(hostside.HostSide):
             shutil.copy(boot.initrd, os.path.join(root, 'initrd'))
             os.makedirs(os.path.join(root, 'boot/grub'))
             with open(os.path.join(root, 'boot/grub/grub.cfg'), 'w') as f:
-                f.write('linux /vmlinuz %s\ninitrd /initrd\nboot\n' % command_line)
+                # The disk by its name on Xen.
+                f.write('set root=(xen/%s)\nlinux /vmlinuz %s\n'
+                        'initrd /initrd\nboot\n' % (self.NAME, command_line))
             diskimage.make_file_system(self.image, root, 64 * MIB)
         return ('-kernel', self.grub, *self.devices())
 
     def devices(self):
         return ('-drive', 'file=%s,format=raw,if=none,id=pv' % self.image,
-                '-device', 'xen-disk,drive=pv,vdev=xvdc')
+                '-device', 'xen-disk,drive=pv,vdev=' + self.NAME)
 
     def _extract(self):
         for name, read in material.package(SUITE, 'amd64', PACKAGE).files():
@@ -58,6 +61,7 @@ class PvGrub(hostside.HostSide):
 class PvGrubTwin(PvGrub):
     """The image is an emulated disk, and GRUB reads its PV twin."""
     PV = False
+    NAME = 'xvda'
 
     def devices(self):
         return ('-drive', 'file=%s,format=raw' % self.image, '-nic', 'user',
