@@ -91,7 +91,7 @@ void trap(struct TrapFrame *frame)
 {
     unsigned vector = frame->vector;
 
-    if (vector <= LAST_TRAP) {
+    if (vector <= LAST_TRAP && !handlers[vector]) {
         fault(frame);
         return;
     }

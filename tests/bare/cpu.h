@@ -58,6 +58,21 @@ static inline void interrupts_on(void)
     asm volatile("sti" : : : "memory");
 }
 
+static inline uint64_t rdmsr(uint32_t msr)
+{
+    uint32_t low, high;
+
+    asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr) : "memory");
+    return (uint64_t)high << 32 | low;
+}
+
+static inline void wrmsr(uint32_t msr, uint64_t val)
+{
+    asm volatile("wrmsr"
+                 : : "c"(msr), "a"((uint32_t)val), "d"((uint32_t)(val >> 32))
+                 : "memory");
+}
+
 static inline uint64_t rdtsc(void)
 {
     uint32_t low, high;
@@ -141,7 +156,10 @@ void cpu_wait(unsigned cpu);
 /* Both, on all CPUs concurrently, including this one; @arg is shared. */
 void cpu_call_all(void (*func)(void *), void *arg);
 
-/* @func handles interrupts of @vector, with interrupts disabled. */
+/*
+ * @func handles interrupts of @vector, with interrupts disabled.  An exception
+ * with a handler is no fault; NULL: it is one again.
+ */
 void set_handler(uint8_t vector, void (*func)(void));
 
 /* The number of interrupts per CPU and vector. */
@@ -188,6 +206,22 @@ void *page_map(unsigned index, uint64_t gpa, int how);
 
 void lapic_eoi(void);
 void lapic_ipi(unsigned cpu, uint8_t vector);
+void lapic_nmi(unsigned cpu);
+void lapic_smi(unsigned cpu);
+
+/* Of CPU 0: by its MSR.  Only from LAPIC_OFF to LAPIC_XAPIC it needs lapic_init(). */
+enum LapicMode { LAPIC_OFF, LAPIC_XAPIC, LAPIC_X2APIC };
+void lapic_set_mode(enum LapicMode mode);
+bool lapic_has_x2apic(void);
+/* Of this CPU, by the spurious interrupt vector register. */
+void lapic_set_enabled(bool enabled);
+
+/*
+ * Puts a handler of SMIs where CPUs other than 0 enter SMM.  One at a time; it
+ * counts in *smi_count().
+ */
+void smi_set_up(void);
+uint32_t *smi_count(void);
 
 /* Routes @gsi, level-triggered, to VECTOR_LINE on CPU 0; masks it. */
 void ioapic_route(unsigned gsi);

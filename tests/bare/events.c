@@ -177,6 +177,18 @@ long events_use(enum Upcall how)
     }
 }
 
+void events_remove_vcpu_vectors(void)
+{
+    struct sched_shutdown op = { .reason = SHUTDOWN_soft_reset };
+
+    if (vcpu_vectors_are_up) {
+        CHECK_EQ(SCHED_OP(SCHEDOP_shutdown, &op), 0);
+        events_forget();
+        CHECK_EQ(guest_map_shared_info(0), 0);
+        events_clear_2level();
+    }
+}
+
 uint8_t upcall_vector(enum Upcall how)
 {
     return how == UPCALL_VCPU ? VECTOR_UPCALL :

@@ -45,6 +45,12 @@ void events_clear_2level(void);
 void events_use_2level(void);
 void events_switch_to_fifo(void);
 long events_use(enum Upcall how);
+/*
+ * vCPUs' own vectors, which a test before may have set, would replace any other
+ * kind of upcall.  If there are some, a soft reset removes them.  Then this program
+ * begins again, without upcalls or ports.
+ */
+void events_remove_vcpu_vectors(void);
 /* The vector that then interrupts CPUs. */
 uint8_t upcall_vector(enum Upcall how);
 

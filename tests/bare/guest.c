@@ -5,7 +5,7 @@
 
 /* The offset of the command line's address in struct hvm_start_info. */
 #define START_INFO_CMDLINE  24
-#define COMMAND_LINE_MAX    512
+#define COMMAND_LINE_MAX    2048
 
 uint8_t hypercall_page[PAGE_SIZE] PAGE_ALIGNED;
 SharedInfo *shared_info;

@@ -24,7 +24,13 @@
 #define WINDOW          0x40000000
 #define WINDOW_PAGES    512
 
+/* Where CPUs begin in SMM, unless the firmware has moved that, and a counter. */
+#define SMM_BASE        0x30000
+#define SMM_ENTRY       0x38000
+#define SMM_COUNTER     0x39000
+
 /* Interrupt vectors. */
+#define VECTOR_NMI      2
 #define VECTOR_UPCALL   0x51            /* per vCPU, through the LAPIC */
 #define VECTOR_CALLBACK 0x61            /* bypasses the LAPIC */
 #define VECTOR_LINE     0x71            /* GSI or INTx, through the I/O APIC */

@@ -23,9 +23,17 @@
 #define SVR_ENABLE      0x100
 #define ICR_BUSY        0x1000
 #define ICR_ASSERT      0x4000
+#define ICR_SMI         0x200
+#define ICR_NMI         0x400
 #define ICR_INIT        0x500
 #define ICR_STARTUP     0x600
 #define LVT_MASKED      0x10000
+
+#define MSR_APIC_BASE   0x1b
+#define APIC_ENABLE     (1u << 11)
+#define APIC_X2APIC     (1u << 10)
+#define MSR_X2APIC(reg) (0x800 + (reg) / 16)
+#define CPUID_X2APIC    (1u << 21)      /* leaf 1, ECX */
 
 #define IOAPIC          0xfec00000
 #define IOAPIC_DATA     0x10
@@ -58,9 +66,47 @@ void lapic_init(void)
     *lapic(LAPIC_SVR) = SVR_ENABLE | VECTOR_SPURIOUS;
 }
 
+/* Only CPU 0 changes it. */
+static enum LapicMode mode_of_cpu0 = LAPIC_XAPIC;
+
+static void lapic_write(unsigned reg, uint32_t val)
+{
+    if (this_cpu() == 0 && mode_of_cpu0 == LAPIC_X2APIC) {
+        wrmsr(MSR_X2APIC(reg), val);
+    } else {
+        *lapic(reg) = val;
+    }
+}
+
 void lapic_eoi(void)
 {
-    *lapic(LAPIC_EOI) = 0;
+    lapic_write(LAPIC_EOI, 0);
+}
+
+void lapic_set_enabled(bool enabled)
+{
+    lapic_write(LAPIC_SVR, (enabled ? SVR_ENABLE : 0) | VECTOR_SPURIOUS);
+}
+
+bool lapic_has_x2apic(void)
+{
+    uint32_t reg[4];
+
+    cpuid(1, 0, reg);
+    return reg[2] & CPUID_X2APIC;
+}
+
+void lapic_set_mode(enum LapicMode mode)
+{
+    static const uint32_t bits[] = {
+        [LAPIC_OFF] = 0,
+        [LAPIC_XAPIC] = APIC_ENABLE,
+        [LAPIC_X2APIC] = APIC_ENABLE | APIC_X2APIC,
+    };
+    uint64_t rest = rdmsr(MSR_APIC_BASE) & ~(uint64_t)(APIC_ENABLE | APIC_X2APIC);
+
+    wrmsr(MSR_APIC_BASE, rest | bits[mode]);
+    mode_of_cpu0 = mode;
 }
 
 static void lapic_command(unsigned cpu, uint32_t command)
@@ -77,6 +123,16 @@ void lapic_ipi(unsigned cpu, uint8_t vector)
     lapic_command(cpu, vector);
 }
 
+void lapic_nmi(unsigned cpu)
+{
+    lapic_command(cpu, ICR_NMI);
+}
+
+void lapic_smi(unsigned cpu)
+{
+    lapic_command(cpu, ICR_SMI);
+}
+
 void lapic_stop(unsigned cpu)
 {
     lapic_command(cpu, ICR_INIT);
@@ -85,6 +141,28 @@ void lapic_stop(unsigned cpu)
 void lapic_start(unsigned cpu, uint8_t page)
 {
     lapic_command(cpu, ICR_STARTUP | page);
+}
+
+/* What a CPU executes in SMM, which is as in real mode. */
+static const uint8_t smm_handler[] = {
+    0x2e, 0x66, 0xf0, 0xff, 0x06,                   /* lock incl %cs: */
+    (uint8_t)(SMM_COUNTER - SMM_BASE), (SMM_COUNTER - SMM_BASE) >> 8,
+    0x0f, 0xaa,                                     /* rsm */
+};
+
+uint32_t *smi_count(void)
+{
+    return (uint32_t *)(uintptr_t)SMM_COUNTER;
+}
+
+void smi_set_up(void)
+{
+    uint8_t *to = (uint8_t *)(uintptr_t)SMM_ENTRY;
+
+    for (unsigned i = 0; i < sizeof(smm_handler); i++) {
+        to[i] = smm_handler[i];
+    }
+    *smi_count() = 0;
 }
 
 static void ioapic_write(unsigned reg, uint32_t val)

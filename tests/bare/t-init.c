@@ -40,12 +40,13 @@ static void be_idle(void *unused)
 /* When the event is sent. */
 enum Moment { BEFORE_INIT, BEFORE_SIPI, AFTER_SIPI };
 
-static void check(void (*func)(void *), enum Moment moment)
+static void check(enum Upcall how, void (*func)(void *), enum Moment moment)
 {
-    uint32_t port = bind_ipi(1), other = bind_ipi(1);
+    uint32_t port = bind_ipi(1), other = bind_ipi(1), before;
 
     CHECK_EQ(port_send(port), 0);
     EXPECT_SOON_EQ(port_count[port], 1);
+    before = interrupts[1][upcall_vector(how)];
 
     ready = false;
     cpu_call(1, func, (void *)(uintptr_t)other);
@@ -63,6 +64,7 @@ static void check(void (*func)(void *), enum Moment moment)
     }
     EXPECT_SOON_EQ(port_count[port], 2);
     CHECK_EQ(port_cpu[port], 1);
+    CHECK(interrupts[1][upcall_vector(how)] != before);
     CHECK_EQ(port_send(port), 0);
     EXPECT_SOON_EQ(port_count[port], 3);
     CHECK_EQ(port_count[other], 0);
@@ -80,15 +82,18 @@ static void check_all(enum Upcall how)
         test_skip("it needs two CPUs");
         return;
     }
+    if (how != UPCALL_VCPU) {
+        events_remove_vcpu_vectors();
+    }
     events_set_up_abi();
     CHECK_EQ(events_use(how), 0);
     for (unsigned i = 0; i < ARRAY_SIZE(funcs) && !test_has_failed(); i++) {
         /* A CPU with interrupts enabled takes the event before the INIT. */
         if (funcs[i] != be_idle) {
-            check(funcs[i], BEFORE_INIT);
+            check(how, funcs[i], BEFORE_INIT);
         }
-        check(funcs[i], BEFORE_SIPI);
-        check(funcs[i], AFTER_SIPI);
+        check(how, funcs[i], BEFORE_SIPI);
+        check(how, funcs[i], AFTER_SIPI);
     }
 }
 

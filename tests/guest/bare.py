@@ -42,7 +42,7 @@ ROWS += (
 )
 
 # With one thread for all vCPUs, TCG generates and halts in different ways.
-_ALONE = ('timer-', 'upcall-', '-storm')
+_ALONE = ('timer-', 'upcall-', '-storm', '-vector')
 TCG_ROWS = tuple(Row('bare64-%s-%s' % (abi, name), 64, abi, cpus, thread,
                      _ALONE)
                  for abi in ('2level', 'fifo')
