@@ -83,9 +83,9 @@ FORWARD_STEPS = ('facts', 'modules', 'forward')
 DISKS_STEPS = ('facts', 'modules', 'disks', 'disk', 'resize')
 CONSOLES_STEPS = ('facts', 'consoles', 'console')
 
-# S3 with PV devices at work.
+# S3 with PV devices at work; system_powerdown afterwards.
 S3_STEPS = ('modules', 'disk', 'net', 'console', 's3', 'facts', 'write',
-            'sleep', 'clock', 'interrupts')
+            'sleep', 'clock', 'interrupts', 'powerdown')
 
 # The same while the host suspends the guest by control/shutdown.
 SUSPEND_STEPS = ('modules', 'disk', 'net', 'console', 'suspend', 'facts', 'write',
@@ -216,10 +216,12 @@ MATRIX = [
         steps=KEXEC_STEPS, program='kexec-now', then=ALL_STEPS)
     for guest in ('debian13', 'debian12') for abi in ('2level', 'fifo')
 ] + [
-    row('debian12-1cpu-s3', 'debian12', 1, steps=S3_STEPS, hosts=(power.S3,)),
+    row('debian12-1cpu-s3', 'debian12', 1, steps=S3_STEPS,
+        hosts=(power.S3, power.PowerDown)),
     row('debian13-2cpu-s3-2level', 'debian13', 2,
         accel='xen-version=4.17,xen-evtchn-abi=2level',
-        expect={'abi': '2level'}, steps=S3_STEPS, hosts=(power.S3,)),
+        expect={'abi': '2level'}, steps=S3_STEPS,
+        hosts=(power.S3, power.PowerDown)),
     row('debian13-2cpu-suspend', 'debian13', 2, steps=SUSPEND_STEPS,
         hosts=(power.Suspend,)),
 ] + [
@@ -227,12 +229,13 @@ MATRIX = [
     # docs/pv-devices.rst says why Debian 11 does not survive S3.
     row('%s-%dcpu-%s-%s' % (guest, cpus, name, abi), guest, cpus,
         accel='xen-version=4.17,xen-evtchn-abi=' + abi, expect={'abi': abi},
-        steps=steps, hosts=(host,))
+        steps=steps, hosts=hosts)
     for guest in (RELEASES if hostside.LONG else ()) for cpus in (1, 4)
     for abi in ('fifo', '2level')
-    for name, steps, host in (('s3', S3_STEPS, power.S3),
-                              ('suspend', SUSPEND_STEPS, power.Suspend),
-                              ('resets', RESETS_STEPS, power.Resets))
+    for name, steps, hosts in (
+        ('s3', S3_STEPS, (power.S3, power.PowerDown)),
+        ('suspend', SUSPEND_STEPS, (power.Suspend,)),
+        ('resets', RESETS_STEPS, (power.Resets,)))
     if (guest, name) != ('debian11', 's3')
 ] + [
     row('%s-%dcpu-busy-kexec-%s' % (guest, cpus, abi), guest, cpus,
