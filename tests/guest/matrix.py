@@ -102,6 +102,10 @@ REMOVE_STEPS = ('modules', 'disk', 'remove', 'net', 'powerdown')
 REPLUG_STEPS = ('modules', 'disk', 'hotadd', 'replug', 'net', 'sleep', 'facts',
                 'clock', 'interrupts')
 
+# The same with sleeps after the vCPU was plugged for the first time.
+REPLUG_S3_STEPS = ('modules', 'disk', 'net', 'console', 'hotadd', 's3', 'replug',
+                   'net', 'sleep', 'facts', 'clock', 'interrupts')
+
 # Boots that end by each kind of reset, in the middle of writes.
 RESETS_STEPS = ('modules', 'resets', 'disk', 'net', 'facts')
 
@@ -267,6 +271,8 @@ MATRIX = [
         hosts=(power.Remove, power.PowerDown)),
     row('debian13-2cpu-replug', 'debian13', 2, steps=REPLUG_STEPS,
         hosts=(power.Replug,)),
+    row('debian13-2cpu-replug-s3', 'debian13', 2, steps=REPLUG_S3_STEPS,
+        hosts=(power.Replug, power.S3)),
     row('debian13-1cpu-resets', 'debian13', 1, steps=RESETS_STEPS,
         hosts=(power.Resets,)),
     row('debian13-1cpu-store', 'debian13', 1, steps=('store',),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The platform device's PCI slot, and how it makes room for others */
+/* The platform device's PCI slot, how it makes room for others, and S3 */
 #include "qemu/osdep.h"
 #include "libxen.h"
 #include "libxen-state.h"
@@ -113,11 +113,62 @@ static void test_moved(void)
     unlink(path);
 }
 
+/* ------------------------------------------------- the firmware's segment -- */
+
+#define SEGMENT     0xf0000
+
+static void sleep_on_q35(XenVm *vm)
+{
+    const uint32_t lpc = 0x80000000 | 0x1f << 11, base = 0x600;
+
+    qtest_outl(vm->qts, 0xcf8, lpc | 0x40);
+    qtest_outl(vm->qts, 0xcfc, base | 1);
+    qtest_outl(vm->qts, 0xcf8, lpc | 0x44);
+    qtest_outb(vm->qts, 0xcfc, 0x80);
+    qtest_outw(vm->qts, base + 4, 1 << 13 | 1 << 10);
+    qtest_qmp_eventwait(vm->qts, "SUSPEND");
+}
+
+/*
+ * Firmware that has copied itself to RAM and write-protected the copy can write
+ * there when the guest wakes up; for other firmware nothing changes.
+ */
+static void test_firmware_segment(void)
+{
+    static const struct {
+        const char *options;
+        void (*fall_asleep)(XenVm *vm);
+        unsigned pam0;
+    } machines[] = {
+        { "-nodefaults", xen_vm_suspend, 0x59 },
+        { "-nodefaults -machine q35", sleep_on_q35, 0x90 },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(machines); i++) {
+        XenVm *vm = xen_vm_start_bare(1, true, NULL, machines[i].options);
+        const uint32_t reg = 0x80000000 | (machines[i].pam0 & ~3);
+        const uint16_t port = 0xcfc + (machines[i].pam0 & 3);
+
+        for (int shadowed = 0; shadowed < 2; shadowed++) {
+            qtest_outl(vm->qts, 0xcf8, reg);
+            qtest_outb(vm->qts, port, shadowed << 4);
+            machines[i].fall_asleep(vm);
+            xen_vm_wake_up(vm);
+            qtest_outl(vm->qts, 0xcf8, reg);
+            g_assert_cmphex(qtest_inb(vm->qts, port), ==, shadowed * 0x30);
+        }
+        qtest_writeb(vm->qts, SEGMENT, 0x5a);
+        g_assert_cmphex(qtest_readb(vm->qts, SEGMENT), ==, 0x5a);
+        xen_vm_stop(vm);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("xen/platform/slots", test_slots);
     qtest_add_func("xen/platform/hot-plug", test_hot_plug);
     qtest_add_func("xen/platform/moved", test_moved);
+    qtest_add_func("xen/platform/firmware-segment", test_firmware_segment);
     return g_test_run();
 }

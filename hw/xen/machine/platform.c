@@ -30,6 +30,7 @@
 #include "hw/resettable.h"
 #include "hw/xen/xen.h"
 #include "migration/vmstate.h"
+#include "firmware-segment.h"
 #include "nic-hotplug.h"
 #include "platform.h"
 #include "platform-slot.h"
@@ -362,6 +363,7 @@ static void platform_realize(PCIDevice *dev, Error **errp)
                                 &s->fixed);
     xen_platform_make_room();
     xen_twins_init();
+    xen_firmware_segment_init();
     xen_nic_hotplug_init(&s->unplug);
 }
 
