@@ -11,6 +11,7 @@
 
 #define NR_SLEEPS       3
 #define NR_REQUESTS     8
+#define NR_ASLEEP       3
 #define MIB             (1024 * 1024)
 
 static void sleep_and_wake_up(XenVm *vm)
@@ -90,7 +91,7 @@ static void test_net(const void *long_mode)
 
     g_assert_cmpint(xen_vif_connect(vif, 1, false, XEN_VIF_NODES), ==,
                     XenbusStateConnected);
-    xen_vif_post_rx(vif, 0, 2 * NR_SLEEPS);
+    xen_vif_post_rx(vif, 0, (1 + NR_ASLEEP) * NR_SLEEPS);
     for (int i = 0; i < NR_SLEEPS; i++) {
         memset(frame, i + 1, size);
         sleep_and_wake_up(vif->vm);
@@ -103,6 +104,21 @@ static void test_net(const void *long_mode)
         xen_vif_network_send(vif, frame, size);
         xen_vif_get_frame(vif, 0, in);
         g_assert_cmpmem(in->data, in->size, frame, size);
+
+        /* What comes in the sleep arrives after it, and so does what follows. */
+        xen_vm_suspend(vif->vm);
+        for (int n = 0; n < NR_ASLEEP; n++) {
+            frame[0] = 0x80 + n;
+            xen_vif_network_send(vif, frame, size);
+        }
+        /* QEMU has read what it reads, and the ring is as it was. */
+        qobject_unref(qtest_qmp(vif->vm->qts, "{ 'execute': 'query-status' }"));
+        xen_vm_wake_up(vif->vm);
+        for (int n = 0; n < NR_ASLEEP; n++) {
+            frame[0] = 0x80 + n;
+            xen_vif_get_frame(vif, 0, in);
+            g_assert_cmpmem(in->data, in->size, frame, size);
+        }
     }
     g_free(in);
     xen_vif_stop(vif);

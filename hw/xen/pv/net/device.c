@@ -63,6 +63,22 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
     }
 }
 
+/*
+ * QEMU's network layer holds back what comes while the guest is asleep in S3, and
+ * does not read a tap any more then.  An emulated NIC asks for it when its driver
+ * starts it anew, but a front end does not notice the sleep.
+ */
+static void flush_bh(void *opaque)
+{
+    xen_net_rx_flush(opaque);
+}
+
+/* Not at once: an event must not be raised before upcalls are withheld. */
+static void woken_up(Notifier *n, void *reason)
+{
+    qemu_bh_schedule(container_of(n, XenNetDev, wakeup)->wakeup_bh);
+}
+
 /* ----------------------------------------------------------- device's life */
 
 /* A guest that breaks the protocol over and over is worth a line at times. */
@@ -306,6 +322,10 @@ static void realize(XenDevice *xendev, Error **errp)
     net->running = runstate_is_running();
     net->vm_state = qdev_add_vm_change_state_handler(dev, vm_state_changed,
                                                      net);
+    net->wakeup_bh = qemu_bh_new_guarded(flush_bh, net,
+                                         &dev->mem_reentrancy_guard);
+    net->wakeup.notify = woken_up;
+    qemu_register_wakeup_notifier(&net->wakeup);
 
     if (net->twin) {
         xen_net_begin_twin(net, &client_info);
@@ -332,6 +352,8 @@ static void unrealize(XenDevice *xendev)
     trace_xen_net_unrealize(net->dev);
     xen_net_disconnect(net);
     qemu_del_vm_change_state_handler(net->vm_state);
+    notifier_remove(&net->wakeup);
+    qemu_bh_delete(net->wakeup_bh);
     qemu_bh_delete(net->shut_bh);
     timer_free(net->rx_timer);
     if (net->twin) {

@@ -180,6 +180,8 @@ struct XenNetDev {
     XenPvThreads threads;
     gint64 logged_at;
     VMChangeStateEntry *vm_state;
+    Notifier wakeup;
+    QEMUBH *wakeup_bh;
     QEMUBH *shut_bh;
     /* What it is to log. */
     unsigned shut_queue;
