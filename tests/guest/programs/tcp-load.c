@@ -31,6 +31,7 @@
 #include <net/if.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -197,6 +198,27 @@ static void add_patient_route(void)
     close(fd);
 }
 
+/* A sleep in S3 interrupts connect(), too; the connection is made nevertheless. */
+static int connect_to_server(int fd)
+{
+    struct pollfd connected = { .fd = fd, .events = POLLOUT };
+    int done = connect(fd, (struct sockaddr *)&server, sizeof(server));
+    socklen_t size = sizeof(errno);
+
+    if (!done || errno != EINTR) {
+        return done;
+    }
+    do {
+        done = poll(&connected, 1, PATIENCE_S * 1000);
+    } while (done < 0 && errno == EINTR);
+    if (!done) {
+        errno = ETIMEDOUT;
+    } else if (done > 0) {
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &errno, &size);
+    }
+    return done > 0 && !errno ? 0 : -1;
+}
+
 static int open_for(const char *purpose)
 {
     const struct timeval patience = { .tv_sec = PATIENCE_S };
@@ -205,7 +227,7 @@ static int open_for(const char *purpose)
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ||
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) ||
-        connect(fd, (struct sockaddr *)&server, sizeof(server))) {
+        connect_to_server(fd)) {
         die("connect");
     }
     /* Do not count retransmissions during the handshake. */
