@@ -107,7 +107,9 @@ class Guest:
         while time.monotonic() < end:
             try:
                 self._connect(self._path, end)
-                if self._find_boot(end):
+                found = self._find_boot(end, lambda b: b != self.boot_id)
+                if found:
+                    self.boot_id = found
                     return
             except (GuestError, OSError):
                 # It is starting, or a new QEMU will be.
@@ -115,7 +117,15 @@ class Guest:
                 time.sleep(0.1)
         raise GuestError('no new boot within %d s' % BOOT_SECONDS)
 
-    def _find_boot(self, end):
+    def wait_awake(self):
+        """Waits for the same kernel after S3: what it is sent before is lost."""
+        end = time.monotonic() + COMMAND_SECONDS
+        self._connect(self._path, end)
+        if not self._find_boot(end, lambda b: b == self.boot_id):
+            raise GuestError('not awake within %d s' % COMMAND_SECONDS)
+
+    def _find_boot(self, end, fits):
+        """The id of the boot that the guest tells, if it @fits; or None."""
         self._send(BOOT_ID)
         for line in self._lines(end):
             if line is None:
@@ -123,7 +133,6 @@ class Guest:
                 continue
             match = re.match(r'=%s\.\d+ ([0-9a-f]{8}-[-0-9a-f]+)$'
                              % self._session, line)
-            if match and match.group(1) != self.boot_id:
-                self.boot_id = match.group(1)
-                return True
-        return False
+            if match and fits(match.group(1)):
+                return match.group(1)
+        return None

@@ -166,6 +166,7 @@ def s3(scene):
         scene.wait_for_state('pmsuspended')
         scene.virsh('dompmwakeup')
         scene.wait_for_state('running')
+        scene.guest.wait_awake()
     for event in ('PMSuspended Memory', 'Started Event wakeup'):
         wait_until(lambda: any(event in line for line in scene.events()), event)
 
