@@ -357,6 +357,42 @@ static void test_event_bytes(void)
     fixture_destroy(&f);
 }
 
+/*
+ * Hundreds of names that all hash to the same where a hash is the sum of letters
+ * times powers of 33: what is compared counts as visited, too.
+ */
+static void test_colliding_names(void)
+{
+    const unsigned nr = 512, watches = 4;
+    XenstoreStats stats;
+    uint64_t visits;
+    Fixture f;
+
+    fixture_init(&f);
+    for (unsigned i = 0; i < watches; i++) {
+        char token[16];
+
+        snprintf(token, sizeof(token), "%u", i);
+        g_assert_cmpint(xenstore_watch(f.guest, "data", token, -1, NULL), ==,
+                        0);
+    }
+    client_drain(f.guest);
+    visits = xenstore_visits;
+    for (unsigned i = 0; i < nr; i++) {
+        char path[32] = "data/";
+
+        for (unsigned bit = 0; bit < 9; bit++) {
+            strcat(path, i >> bit & 1 ? "Ez" : "FY");
+        }
+        g_assert_cmpint(xenstore_create(f.guest, 0, path), ==, 0);
+    }
+    /* Some 40 levels of the tree, twice; and each event is looked up. */
+    g_assert_cmpuint(xenstore_visits - visits, <, nr * (200 + 16 * watches));
+    xenstore_stats(f.xs, &stats);
+    g_assert_cmpuint(stats.events, ==, nr * watches);
+    fixture_destroy(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -368,5 +404,6 @@ int main(int argc, char **argv)
     g_test_add_func("/xenstore/limit/transactions", test_transaction_limits);
     g_test_add_func("/xenstore/limit/events", test_event_limits);
     g_test_add_func("/xenstore/limit/event-bytes", test_event_bytes);
+    g_test_add_func("/xenstore/limit/colliding-names", test_colliding_names);
     return g_test_run();
 }

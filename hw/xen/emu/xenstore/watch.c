@@ -20,16 +20,25 @@ typedef struct QueuedEvent {
 
 /* ------------------------------------------------- paths with a watch on -- */
 
-#define HASH_START  5381u
+/*
+ * This QEMU's own.  A guest that can tell which names have the same hash chooses
+ * a thousand of them, and then each of its events is compared with all others.
+ */
+static uint32_t hash_start;
 
+/*
+ * Which names have the same hash depends on where it starts: that takes the
+ * shift, since bits of a product depend on lower ones only.
+ */
 static uint32_t hash_step(uint32_t hash, char c)
 {
-    return hash * 33 + (unsigned char)c;
+    hash = (hash ^ (unsigned char)c) * 0x9e3779b1u;
+    return hash ^ hash >> 15;
 }
 
 static uint32_t hash_string(const char *s)
 {
-    uint32_t hash = HASH_START;
+    uint32_t hash = hash_start;
 
     for (; *s; s++) {
         hash = hash_step(hash, *s);
@@ -46,6 +55,7 @@ static gboolean path_equal(gconstpointer a, gconstpointer b)
 {
     const XenstoreWatchPath *p = a, *q = b;
 
+    xenstore_visits++;
     return p->hash == q->hash && p->len == q->len &&
            !memcmp(p->name, q->name, p->len);
 }
@@ -68,12 +78,16 @@ static gboolean event_equal(gconstpointer a, gconstpointer b)
 {
     const QueuedEvent *e = a, *f = b;
 
+    xenstore_visits++;
     return e->watch == f->watch && e->hash == f->hash &&
            !strcmp(e->path, f->path);
 }
 
 void xenstore_watches_init(Xenstore *xs)
 {
+    while (!hash_start) {
+        hash_start = g_random_int();
+    }
     xs->watches = g_hash_table_new(path_hash, path_equal);
     xs->watch_order = g_sequence_new(NULL);
     xs->queued = g_hash_table_new(event_hash, event_equal);
@@ -410,7 +424,7 @@ void xenstore_fire(Xenstore *xs, const char *path, const XenstoreTree *before,
         .for_guest = -1,
     };
     int components = 0, seen = 0;
-    uint32_t hash = HASH_START;
+    uint32_t hash = hash_start;
     XenstoreWatchPath *on;
 
     for (const char *p = path; *p; p++) {
@@ -419,7 +433,7 @@ void xenstore_fire(Xenstore *xs, const char *path, const XenstoreTree *before,
     if (!path[1]) {
         components = 0;
     }
-    on = find_path(xs, "/", 1, hash_step(HASH_START, '/'));
+    on = find_path(xs, "/", 1, hash_step(hash_start, '/'));
     if (on) {
         fire_path(on, &change, components);
     }
