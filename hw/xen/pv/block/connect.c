@@ -398,7 +398,11 @@ static void queue_idle(XenBlkQueueOwner *owner)
 
 void xen_block_resized(void *opaque)
 {
-    post_event(opaque, EVENT_RESIZED);
+    XenBlockDevice *dev = opaque;
+
+    /* At once: requests that go on after this may be beyond the new end. */
+    xen_block_read_size(dev);
+    post_event(dev, EVENT_RESIZED);
 }
 
 void xen_block_kick(XenBlockDevice *dev)

@@ -236,6 +236,15 @@ bool xen_blk_io_restore(XenBlkIo *io, const XenBlkRequest *req)
 
 /* ----------------------------------------------------------------- steps -- */
 
+/* It was when it was taken, but the disk may have become smaller since. */
+static bool is_on_disk(const XenBlkIo *io)
+{
+    uint64_t sectors = read_disk(io).sectors;
+
+    return io->req.sector <= sectors &&
+           io->req.nr_sectors <= sectors - io->req.sector;
+}
+
 /* False: the request waits or has ended; true: as if there were no error. */
 static bool handle_error(XenBlkIo *io, int error)
 {
@@ -247,6 +256,12 @@ static bool handle_error(XenBlkIo *io, int error)
     if (io->req.action == BLKIF_OP_DISCARD && error == ENOTSUP) {
         block_acct_failed(blk_get_stats(blk), &io->acct);
         end_io(io, BLKIF_RSP_EOPNOTSUPP);
+        return false;
+    }
+    if (!is_on_disk(io)) {
+        /* Not the disk's error, at which the VM might stop. */
+        block_acct_failed(blk_get_stats(blk), &io->acct);
+        end_io(io, BLKIF_RSP_ERROR);
         return false;
     }
     action = blk_get_error_action(blk, is_read, error);

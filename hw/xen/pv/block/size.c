@@ -17,6 +17,11 @@ static uint64_t medium_sectors(XenBlockDevice *dev)
     return bytes < 0 ? 0 : bytes / XEN_BLK_SECTOR_SIZE / block * block;
 }
 
+void xen_block_read_size(XenBlockDevice *dev)
+{
+    qatomic_set(&dev->owner.disk.sectors, medium_sectors(dev));
+}
+
 void xen_block_read_limits(XenBlockDevice *dev)
 {
     BlockBackend *blk = dev->owner.blk;

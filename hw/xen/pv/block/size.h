@@ -7,6 +7,8 @@
 
 #include "device.h"
 
+/* Requests are checked against the size that the disk has now.  Any thread. */
+void xen_block_read_size(XenBlockDevice *dev);
 /*
  * The size has changed, or what it is counted in: tells the front end.  Main
  * loop's thread, BQL held.
