@@ -44,12 +44,21 @@ static bool is_nic(DeviceState *dev)
     return pci && xen_emulated_kind(pci) == XEN_EMULATED_NIC;
 }
 
+/*
+ * Not in the main context, which every drain polls: no device may be hidden or
+ * go in the midst of a reset.
+ */
+static void do_later(QEMUBHFunc *fn, DeviceState *dev)
+{
+    object_ref(OBJECT(dev));
+    aio_bh_schedule_oneshot(iohandler_get_aio_context(), fn, dev);
+}
+
 /* The device is not complete yet, and its bus must see it come first. */
 static void device_realized(DeviceListener *listener, DeviceState *dev)
 {
     if (dev->hotplugged && is_nic(dev)) {
-        object_ref(OBJECT(dev));
-        aio_bh_schedule_oneshot(qemu_get_aio_context(), hide_new, dev);
+        do_later(hide_new, dev);
     }
 }
 
@@ -106,8 +115,7 @@ static void device_unrealized(DeviceListener *listener, DeviceState *dev)
     }
     if (parent && g_hash_table_remove(leaving, parent)) {
         /* The twin is about to leave its parent. */
-        object_ref(OBJECT(parent));
-        aio_bh_schedule_oneshot(qemu_get_aio_context(), delete_nic, parent);
+        do_later(delete_nic, parent);
     }
 }
 

@@ -67,6 +67,13 @@ static void look_later(XenDevice *xendev)
                             xendev);
 }
 
+/* Will a front end in @state react to a change of our state? */
+static bool is_there(enum xenbus_state state)
+{
+    /* Before these it has not begun, and after them it has ended. */
+    return state >= XenbusStateInitWait && state <= XenbusStateClosing;
+}
+
 void xen_pv_frontend_changed(XenDevice *xendev)
 {
     struct XenDeviceLife *life = xendev->life;
@@ -91,6 +98,10 @@ void xen_pv_frontend_changed(XenDevice *xendev)
         /* A front end that comes back finds what a new one finds. */
         xen_device_backend_set_state(xendev, XenbusStateInitWait);
         return;
+    }
+    if (xendev->backend_state == XenbusStateClosing && !is_there(state)) {
+        /* It closes with us; the class says when nothing is in flight. */
+        state = xendev->frontend_state = XenbusStateClosed;
     }
 
     life->in_class = true;
@@ -136,30 +147,26 @@ static void go(void *opaque)
     object_unref(OBJECT(xendev));
 }
 
-/* From the main loop: whoever calls here has the device in hand. */
+/*
+ * From the main loop: the caller has the device in hand.  Not in the main
+ * context, which every drain polls: at a reset, say, or at a device_del of this
+ * device or another.  The device must not go while somebody up the stack, or a
+ * list that is walked there, has it.
+ */
 static void schedule_removal(XenDevice *xendev)
 {
     if (!xendev->life->going) {
         xendev->life->going = true;
         object_ref(OBJECT(xendev));
-        aio_bh_schedule_oneshot(qemu_get_aio_context(), go, xendev);
+        aio_bh_schedule_oneshot(iohandler_get_aio_context(), go, xendev);
     }
-}
-
-/* Will the front end react to a change of our state? */
-static bool frontend_is_there(XenDevice *xendev)
-{
-    /* Before these it has not begun, and after them it has ended. */
-    enum xenbus_state state = xen_pv_nodes_frontend_state(xendev);
-
-    return state >= XenbusStateInitWait && state <= XenbusStateClosing;
 }
 
 /* The states were written, by us or by a user of xenstore on the host. */
 void xen_pv_backend_changed(XenDevice *xendev)
 {
     struct XenDeviceLife *life = xendev->life;
-    enum xenbus_state state;
+    enum xenbus_state state, frontend_state;
 
     if (!life->realized || life->in_reset || is_loading(xendev)) {
         return;
@@ -167,9 +174,12 @@ void xen_pv_backend_changed(XenDevice *xendev)
     state = xen_pv_nodes_backend_state(xendev);
     qatomic_set(&xendev->backend_state, state);
     xendev->backend_online = xen_pv_nodes_backend_online(xendev);
-    if (state == XenbusStateClosing && !frontend_is_there(xendev)) {
-        xen_device_backend_set_state(xendev, XenbusStateClosed);
-        state = XenbusStateClosed;
+    frontend_state = xen_pv_nodes_frontend_state(xendev);
+    if (state == XenbusStateClosing ? !is_there(frontend_state) :
+        state == XenbusStateClosed &&
+        frontend_state == XenbusStateInitialising) {
+        xen_pv_frontend_changed(xendev);
+        state = xendev->backend_state;
     }
     if (!xendev->backend_online &&
         (state == XenbusStateClosed || state == XenbusStateUnknown ||
@@ -217,11 +227,13 @@ static void reset_end(XenDevice *xendev)
         return;
     }
     life->changed = false;
-    if (life->unplugging) {
+    if (life->unplugging && !is_loading(xendev)) {
         /* The guest that did not let go of it is gone; in_reset for ever. */
         schedule_removal(xendev);
         return;
     }
+    /* Whether the guest that is loaded was asked for it, take_over() tells. */
+    life->unplugging = false;
     xen_pv_nodes_renew(xendev);
     if (xdc->reset) {
         xdc->reset(xendev);

@@ -13,9 +13,10 @@
  *                is what a new domain gets: the bus keeps those keys and writes
  *                them again after a reset, with the value that they had last.
  *   front end    frontend_changed() is called when the front end's state node
- *                was written, in the main loop.  It is never called from inside
- *                itself, even if it polls: a change that comes meanwhile is
- *                reported afterwards.
+ *                was written, in the main loop.  While the back end's is Closing,
+ *                a front end that has not begun, or has ended, is Closed.  It is
+ *                never called from inside itself, even if it polls: a change that
+ *                comes meanwhile is reported afterwards.
  *   connected    Between bind and unbind a channel's handler runs in the
  *                channel's AioContext.
  *   disconnect   See below.
@@ -32,7 +33,8 @@
  *   migration    See below.
  *   unplug       device_del asks the front end to close.  When it has, or was
  *                never there, the device goes.  A second device_del does not
- *                wait any longer: the device is disconnected and goes.
+ *                wait any longer: the device is disconnected and goes.  It goes
+ *                from the main loop itself, never from inside a drain.
  *   unrealize    After disconnect.  Not when QEMU exits: there devices are only
  *                disconnected.
  *
