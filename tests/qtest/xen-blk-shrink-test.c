@@ -76,7 +76,7 @@ static void get(XenVbd *v, XenVbdAnswer *a)
     }
 }
 
-/* A barrier waits for the request before it. */
+/* A barrier waits for the requests before it. */
 static void test_barrier(const void *long_mode)
 {
     for (int in_iothread = 0; in_iothread < 2; in_iothread++) {
@@ -89,17 +89,19 @@ static void test_barrier(const void *long_mode)
         xen_vbd_push(v, 0);
         get(v, &a);
         g_assert_cmpint(a.status, ==, BLKIF_RSP_OKAY);
+        /* The first of these need not wait, the second must. */
         put(v, BLKIF_OP_READ, 1, 0);
-        put(v, BLKIF_OP_WRITE_BARRIER, 2, LAST_SECTOR);
+        put(v, BLKIF_OP_READ, 2, 2048);
+        put(v, BLKIF_OP_WRITE_BARRIER, 3, LAST_SECTOR);
         xen_vbd_push(v, 0);
         let_take(v);
         xen_vbd_qmp(v, "{'execute': 'block_resize', 'arguments': {"
                       "'node-name': 'n', 'size': " SMALL "}}");
-        for (int i = 1; i <= 2; i++) {
+        for (int i = 1; i <= 3; i++) {
             get(v, &a);
-            g_assert_cmpuint(a.id, ==, i);
-            g_assert_cmpint(a.status, ==, i == 1 ? BLKIF_RSP_OKAY :
-                                                   BLKIF_RSP_ERROR);
+            g_assert_true((a.id == 3) == (i == 3));
+            g_assert_cmpint(a.status, ==, i < 3 ? BLKIF_RSP_OKAY :
+                                                  BLKIF_RSP_ERROR);
         }
         expect_running(v);
         g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_WRITE, LAST_SECTOR, 0,
