@@ -54,6 +54,12 @@ static const char *const abi_names[] = {
     [XEN_EMU_ABI_FIFO] = "fifo",
 };
 
+static const char *const hypercalls_names[] = {
+    [XEN_EMU_HYPERCALLS_AUTO] = "auto",
+    [XEN_EMU_HYPERCALLS_KVM] = "kvm",
+    [XEN_EMU_HYPERCALLS_PAGE] = "page",
+};
+
 static void free_config(gpointer opaque)
 {
     XenEmuConfig *config = opaque;
@@ -255,6 +261,24 @@ static void set_abi(Object *obj, const char *value, Error **errp)
     error_append_hint(errp, "Valid values are auto, 2level and fifo.\n");
 }
 
+static char *get_hypercalls(Object *obj, Error **errp)
+{
+    return g_strdup(hypercalls_names[xen_emu_accel_config(obj)->hypercalls]);
+}
+
+static void set_hypercalls(Object *obj, const char *value, Error **errp)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(hypercalls_names); i++) {
+        if (g_str_equal(value, hypercalls_names[i])) {
+            config_for_writing(obj)->hypercalls = i;
+            return;
+        }
+    }
+    error_setg(errp, "Property 'xen-hypercalls' doesn't take value '%s'",
+               value);
+    error_append_hint(errp, "Valid values are auto, kvm and page.\n");
+}
+
 /* Booleans of XenEmuConfig. */
 static bool get_bql_check(Object *obj, Error **errp)
 {
@@ -362,6 +386,11 @@ void xen_emu_add_properties(ObjectClass *oc)
     object_class_property_add_str(oc, "xen-evtchn-abi", get_abi, set_abi);
     object_class_property_set_description(oc, "xen-evtchn-abi",
         "Event channel ABI that the guest can use (auto, 2level, fifo)");
+
+    object_class_property_add_str(oc, "xen-hypercalls", get_hypercalls,
+                                  set_hypercalls);
+    object_class_property_set_description(oc, "xen-hypercalls",
+        "How the guest makes hypercalls on KVM (auto, kvm, page)");
 
     object_class_property_add_bool(oc, "x-xen-bql-check", get_bql_check,
                                    set_bql_check);

@@ -18,3 +18,7 @@ bool kvm_xen_handle_kick(CPUState *cs)
 {
     return false;
 }
+
+void kvm_xen_set_msr_filter(KvmXenMsrFilter *filter)
+{
+}

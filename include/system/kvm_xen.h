@@ -3,7 +3,7 @@
  * What QEMU's own code needs to know of Xen emulation
  *
  * Grant table, xenstore and primary console are QEMU's own; this header keeps
- * the names that they use.  But for kvm_xen_handle_kick() nothing here is about KVM.
+ * the names that they use.  What is about KVM is at the end.
  */
 #ifndef QEMU_SYSTEM_KVM_XEN_H
 #define QEMU_SYSTEM_KVM_XEN_H
@@ -36,5 +36,21 @@ uint16_t kvm_xen_get_evtchn_max_pirq(void);
  */
 struct CPUState;
 bool kvm_xen_handle_kick(struct CPUState *cs);
+
+/*
+ * QEMU's function that has reads or writes of an MSR end KVM_RUN, and calls
+ * @read or @write then, if they are not NULL; false means #GP.  They run in the
+ * vCPU's thread without the BQL.  kvm_xen_set_msr_filter() keeps it, for
+ * target/i386/kvm/xen-page.c.  Also without Xen emulation.  While KVM is
+ * initialized, if the kernel has MSR filters.
+ */
+struct ArchCPU;
+struct KVMState;
+typedef int KvmXenMsrFilter(struct KVMState *s, uint32_t msr,
+                            bool (*read)(struct ArchCPU *cpu, uint32_t msr,
+                                         uint64_t *value),
+                            bool (*write)(struct ArchCPU *cpu, uint32_t msr,
+                                          uint64_t value));
+void kvm_xen_set_msr_filter(KvmXenMsrFilter *filter);
 
 #endif

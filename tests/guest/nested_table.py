@@ -187,7 +187,8 @@ TABLE = (
     row('debian12-pae-hotadd', guest='debian12-pae',
         smp='1,sockets=2,maxcpus=2', steps=HOTADD_STEPS, monitor=REPLUG),
     # There is no alternative to this capability.
-    row('no-interception', accel=PLAIN_ACCEL + ',x-kvm-xen-caps=0xfffffffd',
+    row('no-interception', accel=PLAIN_ACCEL +
+        ',xen-hypercalls=kvm,x-kvm-xen-caps=0xfffffffd',
         refused=('KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL', 'CONFIG_KVM_XEN')),
 )
 

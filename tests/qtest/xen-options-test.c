@@ -47,6 +47,8 @@ static const Refusal refusals[] = {
     { "xen-evtchn-max-pirq", "65536", "24 to 65535" },
     { "xen-evtchn-abi", "3level", "auto, 2level and fifo" },
     { "xen-evtchn-abi", "", "auto, 2level and fifo" },
+    { "xen-hypercalls", "vmcall", "auto, kvm and page" },
+    { "xen-hypercalls", "", "auto, kvm and page" },
 };
 
 /*

@@ -11,6 +11,8 @@
 #define QEMU_XEN_EVTCHN_H
 
 #include "hw/sysbus.h"
+/* KVM's code for x86, which includes this header, needs that one as well. */
+#include "system/kvm_xen.h"
 
 typedef uint32_t evtchn_port_t;
 

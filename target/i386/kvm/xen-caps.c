@@ -16,6 +16,7 @@
 #include "hw/xen/emu/accel-callbacks.h"
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
+#include "xen-page.h"
 
 /*
  * Pseudo bits for parts of KVM_XEN_HVM_CONFIG_EVTCHN_SEND, so that
@@ -62,24 +63,60 @@ static const struct {
     },
 };
 
-int kvm_xen_find_caps(KVMState *s, uint32_t mask, XenAccelOps *ops)
+/* Whether hypercalls come from the page; -ENOSYS, reported: not possible. */
+static int choose_page(KVMState *s, const XenEmuConfig *config,
+                       uint32_t offered)
 {
+    bool intercepts = offered & KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL;
+    const char *missing = kvm_xen_page_missing(s);
+
+    switch (config->hypercalls) {
+    case XEN_EMU_HYPERCALLS_KVM:
+        if (intercepts) {
+            return false;
+        }
+        break;
+    case XEN_EMU_HYPERCALLS_PAGE:
+        if (!missing) {
+            return true;
+        }
+        error_report("xen-hypercalls=page: KVM on this host lacks %s", missing);
+        return -ENOSYS;
+    default:
+        if (intercepts || !missing) {
+            return !intercepts;
+        }
+    }
+    error_report("xen-version: KVM on this host does not support Xen "
+                 "guests: KVM_CAP_XEN_HVM is 0x%x, without "
+                 "KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL (0x%x)",
+                 offered, KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL);
+    error_printf("It requires a kernel with CONFIG_KVM_XEN.  Otherwise use %s"
+                 "-accel tcg,xen-version=...\n",
+                 missing ? "" : "xen-hypercalls=page or ");
+    return -ENOSYS;
+}
+
+int kvm_xen_find_caps(KVMState *s, const XenEmuConfig *config,
+                      XenAccelOps *ops)
+{
+    uint32_t mask = config->kvm_caps_mask;
     uint32_t offered = kvm_check_extension(s, KVM_CAP_XEN_HVM);
     uint32_t bits = (offered | PART_TIMER | PART_UPCALL_VECTOR) & mask;
+    int by_page = choose_page(s, config, offered & mask);
 
-    if (!(bits & KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL)) {
-        error_report("xen-version: KVM on this host does not support Xen "
-                     "guests: KVM_CAP_XEN_HVM is 0x%x, without "
-                     "KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL (0x%x)",
-                     offered & mask, KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL);
-        error_printf("It requires a kernel with CONFIG_KVM_XEN.  Otherwise use "
-                     "-accel tcg,xen-version=...\n");
-        return -ENOSYS;
+    if (by_page < 0) {
+        return by_page;
+    }
+    if (by_page) {
+        /* The ioctls of KVM's Xen support are not used at all. */
+        ops->hypercall_port = KVM_XEN_HYPERCALL_PORT;
+        bits = 0;
     }
 
     /* Capabilities come after those that they need. */
     ops->caps = 1u << XEN_ACCEL_CAP_HCALL;
-    for (int cap = 0; cap < XEN_ACCEL_CAP__MAX; cap++) {
+    for (int cap = XEN_ACCEL_CAP_HCALL + 1; cap < XEN_ACCEL_CAP__MAX; cap++) {
         bool there = (bits & kernel_caps[cap].bit) &&
                      (ops->caps & 1u << kernel_caps[cap].needs);
 

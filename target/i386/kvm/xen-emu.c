@@ -25,6 +25,7 @@
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
 #include "xen-ioctl.h"
+#include "xen-page.h"
 
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/event_channel.h"
@@ -42,6 +43,10 @@ static int configure(bool send)
         .flags = KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL,
     };
 
+    if (kvm_ops.hypercall_port) {
+        kvm_xen_page_set_msr(hypercall_msr);
+        return 0;
+    }
     if (send) {
         config.flags |= KVM_XEN_HVM_CONFIG_EVTCHN_SEND;
     }
@@ -442,7 +447,7 @@ int kvm_xen_init(KVMState *s, uint32_t msr)
             return ret;
         }
     }
-    bits = kvm_xen_find_caps(s, config->kvm_caps_mask, &kvm_ops);
+    bits = kvm_xen_find_caps(s, config, &kvm_ops);
     if (bits < 0) {
         return bits;
     }
@@ -499,6 +504,9 @@ int kvm_xen_init_vcpu(CPUState *cs)
     }
 
     ret = kvm_xen_probe_vcpu(&kvm_ops, cs);
+    if (!ret && kvm_ops.hypercall_port) {
+        ret = kvm_xen_page_init_vcpu(cs);
+    }
     if (ret) {
         return ret;
     }
@@ -508,10 +516,18 @@ int kvm_xen_init_vcpu(CPUState *cs)
     return 0;
 }
 
+/*
+ * Called after every exit of a vCPU whose env->xen_callback_asserted is set:
+ * vCPU 0, while the line is high, and all, if hypercalls come by a port.
+ */
 void kvm_xen_maybe_deassert_callback(CPUState *cs)
 {
-    /* Checked without the lock first: this is called after every exit. */
-    if (!xen_evtchn_upcall_pending(xen_emu_evtchn(), 0)) {
+    if (kvm_ops.hypercall_port) {
+        kvm_xen_page_check_exit(cs);
+    }
+    /* Checked without the lock first. */
+    if (cs->cpu_index == 0 && xen_upcall_level_asserted() &&
+        !xen_evtchn_upcall_pending(xen_emu_evtchn(), 0)) {
         BQL_LOCK_GUARD();
         xen_upcall_update_level();
     }

@@ -109,7 +109,7 @@ void kvm_xen_halt(XenVcpu *v, int64_t timeout_ns)
     }
 
     kv->halt.halted = true;
-    kv->halt.rip = regs.rip + KVM_XEN_HYPERCALL_LENGTH;
+    kv->halt.rip = regs.rip + kvm_xen_hypercall_length();
     if (timeout_ns < 0) {
         timer_del(kv->halt.timer);
     } else {

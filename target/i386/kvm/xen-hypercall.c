@@ -15,6 +15,7 @@
 #include "cpu.h"
 #include "kvm/xen-emu.h"
 #include "xen-internal.h"
+#include "xen-page.h"
 
 /*
  * The kernel latches the layout when it fills the hypercall page, and QEMU
@@ -51,7 +52,7 @@ static void restart(CPUState *cs, run_on_cpu_data data)
     for (size_t i = 0; i < ARRAY_SIZE(hc->arg); i++) {
         env->regs[regs[i]] = hc->arg[i];
     }
-    env->eip -= KVM_XEN_HYPERCALL_LENGTH;
+    env->eip -= kvm_xen_hypercall_length();
 }
 
 /*
@@ -83,7 +84,10 @@ int kvm_xen_handle_exit(X86CPU *cpu, struct kvm_xen_exit *exit)
         hc.arg[i] = exit->u.hcall.params[i];
     }
 
-    follow_long_mode(&hc);
+    /* QEMU has latched the layout itself if it filled the page. */
+    if (!xen_emu_accel()->hypercall_port) {
+        follow_long_mode(&hc);
+    }
     exit->u.hcall.result = xen_hypercall(&hc);
     if (hc.restart) {
         restart_later(&hc);
@@ -92,6 +96,9 @@ int kvm_xen_handle_exit(X86CPU *cpu, struct kvm_xen_exit *exit)
     if (!hc.long_mode) {
         /* The kernel writes all of RAX, but a 32-bit caller has EAX only. */
         exit->u.hcall.result = (uint32_t)exit->u.hcall.result;
+    }
+    if (xen_emu_accel()->hypercall_port) {
+        kvm_xen_page_return(hc.cs, exit->u.hcall.result);
     }
     return 0;
 }

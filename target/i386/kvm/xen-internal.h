@@ -38,11 +38,13 @@ static inline KvmXenVcpu *kvm_xen_vcpu(XenVcpu *v)
 
 /*
  * Sets ops->caps and ops->caps_missing: capabilities count if this kernel has
- * them, they are in @mask (x-kvm-xen-caps), and what they depend on counts too.
- * Returns KVM_CAP_XEN_HVM & @mask, or -ENOSYS, with the reason reported, if no
- * Xen guest can run.  Once, BQL.
+ * them, they are in x-kvm-xen-caps, and what they depend on counts too.
+ * Also sets ops->hypercall_port, by what @config asks for.  Returns
+ * KVM_CAP_XEN_HVM & @config->kvm_caps_mask, or -ENOSYS, with the reason reported,
+ * if no Xen guest can run.  Once, BQL.
  */
-int kvm_xen_find_caps(KVMState *s, uint32_t mask, XenAccelOps *ops);
+int kvm_xen_find_caps(KVMState *s, const XenEmuConfig *config,
+                      XenAccelOps *ops);
 
 /*
  * XenAccelClockOps.set_vcpu_info, for a kernel without SHARED_INFO.  BQL.
@@ -70,7 +72,15 @@ void kvm_xen_end_halt(XenVcpu *v);
 /* The same for all vCPUs, when the VM has stopped. */
 void kvm_xen_end_all_halts(void);
 
-#define KVM_XEN_HYPERCALL_LENGTH    3       /* VMCALL and VMMCALL */
+#define KVM_XEN_VMCALL_LENGTH   3       /* VMCALL and VMMCALL */
+#define KVM_XEN_OUT_LENGTH      2       /* see xen-page.h */
+
+/* The length in bytes of the instruction that makes a hypercall. */
+static inline unsigned kvm_xen_hypercall_length(void)
+{
+    return xen_emu_accel()->hypercall_port ? KVM_XEN_OUT_LENGTH :
+                                             KVM_XEN_VMCALL_LENGTH;
+}
 
 /*
  * Kicks that are handled without the BQL: the vCPU leaves the kernel, checks

@@ -86,7 +86,9 @@ static void note_asserted(bool asserted)
 
     qatomic_set(&upcall.asserted, asserted);
     if (env) {
-        env->xen_callback_asserted = asserted;
+        /* An accelerator with this port has to see all exits. */
+        env->xen_callback_asserted = asserted ||
+                                     xen_emu_accel()->hypercall_port;
     }
 }
 

@@ -193,6 +193,12 @@ typedef struct XenAccelOps {
      * not offered upcall vectors of vCPUs.
      */
     bool lapic_is_slow;
+    /*
+     * The guest makes hypercalls by OUT to this port, in the hypercall page only.
+     * The accelerator checks each exit of a vCPU for that.  0: by VMCALL or
+     * VMMCALL, also in its own code.
+     */
+    uint8_t hypercall_port;
     /* It calls xen_vcpu_pre_save() and xen_vcpu_post_load() by itself. */
     bool migrates_vcpus;
 

@@ -35,6 +35,13 @@ typedef enum XenEmuAbi {
     XEN_EMU_ABI_FIFO,
 } XenEmuAbi;
 
+/* How guests make hypercalls on KVM: xen-hypercalls. */
+typedef enum XenEmuHypercalls {
+    XEN_EMU_HYPERCALLS_AUTO,    /* KVM if possible */
+    XEN_EMU_HYPERCALLS_KVM,     /* VM[M]CALL, intercepted by KVM's Xen support */
+    XEN_EMU_HYPERCALLS_PAGE,    /* OUT in the hypercall page */
+} XenEmuHypercalls;
+
 /* The accelerator's properties, xen-*. */
 typedef struct XenEmuConfig {
     uint32_t version;           /* XEN_EMU_VERSION(); 0: no Xen */
@@ -42,6 +49,7 @@ typedef struct XenEmuConfig {
     uint16_t gnttab_max_frames; /* 64 */
     uint16_t evtchn_max_pirq;   /* 256 */
     XenEmuAbi evtchn_abi;
+    XenEmuHypercalls hypercalls;
     bool tsc_stable;            /* vcpu_time_info may have the flag; true */
     uint32_t kvm_caps_mask;     /* x-kvm-xen-caps: bits that may be used */
     char *kvm_fail;             /* x-kvm-xen-fail, see xen-internal.h; NULL */
