@@ -26,6 +26,7 @@
 #include "xen-internal.h"
 #include "xen-ioctl.h"
 #include "xen-page.h"
+#include "xen-synic.h"
 
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/event_channel.h"
@@ -97,6 +98,9 @@ static void kvm_xen_raise_vector(XenVcpu *v, uint8_t vector)
     uint32_t apic_id = X86_CPU(v->cs)->apic_id;
 
     kvm_irqchip_send_msi(kvm_state, xen_upcall_msi(apic_id, vector));
+    if (!XEN_ACCEL_HAS(&kvm_ops, UPCALL_VECTOR)) {
+        kvm_xen_retry(v);
+    }
 }
 
 /*
@@ -320,11 +324,13 @@ static void kvm_xen_vcpu_new(XenVcpu *v)
 {
     v->accel_data = g_new0(KvmXenVcpu, 1);
     kvm_xen_kick_new_vcpu(v);
+    kvm_xen_retry_new_vcpu(v);
 }
 
 static void kvm_xen_vcpu_free(XenVcpu *v)
 {
     kvm_xen_kick_free_vcpu(v);
+    kvm_xen_retry_free_vcpu(v);
     kvm_xen_halt_free_vcpu(v);
     g_free(v->accel_data);
 }
@@ -381,12 +387,16 @@ static XenAccelOps kvm_ops = {
 };
 
 /* What depends on a capability, but is not in offload_ops. */
-static void adapt_to_caps(XenAccelOps *ops)
+static void adapt_to_caps(KVMState *s, XenAccelOps *ops)
 {
     if (!XEN_ACCEL_HAS(ops, SHARED_INFO)) {
         ops->clock.set_vcpu_info = kvm_xen_set_clock;
         /* Only the kernel can enter a vector that bypasses the LAPIC. */
         ops->cpu.raise_callback = NULL;
+    }
+    if (ops->hypercall_port && kvm_xen_synic_is_supported(s)) {
+        ops->cpu.raise_callback = kvm_xen_synic_raise;
+        ops->cpu.upcall_changed = kvm_xen_synic_changed;
     }
 }
 
@@ -455,7 +465,7 @@ int kvm_xen_init(KVMState *s, uint32_t msr)
     if (ret) {
         return ret;
     }
-    adapt_to_caps(&kvm_ops);
+    adapt_to_caps(s, &kvm_ops);
     kvm_xen_time_init();
 
     ret = configure(evtchn_send);
@@ -490,6 +500,7 @@ XenAccelOps *xen_emu_kvm_ops(void)
 
 int kvm_xen_init_vcpu(CPUState *cs)
 {
+    XenVcpu *v;
     int ret;
 
     /*
@@ -510,8 +521,14 @@ int kvm_xen_init_vcpu(CPUState *cs)
     if (ret) {
         return ret;
     }
-    kvm_xen_halt_init_vcpu(xen_vcpu_get(cs->cpu_index));
-    kvm_xen_kick_init_vcpu(xen_vcpu_get(cs->cpu_index));
+    v = xen_vcpu_get(cs->cpu_index);
+    kvm_xen_halt_init_vcpu(v);
+    kvm_xen_kick_init_vcpu(v);
+    if (kvm_ops.cpu.upcall_changed && !kvm_xen_synic_init_vcpu(v)) {
+        trace_xen_kvm_fallback(v->id, "callback vector", -ENOSYS);
+        kvm_ops.cpu.raise_callback = NULL;
+        kvm_ops.cpu.upcall_changed = NULL;
+    }
     xen_vcpu_started(cs);
     return 0;
 }

@@ -10,6 +10,8 @@
 #include "hw/xen/emu/hypercall.h"
 #include "system/kvm.h"
 
+#define KVM_XEN_SINTS   2
+
 /* Data of a vCPU, in XenVcpu.accel_data. */
 typedef struct KvmXenVcpu {
     struct {                    /* xen-kick.c */
@@ -27,6 +29,17 @@ typedef struct KvmXenVcpu {
         bool halted;            /* by its last hypercall, as far as is known */
         uint64_t rip;           /* where the guest resumes */
     } halt;
+    struct {                    /* xen-synic.c */
+        uint8_t vector;         /* the callback vector; 0: none.  Atomic */
+        /* The rest: [vcpu] */
+        uint8_t sint[KVM_XEN_SINTS];    /* vector; 0: masked */
+        bool last;              /* index of the one that was written last */
+    } synic;
+    struct {                    /* xen-retry.c */
+        QEMUTimer *timer;
+        bool armed;             /* atomic */
+        int64_t wait_ns;        /* BQL */
+    } retry;
     /* xen-hypercall.c: the preempted call, which will be restarted.  [vcpu] */
     XenHypercall restart;
 } KvmXenVcpu;
@@ -81,6 +94,14 @@ static inline unsigned kvm_xen_hypercall_length(void)
     return xen_emu_accel()->hypercall_port ? KVM_XEN_OUT_LENGTH :
                                              KVM_XEN_VMCALL_LENGTH;
 }
+
+/*
+ * @v was notified by an interrupt through the LAPIC: notifies it again, until it
+ * has cleared evtchn_upcall_pending.  [fast]  new_vcpu, free_vcpu: BQL.
+ */
+void kvm_xen_retry(XenVcpu *v);
+void kvm_xen_retry_new_vcpu(XenVcpu *v);
+void kvm_xen_retry_free_vcpu(XenVcpu *v);
 
 /*
  * Kicks that are handled without the BQL: the vCPU leaves the kernel, checks

@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
+#include "qemu/rcu.h"
 #include "hw/i386/apic-msidef.h"
 #include "hw/i386/pc.h"
 #include "hw/pci/msi.h"
@@ -183,6 +184,12 @@ void xen_upcall_raise(unsigned vcpu)
             qemu_bh_schedule(upcall.level_bh);
         }
     }
+}
+
+void xen_upcall_raise_again(XenVcpu *v)
+{
+    RCU_READ_LOCK_GUARD();
+    xen_upcall_raise(v->id);
 }
 
 void xen_upcall_lapic_written(CPUState *cs, bool enabled)

@@ -207,6 +207,23 @@ static void renotify(XenVcpu *v)
     }
 }
 
+/* [vcpu]  The accelerator, too, may have something to do in its thread. */
+static int follow_upcall(XenVcpu *v, uint64_t unused)
+{
+    xen_emu_accel()->cpu.upcall_changed(v);
+    if (xen_emu_is_on()) {
+        renotify(v);
+    }
+    return 0;
+}
+
+static void upcall_changed(XenVcpu *v)
+{
+    if (xen_emu_accel()->cpu.upcall_changed) {
+        xen_vcpu_run(v, follow_upcall, 0);
+    }
+}
+
 int xen_delivery_set_callback(uint64_t param)
 {
     XenUpcallParam p;
@@ -220,6 +237,7 @@ int xen_delivery_set_callback(uint64_t param)
     xen_upcall_apply(&p);
     xen_delivery_update();
     XEN_FOREACH_VCPU(v) {
+        upcall_changed(v);
         renotify(v);
     }
     return 0;
@@ -272,6 +290,7 @@ void xen_delivery_set_vcpu_vector(XenVcpu *v, uint8_t vector)
     if (xen_emu_offload(UPCALL_VECTOR)) {
         xen_vcpu_run(v, set_accel_vector, vector_for_accel(v));
     }
+    upcall_changed(v);
     /* kernel_can_notify() depends on vCPU 0. */
     if (v->cs->cpu_index == 0) {
         xen_delivery_update();
@@ -324,6 +343,7 @@ void xen_delivery_vcpu_started(XenVcpu *v)
     if (xen_emu_offload(UPCALL_VECTOR)) {
         set_accel_vector(v, 0);
     }
+    upcall_changed(v);
 }
 
 void xen_delivery_init(void)

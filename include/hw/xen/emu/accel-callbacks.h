@@ -94,6 +94,11 @@ void xen_time_copy_vcpu_time(void *to, const void *from);
  * Upcalls: irq/upcall.c
  */
 
+/*
+ * @v has not seen its upcall, whatever the reason: raises it again, in the way
+ * that the guest has set by now.  No-op while upcalls are withheld. [fast]
+ */
+void xen_upcall_raise_again(XenVcpu *v);
 /* The vector for the whole domain; 0: upcalls come another way.  Any thread. */
 uint8_t xen_upcall_callback_vector(void);
 /* No upcall may be injected: irq/upcall.h says when.  Any thread. */

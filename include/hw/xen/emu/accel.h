@@ -87,6 +87,12 @@ typedef struct XenAccelCpuOps {
     void (*raise_callback)(XenVcpu *v);
 
     /*
+     * Optional: the callback vector has changed, or @v got or lost a vector of
+     * its own.  The caller renotifies @v afterwards. [vcpu]
+     */
+    void (*upcall_changed)(XenVcpu *v);
+
+    /*
      * Optional: flushes the TLBs of all vCPUs before @cs, which made the
      * hypercall, resumes. [vcpu]
      */

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <stdbool.h>
 
-/* Functions that may be in a list together; the code has six. */
+/* Functions that may be in a list together; the code has seven. */
 #define XEN_VCPU_MAX_WORKS  8
 
 struct XenVcpu;
