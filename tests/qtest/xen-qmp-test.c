@@ -10,6 +10,7 @@
 
 #include "hw/xen/interface/hvm/params.h"
 #include "hw/xen/interface/vcpu.h"
+#include "hw/xen/interface/version.h"
 
 #define VECTOR      0xf3
 #define VIA_GSI_20  20
@@ -312,6 +313,34 @@ static void test_text(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+static void expect_called(XenVm *vm, bool called)
+{
+    QDict *info = query(vm);
+
+    g_assert_cmpstr(qdict_get_str(info, "hypercall-trap"), ==, "vmcall");
+    g_assert_cmpint(qdict_get_bool(info, "called"), ==, called);
+    qobject_unref(info);
+    expect_text(vm->qts, "info xen", called ? "hypercalls by vmcall, in use" :
+                "hypercalls by vmcall, none so far");
+}
+
+/* Whether there was a hypercall since the last reset. */
+static void test_called(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start_bare(2, GPOINTER_TO_INT(long_mode), NULL,
+                                  "-nodefaults");
+
+    expect_called(vm, false);
+    g_assert_cmpint(XEN_CALL(vm, 1, __HYPERVISOR_xen_version, XENVER_version),
+                    >, 0);
+    expect_called(vm, true);
+    qtest_system_reset(vm->qts);
+    expect_called(vm, false);
+    xen_vm_set_up(vm);
+    expect_called(vm, true);
+    xen_vm_stop(vm);
+}
+
 /* A machine without Xen emulation returns errors. */
 static void test_no_xen(void)
 {
@@ -332,6 +361,7 @@ int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
         { "query", test_query },
+        { "called", test_called },
         { "counts", test_counts },
         { "list", test_list },
         { "list-fifo", test_list_fifo },

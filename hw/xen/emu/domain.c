@@ -53,6 +53,9 @@ void xen_emu_add_reset_notifier(Notifier *n)
 void xen_emu_notify_reset(XenResetPhase phase)
 {
     assert(bql_locked());
+    if (phase == XEN_RESET_MACHINE) {
+        qatomic_set(&xen_emu->was_called, false);
+    }
     notifier_list_notify(&reset_notifiers, &phase);
 }
 

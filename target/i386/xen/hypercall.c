@@ -53,6 +53,7 @@ int64_t xen_hypercall(XenHypercall *hc)
     int64_t ret;
 
     hc->restart = false;
+    xen_emu_note_call();
 
     if (hc->cpl > 0) {
         ret = -EPERM;

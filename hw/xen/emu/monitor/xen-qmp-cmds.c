@@ -136,6 +136,9 @@ XenEmulationInfo *qmp_query_xen(Error **errp)
     info->version = g_strdup_printf("%u.%u", xen_emu_config()->version >> 16,
                                     xen_emu_config()->version & 0xffff);
     info->accelerator = g_strdup(xen_emu_accel()->name);
+    info->hypercall_trap = xen_emu_accel()->hypercall_port ?
+                           XEN_HYPERCALL_TRAP_PORT : XEN_HYPERCALL_TRAP_VMCALL;
+    info->called = xen_emu_was_called();
     info->capabilities = list_caps(xen_emu_accel()->caps);
     info->missing_capabilities = list_caps(xen_emu_accel()->caps_missing);
     info->long_mode = xen_emu_long_mode();
@@ -155,6 +158,21 @@ XenEmulationInfo *qmp_query_xen(Error **errp)
         }
     }
     return info;
+}
+
+static void print_hypercalls(Monitor *mon, XenEmulationInfo *info)
+{
+    monitor_printf(mon, "hypercalls by %s, %s\n",
+                   XenHypercallTrap_str(info->hypercall_trap),
+                   info->called ? "in use" : "none so far");
+    if (info->hypercall_trap == XEN_HYPERCALL_TRAP_PORT && !info->called) {
+        monitor_printf(mon, "  This host's KVM has no support for Xen, or "
+                       "xen-hypercalls=page was requested.\n"
+                       "  Then guests work that use Xen's hypercall page.  Linux "
+                       "6.13, 6.12.6, 6.6.67, 6.1.121,\n"
+                       "  5.10.232 and later do not: they need "
+                       "a KVM with CONFIG_KVM_XEN, or -accel tcg.\n");
+    }
 }
 
 static void print_caps(Monitor *mon, const char *title,
@@ -202,6 +220,7 @@ static void hmp_info_xen(Monitor *mon, const QDict *qdict)
     }
     monitor_printf(mon, "Xen %s on %s, %s layout\n", info->version,
                    info->accelerator, info->long_mode ? "64-bit" : "32-bit");
+    print_hypercalls(mon, info);
     print_caps(mon, "capabilities", info->capabilities);
     print_caps(mon, "missing capabilities", info->missing_capabilities);
     monitor_printf(mon, "event ABI %s (fifo %s), %u ports, delivered by %s, "

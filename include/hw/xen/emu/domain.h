@@ -67,6 +67,7 @@ typedef struct XenEmu {
     XenEvtchn *evtchn;          /* from xen_evtchn_create() on */
     bool long_mode;             /* latched layout, as migrated */
     bool delivery_offloaded;    /* see xen_emu_delivery_is_offloaded() */
+    bool was_called;            /* see xen_emu_was_called() */
     uint64_t console_pfn;       /* of the primary console; 0: none */
     uint32_t console_port;      /* the guest's port */
 } XenEmu;
@@ -131,6 +132,22 @@ static inline const XenGuestLayout *xen_emu_layout(void)
 static inline bool xen_emu_delivery_is_offloaded(void)
 {
     return qatomic_read(&xen_emu->delivery_offloaded);
+}
+
+/*
+ * A hypercall has come to QEMU since the last system reset.  Not those that KVM
+ * handles by itself, but no guest gets along with these alone.
+ */
+static inline bool xen_emu_was_called(void)
+{
+    return qatomic_read(&xen_emu->was_called);
+}
+
+static inline void xen_emu_note_call(void)
+{
+    if (unlikely(!xen_emu_was_called())) {
+        qatomic_set(&xen_emu->was_called, true);
+    }
 }
 
 /*
