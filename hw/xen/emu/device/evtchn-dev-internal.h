@@ -6,6 +6,7 @@
  *   engine-callbacks.c  the engine's XenEvtchnOps
  *   evtchn-migration.c  the device's VMStateDescription
  *   vcpu-unplugged.c    a subsection of it
+ *   hypercall-port.c    another one
  *   backend.c           evtchn_backend_ops of PV devices
  */
 #ifndef HW_XEN_EMU_EVTCHN_DEV_INTERNAL_H
@@ -74,11 +75,21 @@ struct XenEvtchnDevice {
     /* Subsection unplugged_vcpus: see device/vcpu-unplugged.h */
     int32_t nr_unplugged;
     struct XenUnpluggedVcpu *unplugged;
+
+    /* Subsection hypercall_port: XenAccelOps.hypercall_port; 0: none */
+    uint8_t hypercall_port;
 };
 
 extern const struct VMStateDescription xen_evtchn_vmstate;
 extern const struct VMStateDescription xen_evtchn_unplugged_vmstate;
+extern const struct VMStateDescription xen_evtchn_hypercall_port_vmstate;
 extern const XenEvtchnOps xen_evtchn_engine_ops;
+
+/*
+ * hypercall-port.c: 0, or -EINVAL with the reason reported: the guest that was
+ * loaded to @s makes hypercalls in another way than this machine intercepts.
+ */
+int xen_evtchn_check_hypercall_port(const XenEvtchnDevice *s);
 
 /*
  * engine-callbacks.c: vCPU @vcpu was added.  Notes in its env which VIRQs were

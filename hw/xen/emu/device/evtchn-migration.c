@@ -145,6 +145,7 @@ static void clear(XenEvtchnDevice *s)
     s->nr_ports = s->nr_array_pages = s->nr_parked = s->nr_unmask = 0;
     s->nr_fifo_vcpus = s->nr_fifo_ports = s->nr_unplugged = 0;
     s->runstate_flag = false;
+    s->hypercall_port = 0;
     s->pirq.nr_words = DIV_ROUND_UP(kvm_xen_get_evtchn_max_pirq(), 64);
 }
 
@@ -155,6 +156,7 @@ static int evtchn_pre_save(void *opaque)
     clear(s);
     s->callback_param = xen_upcall_param();
     s->runstate_flag = xen_runstate_update_flag();
+    s->hypercall_port = xen_emu_accel()->hypercall_port;
     s->pirq.allocated = g_new0(uint64_t, s->pirq.nr_words);
     xen_pirq_save(&s->pirq);
     s->unplugged = xen_unplugged_save(&s->nr_unplugged);
@@ -350,7 +352,8 @@ static int evtchn_post_load(void *opaque, int version_id)
         return ret;
     }
 
-    ret = xen_unplugged_load(s->unplugged, s->nr_unplugged);
+    ret = xen_evtchn_check_hypercall_port(s) ?:
+          xen_unplugged_load(s->unplugged, s->nr_unplugged);
     if (ret) {
         return ret;
     }
@@ -589,6 +592,7 @@ const VMStateDescription xen_evtchn_vmstate = {
         &unmask_vmstate,
         &runstate_flag_vmstate,
         &xen_evtchn_unplugged_vmstate,
+        &xen_evtchn_hypercall_port_vmstate,
         NULL
     }
 };
