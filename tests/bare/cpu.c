@@ -292,6 +292,7 @@ int run_snippet(struct Run *run, unsigned cs, const char *snippet)
     run->ss = cs & 3 ? SEL_USER_DATA : SEL_DATA;
     run->sp = (uintptr_t)run_stack_area + sizeof(run_stack_area) - 16;
     run->ip = (uintptr_t)snippet;
+    run->flags |= 2;
     interrupts_off();
     running = true;
     run_in(run);

@@ -182,14 +182,18 @@ int try_write(Live32 *p, uint32_t val);
 struct Run {
     uint64_t ax, bx, cx, dx, si, di, bp, r8, r9, r10;
     uint64_t cs, ss, sp, ip;
+    uint64_t flags;         /* EFLAGS; bit 1 is always set */
 };
 
-/* Sets run->ip to @snippet.  The vector of the fault, or NO_FAULT. */
+/*
+ * Sets run->ip to @snippet, and disables interrupts.  The vector of the fault, or
+ * NO_FAULT.
+ */
 int run_snippet(struct Run *run, unsigned cs, const char *snippet);
 
-/* call_rax calls the address in RAX. */
+/* call_rax calls the address in RAX; out writes to HYPERCALL_PORT. */
 extern const char snippet_vmcall[], snippet_vmmcall[], snippet_call_rax[];
-extern const char snippet_wrmsr[];
+extern const char snippet_wrmsr[], snippet_out[];
 
 /* ------------------------------------------------------------------ memory */
 

@@ -72,6 +72,11 @@ bool guest_is_intel(void)
     return reg[1] == 0x756e6547;        /* "Genu" of "GenuineIntel" */
 }
 
+bool guest_calls_by_port(void)
+{
+    return hypercall_page[5] == 0xe6;   /* out %al, $imm8 */
+}
+
 long guest_map_shared_info(unsigned place)
 {
     struct xen_add_to_physmap op = {

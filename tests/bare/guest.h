@@ -51,6 +51,12 @@ bool guest_is_intel(void);
 const char *guest_option(const char *key);
 bool guest_is(const char *key, const char *value);
 
+/*
+ * The page makes hypercalls by an OUT to HYPERCALL_PORT, since the host's KVM does
+ * not support Xen; VMCALL and VMMCALL make none then.
+ */
+bool guest_calls_by_port(void);
+
 /* Through the hypercall page, with up to five arguments; the rest are 0. */
 long do_hypercall(unsigned long nr, long arg0, long arg1, long arg2, long arg3,
                   long arg4);

@@ -29,6 +29,9 @@
 #define SMM_ENTRY       0x38000
 #define SMM_COUNTER     0x39000
 
+/* Where hypercalls are by port, QEMU's target/i386/kvm/xen-page.h. */
+#define HYPERCALL_PORT  0xe4
+
 /* Interrupt vectors. */
 #define VECTOR_NMI      2
 #define VECTOR_UPCALL   0x51            /* per vCPU, through the LAPIC */

@@ -138,7 +138,7 @@ run_in:
 #endif
         push    0x58(REG(di))
         push    0x60(REG(di))
-1:      push    $2                      /* EFLAGS: interrupts off */
+1:      push    0x70(REG(di))
         push    0x50(REG(di))
         push    0x68(REG(di))
         mov     0x00(REG(di)), REG(ax)
@@ -178,7 +178,7 @@ run_abort:
 
 /* Code for run_in(); the same bytes in 32- and 64-bit mode. */
         .globl  snippet_vmcall, snippet_vmmcall, snippet_call_rax
-        .globl  snippet_wrmsr
+        .globl  snippet_wrmsr, snippet_out
 snippet_vmcall:
         .byte   0x0f, 0x01, 0xc1
         int     $VECTOR_RETURN
@@ -187,6 +187,9 @@ snippet_vmmcall:
         int     $VECTOR_RETURN
 snippet_call_rax:
         .byte   0xff, 0xd0
+        int     $VECTOR_RETURN
+snippet_out:
+        outb    %al, $HYPERCALL_PORT
         int     $VECTOR_RETURN
 snippet_wrmsr:
         wrmsr
