@@ -26,10 +26,10 @@ TIME_LIMIT = 240                    # seconds, on a busy host
 # thread: of TCG; words: only tests with one of these in their name; move: the
 # guest is saved when it requests that, and resumed in another QEMU; accel:
 # more options of the accelerator; append: more words of the guest's command
-# line.
+# line; l1: the kernel of the L1 VM, if not the usual one.
 Row = collections.namedtuple('Row', 'name width abi cpus thread words move '
-                             'accel append',
-                             defaults=(CPUS, 'multi', (), False, '', ''))
+                             'accel append l1',
+                             defaults=(CPUS, 'multi', (), False, '', '', None))
 
 ROWS = tuple(Row('bare%d-%s' % (width, abi), width, abi)
              for abi in ('2level', 'fifo') for width in (64, 32))
@@ -51,6 +51,9 @@ TCG_ROWS = tuple(Row('bare64-%s-%s' % (abi, name), 64, abi, cpus, thread,
 TCG_ROWS += tuple(Row('bare%d-%s-moved' % (width, abi), width, abi,
                       words=('everything-at-once',), move=True)
                   for abi in ('2level', 'fifo') for width in (64, 32))
+
+# Hypercalls by port, where it is all that KVM can do.
+KVM_ROWS = (Row('page-bare64-2level', 64, '2level', l1='debian12'),)
 
 # The value that the debug console reads as, by which the guest tells the QEMUs
 # apart.
@@ -83,7 +86,7 @@ def _has_one(name, words):
 def selection(accel, words):
     """[(row, names of its tests)] that have one of @words in their name."""
     chosen = []
-    for row in ROWS + (TCG_ROWS if accel == 'tcg' else ()):
+    for row in ROWS + (TCG_ROWS if accel == 'tcg' else KVM_ROWS):
         full = '%s-%s' % (accel, row.name)
         names = [name for name in test_names(row)
                  if _has_one(name, row.words) and

@@ -3,7 +3,8 @@
 
 The L1 VM runs Debian 13's kernel, whose KVM has Xen support, on a CPU with
 AMD-V that TCG emulates. It runs the QEMU under test, which runs the guests.
-nested/init.sh is its first process.
+nested/init.sh is its first process. Guests that make hypercalls by port are run
+in a second L1 VM, with Debian 12's kernel, which has no such support.
 """
 import io
 import json
@@ -30,7 +31,10 @@ import vm
 from nested_table import COMMON_ACCEL, PHASES, TABLE
 
 L1_KERNEL = 'debian13'
-L1_MODULES = ('kvm-amd', 'virtio-blk')
+L1_KERNELS = (L1_KERNEL, nested_table.OLD_L1)
+# No name contains this word.
+NO_FAULTS = (' ',)
+L1_MODULES = ('kvm-amd', 'virtio-pci', 'virtio-blk')
 L1_MEMORY = 1536
 L1_CPUS = ('-accel', 'tcg,thread=multi', '-smp', 2)
 L1_PROGRAM = 'tcp-peer'
@@ -195,9 +199,9 @@ def image_name(row):
     return '%s-%s' % (row.guest, row.program) if row.program else row.guest
 
 
-def l1_boot(qemu, rows):
+def l1_boot(qemu, rows, l1_kernel=L1_KERNEL):
     """L1's Boot; it contains the QEMU under test and the guests' images."""
-    l1 = images.GUESTS[L1_KERNEL]
+    l1 = images.GUESTS[l1_kernel]
     kernel = material.kernel(l1.suite, l1.arch, l1.flavour)
     busybox = material.package(l1.suite, l1.arch, 'busybox-static')
     boots = {image_name(r): images.guest(r.guest, r.program) for r in rows}
@@ -218,7 +222,7 @@ def l1_boot(qemu, rows):
             archive.copy('guests/%s.initrd' % name, boot.initrd)
 
     return images.Boot(images.kernel_image(kernel),
-                       images.cached_initrd('l1', key, fill))
+                       images.cached_initrd('l1-' + l1_kernel, key, fill))
 
 
 def run_l1(outer, folder, boot, plans, tally, cpus=L1_CPUS):
@@ -293,33 +297,54 @@ def nested(options):
         width for width in state.WIDTHS if not options.filter or any(
             word in 'kvm-upstream-state-%d' % width
             for word in options.filter)]
-    fault_words = ['-'] if options.record else options.filter
-    tally = report.Tally(len(rows) + bare.count(bare_rows) + len(widths) + 1 +
-                         faults.count(fault_words), options.tap)
+    fault_words = NO_FAULTS if options.record else options.filter
+    work = {l1: ([row for row in rows if (row.l1 or L1_KERNEL) == l1],
+                 [(row, names) for row, names in bare_rows
+                  if (row.l1 or L1_KERNEL) == l1],
+                 widths if l1 == L1_KERNEL else [],
+                 fault_words if l1 == L1_KERNEL else NO_FAULTS)
+            for l1 in L1_KERNELS}
+    work = {l1: what for l1, what in work.items()
+            if any(what[:3]) or faults.count(what[3])}
+    tally = report.Tally(len(work) + len(rows) + bare.count(bare_rows) +
+                         len(widths) + faults.count(fault_words), options.tap)
+    measured = {}
+    for l1, what in work.items():
+        measured.update(run_kernel(l1, *what, options, tally))
+    keep_figures(measured, options, tally)
+    return tally.end()
+
+
+def run_kernel(l1, rows, bare_rows, widths, fault_words, options, tally):
+    """Runs L1 with kernel @l1 and these guests; returns {name: counts}."""
     try:
-        boot = l1_boot(options.qemu, rows)
+        boot = l1_boot(options.qemu, rows, l1)
     except material.MissingMaterial as e:
-        for name in ['L1'] + [r.name for r in rows]:
+        for name in [l1_name(l1)] + [r.name for r in rows]:
             tally.add(report.Outcome(name, 0, skipped=str(e)))
-        return tally.end()
-    with paths.log_folder('nested') as folder:
+        return {}
+    with paths.log_folder('nested' if l1 == L1_KERNEL else
+                          'nested-' + l1) as folder:
         plans = [Plan(row, folder) for row in rows]
         bare_plans = [bare.Plan(row, names, folder)
                       for row, names in bare_rows]
         load_plans = [state.LoadPlan(width, folder, 'kvm,xen-version=4.17')
                       for width in widths]
         fault_plans = faults.selection(folder, fault_words)
-        measured = run_plans(folder, boot, plans, bare_plans + fault_plans,
-                             load_plans, options, tally)
-    keep_figures(measured, options, tally)
-    return tally.end()
+        return run_plans(l1_name(l1), folder, boot, plans,
+                         bare_plans + fault_plans, load_plans, options, tally)
 
 
-def run_plans(folder, boot, plans, bare_plans, load_plans, options, tally):
+def l1_name(l1):
+    return 'L1' if l1 == L1_KERNEL else 'L1-' + l1
+
+
+def run_plans(name, folder, boot, plans, bare_plans, load_plans, options,
+              tally):
     """Runs L1 and checks the results; returns {name: counts}."""
     outer = os.path.abspath(options.outer or options.qemu)
     l1 = run_l1(outer, folder, boot, plans + bare_plans + load_plans, tally)
-    tally.add(report.Outcome('L1', l1.seconds, l1_failures(l1), machine=l1))
+    tally.add(report.Outcome(name, l1.seconds, l1_failures(l1), machine=l1))
     measured = {}
     for plan in plans:
         reasons, counts, run = plan.outcome(allow_crash=options.record)

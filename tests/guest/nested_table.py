@@ -57,6 +57,9 @@ PLAIN_ACCEL = 'kvm,xen-version=4.17,x-xen-bql-check=on'
 SHARED_INFO, EVTCHN_SEND, SHARED_INFO_HVA, TIMER, UPCALL_VECTOR = (
     1 << n for n in (2, 5, 8, 16, 17))
 
+# Debian 12's kernel, without CONFIG_KVM_XEN.
+OLD_L1 = 'debian12'
+
 # In a nested guest on a busy host, interrupts are late. How Linux reacts to
 # that is not tested here.
 PATIENCE = ('no_timer_check', 'tsc=nowatchdog',
@@ -73,16 +76,17 @@ UPCALL_ROWS = (('vapic', 2, '2level'), ('novector-nomsi', 2, 'fifo'),
 # (step_hotadd, write_files); moves: the arguments of nested/moves.sh; hosts:
 # classes of hostside.py, which are not attached; sleeper: it is woken up from
 # S3; traced: exits are counted; refused: words of the message with which QEMU
-# must exit instead of running a guest.
+# must exit instead of running a guest; l1: the kernel of L1, if not the usual
+# one.
 Row = collections.namedtuple(
     'Row', 'name guest cpus smp accel measured expect steps sleeps disk_mib '
-    'budget append program then monitor moves hosts sleeper traced refused')
+    'budget append program then monitor moves hosts sleeper traced refused l1')
 
 
 def row(name, guest='debian13', cpus=2, accel=PLAIN_ACCEL, abi='2level',
         measured=False, budget=None, short=True, steps=None, smp=None,
         append=(), program=None, then=(), monitor=None, moves=None, hosts=(),
-        sleeper=False, traced=True, refused=None, expect=None):
+        sleeper=False, traced=True, refused=None, expect=None, l1=None):
     """Short guests do not print their boot messages, which would take most of
     their time."""
     return Row('kvm-' + name, guest, cpus, smp or cpus, accel, measured,
@@ -90,7 +94,7 @@ def row(name, guest='debian13', cpus=2, accel=PLAIN_ACCEL, abi='2level',
                steps or (SHORT_STEPS if short else STEPS),
                SHORT_SLEEPS if short else SLEEPS, 1 if short else 8, budget,
                PATIENCE + (('quiet',) if short else ()) + append, program,
-               then, monitor, moves, hosts, sleeper, traced, refused)
+               then, monitor, moves, hosts, sleeper, traced, refused, l1)
 
 
 def without(*bits):
@@ -186,7 +190,10 @@ TABLE = (
         accel=PLAIN_ACCEL + ',xen-evtchn-abi=fifo', abi='fifo'),
     row('debian12-pae-hotadd', guest='debian12-pae',
         smp='1,sockets=2,maxcpus=2', steps=HOTADD_STEPS, monitor=REPLUG),
-    # There is no alternative to this capability.
+    # A KVM without Xen support.
+    row('page-refused', accel=PLAIN_ACCEL + ',xen-hypercalls=kvm', l1=OLD_L1,
+        refused=('KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL', 'xen-hypercalls=page')),
+    # There is no alternative to this capability but the one above.
     row('no-interception', accel=PLAIN_ACCEL +
         ',xen-hypercalls=kvm,x-kvm-xen-caps=0xfffffffd',
         refused=('KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL', 'CONFIG_KVM_XEN')),

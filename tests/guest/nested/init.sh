@@ -35,7 +35,8 @@ count_from_here() {
     echo 'hist:keys=reason:size=256' > $EXITS/trigger
     echo "reason == $EXIT_XEN" > $EXITS/filter
     echo 1 > $EXITS/enable
-    echo 1 > $CALLS/enable
+    # Only with CONFIG_KVM_XEN.
+    [ ! -e $CALLS ] || echo 1 > $CALLS/enable
     echo > $T/trace
     echo 1 > $T/tracing_on
 }
