@@ -190,7 +190,10 @@ TABLE = (
         accel=PLAIN_ACCEL + ',xen-evtchn-abi=fifo', abi='fifo'),
     row('debian12-pae-hotadd', guest='debian12-pae',
         smp='1,sockets=2,maxcpus=2', steps=HOTADD_STEPS, monitor=REPLUG),
-    # A KVM without Xen support.
+    # A KVM without Xen support; upcalls are by the callback vector.
+    row('page-debian11', guest='debian11', cpus=1, abi='2level', l1=OLD_L1,
+        accel=PLAIN_ACCEL + ',xen-evtchn-abi=2level', traced=False,
+        steps=('modules', 'disk', 'net', 'sleep', 'facts', 'clock')),
     row('page-refused', accel=PLAIN_ACCEL + ',xen-hypercalls=kvm', l1=OLD_L1,
         refused=('KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL', 'xen-hypercalls=page')),
     # There is no alternative to this capability but the one above.
