@@ -9,13 +9,11 @@ import os
 import shlex
 import signal
 import subprocess
-import tempfile
 
+import benchkeep
 import bundle
-import cpio
 import guestvm
 import images
-import material
 import nested
 import paths
 import report
@@ -30,9 +28,6 @@ GUEST = 'debian13'
 PROGRAM = 'lateness'
 LIMIT = 240                         # seconds for a turn
 KINDS = ('rest', 'busy')
-# A microsecond of the clock is 250 instructions; an idle CPU takes no time of
-# the host.
-COUNTED_CPUS = ('-accel', 'tcg', '-smp', 1, '-icount', 'shift=2,sleep=off')
 
 # QEMU's signal at each turn but the first, see programs/stall.c.
 FOLLOW_TURNS = ''' &
@@ -48,7 +43,6 @@ wait $!'''
 
 # All bits of KVM_CAP_XEN_HVM but EVTCHN_SEND.
 NO_SEND = '0xffffffdf'
-UPSTREAM_QEMU = '/bin/upstream-qemu'
 STALL_LIBRARY = '/lib/stall.so'
 KVM = nested.COMMON_ACCEL
 
@@ -111,8 +105,8 @@ class Plan:
                                                 ','.join(self.turns))]
 
     def add_to(self, tar):
-        boot = images.Boot('/guests/guest.kernel', '/guests/guest.initrd')
-        program = UPSTREAM_QEMU if self.way.upstream else bundle.PROGRAM
+        boot = nested.boot_in_l1(GUEST)
+        program = nested.UPSTREAM_QEMU if self.way.upstream else bundle.PROGRAM
         words = ['env', *self.environment(STALL_LIBRARY), program,
                  '-L', bundle.FIRMWARE_FOLDER,
                  '-chardev', 'file,id=serial,path=console.log',
@@ -158,37 +152,15 @@ def stall_library():
     return path
 
 
-def l1_boot(qemu, upstream, library):
-    """L1's Boot; it contains both QEMUs, the library and the guest."""
-    row = images.GUESTS[nested.L1_KERNEL]
-    kernel = material.kernel(row.suite, row.arch, row.flavour)
-    busybox = material.package(row.suite, row.arch, 'busybox-static')
-    guest = images.guest(GUEST, PROGRAM)
-    parts = bundle.parts(qemu) + (bundle.parts(upstream) if upstream else [])
-    key = images.content_key(
-        kernel, busybox, __file__, bundle.__file__, cpio.__file__,
-        images.__file__, library, *parts, guest.kernel, guest.initrd,
-        *images.scripts_in(nested.L1_SCRIPTS))
-
-    def fill(archive):
-        images.add_userland(archive, busybox)
-        images.add_scripts(archive, nested.L1_SCRIPTS)
-        images.add_modules(archive, kernel, nested.L1_MODULES)
-        bundle.add(archive, qemu)
-        if upstream:
-            bundle.add(archive, upstream, UPSTREAM_QEMU)
-        archive.copy(STALL_LIBRARY, library, 0o755)
-        archive.copy('guests/guest.kernel', guest.kernel)
-        archive.copy('guests/guest.initrd', guest.initrd)
-
-    return images.Boot(images.kernel_image(kernel),
-                       images.cached_initrd('l1-bench', key, fill))
-
-
 def run_nested(plans, options, library, folder, tally):
-    boot = l1_boot(options.qemu, options.upstream, library)
+    extras = [([library], lambda archive: archive.copy(
+        STALL_LIBRARY, library, 0o755))]
+    if options.upstream:
+        extras.append(bundle.qemu(options.upstream, nested.UPSTREAM_QEMU))
+    boot = nested.l1_boot(options.qemu, {GUEST: images.guest(GUEST, PROGRAM)},
+                          'l1-bench', extras=extras)
     outer = os.path.abspath(options.outer or options.qemu)
-    cpus = COUNTED_CPUS if options.instructions else nested.L1_CPUS
+    cpus = nested.COUNTED_CPUS if options.instructions else nested.L1_CPUS
     l1 = nested.run_l1(outer, folder, boot, plans, tally, cpus)
     for reason in nested.l1_failures(l1):
         tally.say('L1: ' + reason)
@@ -235,8 +207,9 @@ def table(results, unit):
     return '\n'.join(lines)
 
 
-def plot(results, path):
-    """Plots percentiles by implementation, in one plot for each sleep."""
+def plot(results):
+    """Gnuplot's commands for percentiles by implementation, a plot for each
+    sleep."""
     blocks, plots, index = [], [], 0
     for sleep in SLEEPS:
         us, curves = sleep.split(':')[0], []
@@ -257,18 +230,14 @@ def plot(results, path):
         if curves:
             plots.append('set title "sleep of %s us"\nplot %s' % (
                 us, ', '.join(curves)))
-    script = '\n'.join([
+    return [
         'set terminal svg size 1100,900 font "sans,10"',
-        'set output "%s"' % path, '$data << EOD', '\n\n\n'.join(blocks), 'EOD',
+        '$data << EOD', '\n\n\n'.join(blocks), 'EOD',
         'set logscale xy', 'set grid', 'set key left top font ",7"',
         'set xlabel "percentile"', 'set ylabel "late by (us)"',
         'set xtics ("50" 2, "75" 4, "90" 10, "95" 20, "99" 100, '
         '"99.9" 1000)',
-        'set multiplot layout 2,2', *plots, 'unset multiplot', ''])
-    with tempfile.NamedTemporaryFile('w', suffix='.gp') as f:
-        f.write(script)
-        f.flush()
-        subprocess.run(['gnuplot', f.name], check=True)
+        'set multiplot layout 2,2', *plots]
 
 
 def bench(options):
@@ -295,24 +264,11 @@ def bench(options):
         tally.say('\n' + table(results, 'us of 250 instr.'))
     else:
         tally.say('\n' + table(results, 'us'))
-        keep(results, options)
+        benchkeep.keep('bench-timer', options, {
+            'about': 'lateness in ns of a sleep by percentile; see '
+            'tests/guest/benchtimer.py', 'stall-ms': STALL,
+            'rounds': options.rounds, 'ways': {
+                w.name: {'title': w.title, 'accel': w.accel,
+                         **results[w.name]}
+                for w in WAYS if w.name in results}}, script=plot(results))
     return tally.end()
-
-
-def keep(results, options):
-    out = os.path.join(os.path.dirname(paths.BUILD), 'bench')
-    os.makedirs(out, exist_ok=True)
-    if options.record:
-        out = os.path.join(paths.CHECKOUT, 'docs')
-    record = {'about': 'lateness in ns of a sleep by percentile; see '
-              'tests/guest/benchtimer.py', 'stall-ms': STALL,
-              'qemu': nested.qemu_version(options.qemu), 'rounds':
-              options.rounds, 'ways': {
-                  w.name: {'title': w.title, 'accel': w.accel,
-                           **results[w.name]}
-                  for w in WAYS if w.name in results}}
-    if options.upstream:
-        record['upstream'] = nested.qemu_version(options.upstream)
-    nested.write_json(os.path.join(out, 'bench-timer.json'), record)
-    plot(results, os.path.join(out, 'bench-timer.svg'))
-    print('%s/bench-timer.json and .svg' % os.path.relpath(out))

@@ -43,23 +43,27 @@ def _libraries(qemu):
     return sorted(set(re.findall(r'(?:=> )?(/\S+) \(0x', listed.stdout)))
 
 
-def parts(qemu):
-    """The host's files in a bundle of @qemu, for a cache key."""
-    return ([os.path.realpath(qemu)] + _libraries(qemu)
-            + [_firmware(qemu, name) for name in FIRMWARE])
+def qemu(path, program=PROGRAM):
+    """The QEMU at @path as one of nested.l1_boot()'s extras: at @program,
+    without debug information if strip is installed, and its libraries at the
+    paths that they have on the host."""
+    libraries = _libraries(path)
+    firmware = {name: _firmware(path, name) for name in FIRMWARE}
+
+    def add(archive):
+        with TemporaryDirectory() as scratch:
+            small = os.path.join(scratch, 'qemu')
+            if not shutil.which('strip') or run(
+                    ['strip', '-o', small, path]).returncode:
+                small = path
+            archive.copy(program, small, 0o755)
+        _copy_all(archive, libraries)
+        for name, source in firmware.items():
+            archive.copy(os.path.join(FIRMWARE_FOLDER, name), source, 0o644)
+
+    return [os.path.realpath(path), *libraries, *firmware.values()], add
 
 
-def add(archive, qemu, program=PROGRAM):
-    """Puts @qemu at @program, without debug information if strip is installed,
-    and its libraries at the paths that they have on the host."""
-    with TemporaryDirectory() as scratch:
-        small = os.path.join(scratch, 'qemu')
-        if not shutil.which('strip') or run(
-                ['strip', '-o', small, qemu]).returncode:
-            small = qemu
-        archive.copy(program, small, 0o755)
-    for library in _libraries(qemu):
-        archive.copy(library, library, 0o755)
-    for name in FIRMWARE:
-        archive.copy(os.path.join(FIRMWARE_FOLDER, name),
-                     _firmware(qemu, name), 0o644)
+def _copy_all(archive, files):
+    for path in files:
+        archive.copy(path, path, 0o755)

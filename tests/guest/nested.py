@@ -37,7 +37,11 @@ NO_FAULTS = (' ',)
 L1_MODULES = ('kvm-amd', 'virtio-pci', 'virtio-blk')
 L1_MEMORY = 1536
 L1_CPUS = ('-accel', 'tcg,thread=multi', '-smp', 2)
+# A microsecond of the clock is 250 instructions; an idle CPU takes no time of
+# the host.
+COUNTED_CPUS = ('-accel', 'tcg', '-smp', 1, '-icount', 'shift=2,sleep=off')
 L1_PROGRAM = 'tcp-peer'
+UPSTREAM_QEMU = '/bin/upstream-qemu'    # in L1 VMs that have it
 L1_SCRIPTS = os.path.join(paths.HERE, 'nested')
 L1_LIMIT = 120                      # seconds, without the guests
 # Rarely, a vCPU of L1 stops taking interrupts while Linux boots: a vector
@@ -114,8 +118,7 @@ class Plan:
         self.files = [self.stimulus.disk, self.stimulus.written,
                       *(path for host in self.hosts for path in host.files())]
         self.limit = GUEST_LIMIT + sum(host.TIME for host in self.hosts)
-        boot = images.Boot('/guests/%s.kernel' % image_name(row),
-                           '/guests/%s.initrd' % image_name(row))
+        boot = boot_in_l1(image_name(row))
         url = 'http://10.0.2.2:8000/%s/fetched' % row.name
         words = [bundle.PROGRAM, '-L', bundle.FIRMWARE_FOLDER,
                  '-chardev', 'file,id=serial,path=console.log,append=on',
@@ -199,35 +202,48 @@ def image_name(row):
     return '%s-%s' % (row.guest, row.program) if row.program else row.guest
 
 
-def l1_boot(qemu, rows, l1_kernel=L1_KERNEL):
-    """L1's Boot; it contains the QEMU under test and the guests' images."""
+def l1_boot(qemu, boots, name='l1', modules=(), extras=(), l1_kernel=L1_KERNEL):
+    """L1's Boot; it contains the QEMU under test, and @boots by the names of
+    their files. @modules are further ones; each of @extras is a list of files
+    on which what it adds depends, and a function that adds it."""
     l1 = images.GUESTS[l1_kernel]
     kernel = material.kernel(l1.suite, l1.arch, l1.flavour)
     busybox = material.package(l1.suite, l1.arch, 'busybox-static')
-    boots = {image_name(r): images.guest(r.guest, r.program) for r in rows}
+    modules = L1_MODULES + tuple(modules)
+    extras = [bundle.qemu(qemu), *extras]
     key = images.content_key(
-        kernel, busybox, ' '.join(L1_MODULES), __file__, bundle.__file__,
-        cpio.__file__, images.__file__, *bundle.parts(qemu),
-        *images.scripts_in(L1_SCRIPTS), *images.program_sources(L1_PROGRAM),
-        *(path for boot in boots.values() for path in boot))
+        kernel, busybox, ' '.join(modules), __file__, bundle.__file__,
+        cpio.__file__, images.__file__, *images.scripts_in(L1_SCRIPTS),
+        *images.program_sources(L1_PROGRAM),
+        *(path for files, _ in extras for path in files),
+        *(part for item in boots.items() for part in (item[0], *item[1])))
 
     def fill(archive):
         images.add_userland(archive, busybox)
         images.add_scripts(archive, L1_SCRIPTS)
-        images.add_modules(archive, kernel, L1_MODULES)
+        images.add_modules(archive, kernel, modules)
         archive.file('bin/' + L1_PROGRAM, images.compiled(L1_PROGRAM), 0o755)
-        bundle.add(archive, qemu)
-        for name, boot in boots.items():
-            archive.copy('guests/%s.kernel' % name, boot.kernel)
-            archive.copy('guests/%s.initrd' % name, boot.initrd)
+        for _, add in extras:
+            add(archive)
+        for guest, boot in boots.items():
+            inside = boot_in_l1(guest)
+            archive.copy(inside.kernel, boot.kernel)
+            archive.copy(inside.initrd, boot.initrd)
 
     return images.Boot(images.kernel_image(kernel),
-                       images.cached_initrd('l1-' + l1_kernel, key, fill))
+                       images.cached_initrd('%s-%s' % (name, l1_kernel), key,
+                                            fill))
 
 
-def run_l1(outer, folder, boot, plans, tally, cpus=L1_CPUS):
+def boot_in_l1(guest):
+    """Where L1 has the files of a guest's Boot."""
+    return images.Boot('/guests/%s.kernel' % guest,
+                       '/guests/%s.initrd' % guest)
+
+
+def run_l1(outer, folder, boot, plans, tally, cpus=L1_CPUS, memory=L1_MEMORY):
     """Runs L1 with @plans, and puts the results into their folders. @cpus are
-    QEMU's arguments for its CPUs."""
+    QEMU's arguments for its CPUs, @memory is in MiB."""
     plan_path = os.path.join(folder, 'plan.tar')
     result_path = os.path.join(folder, 'result.tar')
     with tarfile.open(plan_path, 'w', format=tarfile.USTAR_FORMAT) as tar:
@@ -237,7 +253,7 @@ def run_l1(outer, folder, boot, plans, tally, cpus=L1_CPUS):
         f.truncate(RESULT_SIZE)
     for _ in range(L1_TRIES):
         l1 = vm.Vm(outer, folder)
-        l1.add(*cpus, '-cpu', 'max', '-machine', 'pc', '-m', L1_MEMORY,
+        l1.add(*cpus, '-cpu', 'max', '-machine', 'pc', '-m', memory,
                *guestvm.BASE,
                '-serial', 'chardev:serial',
                '-drive', 'file=%s,format=raw,if=virtio' % plan_path,
@@ -318,7 +334,8 @@ def nested(options):
 def run_kernel(l1, rows, bare_rows, widths, fault_words, options, tally):
     """Runs L1 with kernel @l1 and these guests; returns {name: counts}."""
     try:
-        boot = l1_boot(options.qemu, rows, l1)
+        boot = l1_boot(options.qemu, {image_name(r): images.guest(
+            r.guest, r.program) for r in rows}, l1_kernel=l1)
     except material.MissingMaterial as e:
         for name in [l1_name(l1)] + [r.name for r in rows]:
             tally.add(report.Outcome(name, 0, skipped=str(e)))
