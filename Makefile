@@ -6,6 +6,7 @@ PREFIX ?= /usr/local
 prefix ?= $(PREFIX)
 SECONDS ?= 60
 REPEAT ?= 1
+ACCEL ?= tcg kvm
 export REPEAT
 
 build := $(CURDIR)/build
@@ -33,6 +34,7 @@ help:
 	@echo '  PREFIX=DIR      where "make install" puts it (/usr/local); DESTDIR too'
 	@echo '  SUITES="unit qtest"   what "make coverage" runs (also guest, nested)'
 	@echo '  REPEAT=N        how often "make check-unit" and "make check-qtest" run (1)'
+	@echo '  ACCEL=tcg       where "make bench-pv" measures ("tcg kvm"); QUICK=1: shorter'
 	@echo '  SECONDS=N       how long "make fuzz" and "make stress" run (60)'
 
 # Packages: "make deps" brings all groups of scripts/packages.txt, a target's
@@ -146,9 +148,12 @@ bench-timer: deps-guest deps-bench build ## how late a guest's sleeps end, and u
 	@upstream=$$(scripts/build-upstream) && \
 		tests/guest/run bench-timer --upstream $$upstream
 
-bench-pv: deps-guest deps-bench build ## PV disk and network beside virtio's and upstream's (QUICK=1: 4 minutes)
-	@upstream=$$(scripts/build-upstream) && \
-		tests/guest/run bench-pv --upstream $$upstream $(if $(QUICK),--quick)
+bench-pv: deps-guest deps-bench build ## PV disk and network beside virtio's and upstream's (QUICK=1, ACCEL=tcg)
+	@set -e; upstream=$$(scripts/build-upstream); \
+	for accel in $(ACCEL); do \
+		tests/guest/run bench-pv --accel $$accel --upstream $$upstream \
+			$(if $(QUICK),--quick); \
+	done
 
 docs: deps-docs ## the documentation as HTML, in build/docs
 	@sphinx-build -q -b html docs $(build)/docs

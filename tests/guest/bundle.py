@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A QEMU with everything it needs from the host (shared libraries and
-firmware), for an initramfs without any of it."""
+firmware), and Python, for an initramfs without any of it."""
 import os
 import re
 import shutil
+import sys
 from subprocess import run
 from tempfile import TemporaryDirectory
 
 import material
+import paths
 
 # Firmware of a PC that boots a kernel directly; the last one is optional.
 FIRMWARE = ('bios-256k.bin', 'linuxboot_dma.bin', 'pvh.bin', 'kvmvapic.bin')
 FIRMWARE_FOLDER = '/firmware'
+PYTHON_FOLDER = '/lib/python'
 PROGRAM = '/bin/qemu-system-x86_64'
 
 
@@ -67,3 +70,47 @@ def qemu(path, program=PROGRAM):
 def _copy_all(archive, files):
     for path in files:
         archive.copy(path, path, 0o755)
+
+
+# What the interpreter has loaded: paths of the source, or of a library.
+LIST_MODULES = '''
+import sys, %s
+for module in list(sys.modules.values()):
+    spec = getattr(module, '__spec__', None)
+    if spec and spec.has_location:
+        print(spec.origin, spec.cached or spec.origin)
+'''
+
+
+def python(module):
+    """The interpreter with @module of this folder and all modules that it
+    imports, as one of nested.l1_boot()'s extras; and the command that runs
+    it."""
+    program = os.path.realpath(sys.executable)
+    listed = run([program, '-SB', '-c', LIST_MODULES % module],
+                 capture_output=True, text=True, check=True, timeout=60,
+                 cwd=paths.HERE).stdout
+    modules = [line.split() for line in listed.splitlines()]
+    libraries = set(_libraries(program))
+    files = {}
+    for origin, cached in modules:
+        if origin.endswith('.so'):
+            libraries |= {origin, *_libraries(origin)}
+        elif os.path.dirname(origin) == paths.HERE:
+            files[os.path.join(PYTHON_FOLDER, os.path.basename(origin))] = origin
+        elif os.path.exists(cached):
+            # It needs no source, and starts faster.
+            files[origin + 'c'] = cached
+        else:
+            files[origin] = origin
+    libraries = sorted(libraries)
+
+    def add(archive):
+        archive.copy(program, program, 0o755)
+        _copy_all(archive, libraries)
+        for place, path in files.items():
+            archive.copy(place, path)
+
+    return ([program, *libraries, *files.values()], add), [
+        'env', 'PYTHONHOME=' + sys.base_prefix, program, '-SB',
+        os.path.join(PYTHON_FOLDER, module + '.py')]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The host's side of tcp-load.c and pv-load.c: connections from guests, each
-of which begins with a line that is a command."""
+"""The host's side of tcp-load.c: connections from guests, each of which begins
+with a line that is a command."""
 import functools
 import socket
 import socketserver
@@ -33,9 +33,8 @@ class Handler(socketserver.StreamRequestHandler):
     def handle(self):
         try:
             words = self.rfile.readline().split()
-            {b'echo': self.echo, b'take': self.take, b'give': self.give,
-             b'sink': self.sink, b'pour': self.pour}[words[0]](
-                 *map(int, words[1:]))
+            {b'echo': self.echo, b'take': self.take, b'give': self.give}[
+                words[0]](*map(int, words[1:]))
         except (OSError, KeyError, IndexError):
             # The guest notices that its connection is closed.
             pass
@@ -53,23 +52,6 @@ class Handler(socketserver.StreamRequestHandler):
 
     def give(self, size):
         self.wfile.write(stream(size))
-
-    def sink(self):
-        """For pv-load.c: reads to the end and says how much it was."""
-        size = 0
-        buffer = bytearray(1 << 20)
-        while True:
-            more = self.rfile.readinto1(buffer)
-            if not more:
-                break
-            size += more
-        self.wfile.write(b'%d\n' % size)
-
-    def pour(self):
-        """For pv-load.c: sends until the guest has had enough."""
-        data = bytes(1 << 20)
-        while True:
-            self.wfile.write(data)
 
 
 class TcpServer(socketserver.ThreadingTCPServer):

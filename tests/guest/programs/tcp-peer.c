@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The other side of tcp-load.c, for the L1 VM: the part of tcpserver.py that it
- * needs
+ * The other side of pv-load.c, and in the L1 VM of tcp-load.c, for which it has
+ * the part of tcpserver.py that it needs
  *
  *     tcp-peer PORT
  *
@@ -76,6 +76,26 @@ static void give(int fd, size_t bytes)
     }
 }
 
+/* Reads to the end, and says how much it was. */
+static void sink(int fd)
+{
+    unsigned long long bytes = 0;
+    ssize_t len;
+
+    while ((len = read(fd, piece, PIECE)) > 0) {
+        bytes += len;
+    }
+    dprintf(fd, "%llu\n", bytes);
+}
+
+/* Until the guest has had enough. */
+static void pour(int fd)
+{
+    for (;;) {
+        write_all(fd, piece, PIECE);
+    }
+}
+
 static void serve(int fd)
 {
     char command[64];
@@ -93,6 +113,10 @@ static void serve(int fd)
         take(fd, bytes);
     } else if (sscanf(command, "give %zu", &bytes) == 1) {
         give(fd, bytes);
+    } else if (!strcmp(command, "sink")) {
+        sink(fd);
+    } else if (!strcmp(command, "pour")) {
+        pour(fd);
     }
 }
 
@@ -106,7 +130,7 @@ int main(int argc, char **argv)
         return 2;
     }
     here.sin_port = htons(atoi(argv[1]));
-    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    here.sin_addr.s_addr = htonl(INADDR_ANY);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (bind(listener, (struct sockaddr *)&here, sizeof(here)) ||
         listen(listener, 8)) {
