@@ -9,7 +9,8 @@ include/uapi/linux/kvm.h.
 import collections
 import re
 
-REASONS = {0: 'UNKNOWN', 2: 'IO', 3: 'HYPERCALL', 5: 'HLT', 6: 'MMIO',
+# 4 is not KVM_EXIT_DEBUG but EINTR, which is traced in the same way.
+REASONS = {0: 'UNKNOWN', 2: 'IO', 3: 'HYPERCALL', 4: 'signal', 5: 'HLT', 6: 'MMIO',
            7: 'IRQ_WINDOW', 8: 'SHUTDOWN', 10: 'INTR', 12: 'TPR_ACCESS',
            17: 'INTERNAL_ERROR', 24: 'SYSTEM_EVENT', 26: 'IOAPIC_EOI',
            29: 'X86_RDMSR', 30: 'X86_WRMSR', 34: 'XEN'}
@@ -77,22 +78,29 @@ def call_name(number, a0):
     return '%s:%s' % (name, operations.get(a0, a0))
 
 
+def reason_name(number):
+    return REASONS.get(number, 'reason_%d' % number)
+
+
 def exits_by_reason(histogram):
     """Returns {name: count} from the tracefs histogram keyed by reason."""
-    return {REASONS.get(int(reason), 'reason_' + reason): int(count)
+    return {reason_name(int(reason)): int(count)
             for reason, count in _REASON.findall(histogram)}
 
 
 class Phase:
-    """Hypercalls between two marks of the guest."""
+    """Between two marks of the guest: hypercalls, and exits to userspace that are
+    neither for one nor for port I/O."""
 
     def __init__(self):
         self.exits = collections.Counter()
         self.in_kernel = collections.Counter()
+        self.others = collections.Counter()
 
     def as_json(self):
         return {'exits': dict(sorted(self.exits.items())),
                 'in_kernel': dict(sorted(self.in_kernel.items())),
+                'others': dict(sorted(self.others.items())),
                 'exits_total': sum(self.exits.values()),
                 'in_kernel_total': sum(self.in_kernel.values())}
 
@@ -125,8 +133,11 @@ def phases(trace, stats):
                                                int(call.group(3), 16))
             continue
         left = _EXIT.search(line)
-        if left and int(left.group(2)) == EXIT_XEN:
-            settle(left.group(1), exited=True)
+        if left:
+            reason = int(left.group(2))
+            settle(left.group(1), exited=reason == EXIT_XEN)
+            if reason != EXIT_XEN:
+                result[-1].others[reason_name(reason)] += 1
     for thread in list(pending):
         settle(thread, exited=False)
     return result
