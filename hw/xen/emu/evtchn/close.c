@@ -99,20 +99,23 @@ int xen_evtchn_close(XenEvtchn *e, uint32_t port)
     return p ? 0 : -EINVAL;
 }
 
-/* Closes the open ports in [from, to). */
-static void evtchn_close_range(XenEvtchn *e, uint32_t from, uint32_t to)
+/*
+ * Closes the open ones among the first @max used ports from @from on.  Returns the
+ * next used one; EVTCHN_MAX_PORTS: there is none.
+ */
+static uint32_t evtchn_close_some(XenEvtchn *e, uint32_t from, uint32_t max)
 {
-    for (uint32_t port = from; port < to; port++) {
-        XenEvtchnPort *bucket = e->buckets[port / EVTCHN_BUCKET_PORTS], *p;
+    uint32_t port = xen_idmap_next(&e->used_ports, from);
 
-        if (!bucket) {
-            continue;
-        }
-        p = &bucket[port % EVTCHN_BUCKET_PORTS];
+    for (; port < EVTCHN_MAX_PORTS && max; max--) {
+        XenEvtchnPort *p = evtchn_make_port(e, port);
+
         if (evtchn_state(p).type != EVTCHNSTAT_closed) {
             evtchn_close_port(e, port, p, true);
         }
+        port = xen_idmap_next(&e->used_ports, port + 1);
     }
+    return port;
 }
 
 int xen_evtchn_reset(XenEvtchn *e, uint16_t dom)
@@ -121,17 +124,12 @@ int xen_evtchn_reset(XenEvtchn *e, uint16_t dom)
         return dom == EVTCHN_DOMID_QEMU ? -EPERM : -ESRCH;
     }
 
-    for (uint32_t from = 1; from < EVTCHN_MAX_PORTS; from += RESET_CHUNK) {
-        uint32_t end;
-
+    for (uint32_t from = 1; from < EVTCHN_MAX_PORTS; ) {
         evtchn_lock_config(e);
-        end = xen_idmap_end(&e->used_ports);
-        evtchn_close_range(e, from, MIN(from + RESET_CHUNK, end));
+        from = evtchn_close_some(e, from, RESET_CHUNK);
         evtchn_unlock_config(e);
-        if (from >= end) {
-            break;
-        }
-        if (__atomic_load_n(&e->config_waiters, __ATOMIC_RELAXED)) {
+        if (from < EVTCHN_MAX_PORTS &&
+            __atomic_load_n(&e->config_waiters, __ATOMIC_RELAXED)) {
             /* Else this thread takes the lock again before a waiter runs. */
             g_usleep(RESET_PAUSE_US);
         }
@@ -142,7 +140,7 @@ int xen_evtchn_reset(XenEvtchn *e, uint16_t dom)
      * lock as the ABI changes: they may be beyond the 2-level limit.
      */
     evtchn_lock_config(e);
-    evtchn_close_range(e, 1, xen_idmap_end(&e->used_ports));
+    evtchn_close_some(e, 1, UINT32_MAX);
     evtchn_fifo_teardown(e);
     evtchn_free_all_closing(e);
     evtchn_unlock_config(e);

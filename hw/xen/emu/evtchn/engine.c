@@ -72,7 +72,7 @@ void xen_evtchn_free(XenEvtchn *e)
         evtchn_page_set_fixed(e, &v->info, NULL, 0);
     }
     evtchn_fifo_teardown(e);
-    for (unsigned i = 0; i < EVTCHN_NR_BUCKETS; i++) {
+    for (unsigned i = 0; i < e->nr_valid / EVTCHN_BUCKET_PORTS; i++) {
         g_free(e->buckets[i]);
     }
     for (unsigned i = 0; i < e->max_vcpus; i++) {

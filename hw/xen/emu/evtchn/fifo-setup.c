@@ -13,9 +13,7 @@
 /* All vCPU locks are held. */
 static void evtchn_fifo_switch_on(XenEvtchn *e)
 {
-    uint32_t end = xen_idmap_end(&e->used_ports);
-
-    for (uint32_t port = 1; port < end; port++) {
+    evtchn_for_each_used(e, port) {
         XenEvtchnPort *p = evtchn_open_port(e, port);
         XenEvtchnHeld held;
         XenEvtchnRoute r;

@@ -32,6 +32,7 @@ void xen_idmap_take(XenIdMap *map, uint32_t id)
 
     g_assert(id < map->size);
     map->used[word] |= 1ull << (id % 64);
+    map->some[word / 64] |= 1ull << (word % 64);
     if (map->used[word] == UINT64_MAX) {
         map->full[word / 64] |= 1ull << (word % 64);
         if (map->full[word / 64] == UINT64_MAX) {
@@ -46,6 +47,9 @@ void xen_idmap_release(XenIdMap *map, uint32_t id)
 
     g_assert(id < map->size);
     map->used[word] &= ~(1ull << (id % 64));
+    if (!map->used[word]) {
+        map->some[word / 64] &= ~(1ull << (word % 64));
+    }
     map->full[word / 64] &= ~(1ull << (word % 64));
     map->top &= ~(1ull << (word / 64));
 }
@@ -66,10 +70,42 @@ uint32_t xen_idmap_lowest_free(const XenIdMap *map)
     return MIN(id, map->size);
 }
 
+/* The lowest bit of @bits that is @from or more; 64: none is set. */
+static unsigned idmap_bit_from(uint64_t bits, unsigned from)
+{
+    bits &= UINT64_MAX << from;
+    return bits ? __builtin_ctzll(bits) : 64;
+}
+
+uint32_t xen_idmap_next(const XenIdMap *map, uint32_t id)
+{
+    uint32_t word = id / 64, group, bit;
+
+    if (id >= map->size) {
+        return map->size;
+    }
+    bit = idmap_bit_from(map->used[word], id % 64);
+    if (bit < 64) {
+        return word * 64 + bit;
+    }
+    word++;
+    for (group = word / 64; group < G_N_ELEMENTS(map->some); group++) {
+        bit = idmap_bit_from(map->some[group],
+                             group == word / 64 ? word % 64 : 0);
+        if (bit < 64) {
+            word = group * 64 + bit;
+            return word * 64 + __builtin_ctzll(map->used[word]);
+        }
+    }
+    return map->size;
+}
+
 uint32_t xen_idmap_end(const XenIdMap *map)
 {
-    for (uint32_t word = idmap_words(map); word-- > 0; ) {
-        if (map->used[word]) {
+    for (uint32_t group = G_N_ELEMENTS(map->some); group-- > 0; ) {
+        if (map->some[group]) {
+            uint32_t word = group * 64 + 63 - __builtin_clzll(map->some[group]);
+
             return word * 64 + 64 - __builtin_clzll(map->used[word]);
         }
     }

@@ -69,14 +69,11 @@ static void evtchn_refresh_all(XenEvtchn *e)
 
 void evtchn_replay_parked(XenEvtchn *e, XenEvtchnBatch *batch)
 {
-    uint32_t end;
-
     if (!__atomic_load_n(&e->nr_parked, __ATOMIC_RELAXED)) {
         return;
     }
     evtchn_refresh_all(e);
-    end = xen_idmap_end(&e->used_ports);
-    for (uint32_t port = 1; port < end; port++) {
+    evtchn_for_each_used(e, port) {
         evtchn_replay_port(e, port, batch);
     }
 }

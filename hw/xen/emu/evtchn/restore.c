@@ -13,12 +13,11 @@
 /* Closes all ports.  Guest memory, which may be the new one, is not written. */
 static void evtchn_forget_all(XenEvtchn *e)
 {
-    uint32_t end = xen_idmap_end(&e->used_ports);
     GHashTableIter iter;
     gpointer be;
 
     evtchn_fifo_teardown(e);
-    for (uint32_t port = 1; port < end; port++) {
+    evtchn_for_each_used(e, port) {
         XenEvtchnPort *p = evtchn_make_port(e, port);
 
         if (evtchn_state(p).type != EVTCHNSTAT_closed) {
@@ -143,9 +142,7 @@ out:
 
 static bool evtchn_restored_is_whole(XenEvtchn *e)
 {
-    uint32_t end = xen_idmap_end(&e->used_ports);
-
-    for (uint32_t port = 1; port < end; port++) {
+    evtchn_for_each_used(e, port) {
         XenEvtchnPort *p = evtchn_make_port(e, port);
 
         if (evtchn_state(p).type == EVTCHNSTAT_closed) {
@@ -219,9 +216,7 @@ int xen_evtchn_restore_finish(XenEvtchn *e)
     evtchn_lock_config(e);
     whole = evtchn_restored_is_whole(e) && evtchn_restore_tails(e);
     if (whole) {
-        uint32_t end = xen_idmap_end(&e->used_ports);
-
-        for (uint32_t port = 1; port < end; port++) {
+        evtchn_for_each_used(e, port) {
             XenEvtchnPort *p = evtchn_open_port(e, port);
 
             if (p) {

@@ -260,6 +260,15 @@ static inline XenEvtchnPort *evtchn_port(XenEvtchn *e, uint32_t port)
 #define evtchn_for_each_vcpu(e, v) \
     for (XenEvtchnVcpu *v = (e)->vcpus; v < (e)->vcpus + (e)->max_vcpus; v++)
 
+/*
+ * Declares @port: each number in use, ascending, also of ports that are closed
+ * but still linked.  The loop may close ports.  The configuration lock is held.
+ */
+#define evtchn_for_each_used(e, port) \
+    for (uint32_t port = xen_idmap_next(&(e)->used_ports, 1); \
+         port < EVTCHN_MAX_PORTS; \
+         port = xen_idmap_next(&(e)->used_ports, port + 1))
+
 /* A vCPU that the guest may name. */
 static inline bool evtchn_vcpu_exists(XenEvtchn *e, uint32_t vcpu)
 {

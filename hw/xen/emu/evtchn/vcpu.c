@@ -19,11 +19,10 @@
 static void evtchn_renotify_vcpu(XenEvtchn *e, XenEvtchnVcpu *v,
                                  XenEvtchnBatch *batch)
 {
-    uint32_t end = xen_idmap_end(&e->used_ports);
     const struct evtchn_fifo_control_block *cb;
     XenEvtchnFrame f;
 
-    for (uint32_t port = 1; port < end; port++) {
+    evtchn_for_each_used(e, port) {
         XenEvtchnPort *p = evtchn_open_port(e, port);
         XenEvtchnHeld held;
 
