@@ -52,7 +52,7 @@ struct EvtchnGuest {
     unsigned nr_vcpus;
     bool long_mode;
     bool fifo;                  /* the ABI that the consumer uses */
-    uint8_t *ram;
+    struct GuestMemory *memory;
     bool absent[GUEST_NR_FRAMES];
     int pinned;                 /* pages that are pinned now */
     bool upcalls_uncounted;     /* an atomic operation that costs time */
@@ -65,7 +65,7 @@ struct EvtchnGuest {
     void (*on_pin)(EvtchnGuest *g, uint64_t gpa);   /* hooks for races */
     void (*on_changed)(EvtchnGuest *g);
     EvtchnGuestVcpu vcpu[GUEST_MAX_VCPUS];
-    unsigned *seen;             /* events handled, by port */
+    unsigned *seen;             /* events handled, by port; of memory */
 };
 
 /* A guest with shared_info and vcpu_info in place. */
