@@ -133,7 +133,7 @@ fuzz: deps-fuzz source ## hostile guests against engine, xenstore and PV protoco
 		tests/fuzz/run $(SECONDS) $$target; \
 	done
 
-fuzz-corpus: ## add what "make fuzz" has found to tests/fuzz/corpus.tar.xz
+fuzz-corpus: ## add what "make fuzz" has found and counted to tests/fuzz
 	@tests/fuzz/corpus merge
 
 bench-evtchn: source ## nanoseconds per send, unmask and allocation

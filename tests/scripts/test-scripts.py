@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The scripts, on small trees: lay-over, patch-stat, apt_sources, run-suites,
-lint, build-option."""
+lint, build-option; and tests/fuzz/corpus."""
 
 import os
 import shutil
@@ -365,6 +365,36 @@ class Lint(unittest.TestCase):
 
     def test_no_file(self):
         self.assert_counts(self.lint('checkpatch-headers', '', 0), 1)
+
+
+class FuzzExecutions(unittest.TestCase):
+    """What libFuzzer says about its runs, added up."""
+
+    def setUp(self):
+        self.build = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.build)
+
+    def count(self, target, log):
+        path = os.path.join(self.build, 'fuzz/log')
+        write(path, log)
+        subprocess.run([os.path.join(ROOT, 'tests/fuzz/corpus'), 'count',
+                        target, path], check=True,
+                       env=dict(os.environ, BUILD_DIR=self.build))
+
+    def counted(self):
+        path = os.path.join(self.build, 'fuzz/executions')
+        return [line.split() for line in read(path).splitlines()
+                if not line.startswith('#')]
+
+    def test_runs_add_up(self):
+        end = 'stat::number_of_executed_units: 250\n'
+        self.count('evtchn', '#64\tpulse\n#250\tDONE\n' + end)
+        # Killed: it has no end, and what it did is in the last status line.
+        self.count('evtchn', '#1000\tNEW cov: 5\n#4096\tpulse cov: 5\n')
+        self.count('net', '#16\tINITED\n')
+        # It could not even begin.
+        self.count('blk', 'error\n')
+        self.assertEqual(self.counted(), [['evtchn', '4346'], ['net', '16']])
 
 
 if __name__ == '__main__':
