@@ -36,6 +36,7 @@ help:
 	@echo '  REPEAT=N        how often "make check-unit" and "make check-qtest" run (1)'
 	@echo '  ACCEL=tcg       where "make bench-pv" measures ("tcg kvm"); QUICK=1: shorter'
 	@echo '  SECONDS=N       how long "make fuzz" and "make stress" run (60)'
+	@echo '  TARGETS="grant state"   what "make fuzz" runs; the default is all'
 
 # Packages: "make deps" brings all groups of scripts/packages.txt, a target's
 # own prerequisite only those that it needs.
@@ -127,9 +128,10 @@ stress: source ## the engine against many threads, for SECONDS
 	@tests/stress/run $(SECONDS)
 	@tests/spin/run long
 
-fuzz: deps-fuzz source ## hostile guests against engine, xenstore and PV protocols, SECONDS each
-	@$(ninja) unit
-	@set -e; for target in evtchn xenstore blk net console; do \
+TARGETS ?= evtchn xenstore blk net console hypercall overlay grant unplug state
+
+fuzz: deps-fuzz build ## hostile guests against parts of the emulation, SECONDS each
+	@set -e; for target in $(TARGETS); do \
 		tests/fuzz/run $(SECONDS) $$target; \
 	done
 
