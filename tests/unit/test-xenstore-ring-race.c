@@ -7,6 +7,7 @@
  * none; and between its own index and xenstore's it has no fence.  If both sides
  * wait for an event, one of them has been lost.
  */
+#include <pthread.h>
 #include <string.h>
 #include "hw/xen/emu/xenstore/ring.h"
 #include "xenstore-client.h"
@@ -17,10 +18,13 @@
 #define PATH        "data/v"
 #define RING        1024u
 
-/* The event channel; each end has a pending flag. */
+/*
+ * The event channel; each end has a pending flag.  With locks of pthread's, because
+ * ThreadSanitizer does not know GLib's.
+ */
 typedef struct Channel {
-    GMutex lock;
-    GCond cond;
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
     bool pending[2];
     unsigned waiting;
 } Channel;
@@ -37,25 +41,25 @@ typedef struct Race {
 
 static void send_event(Channel *c, int end)
 {
-    g_mutex_lock(&c->lock);
+    pthread_mutex_lock(&c->lock);
     c->pending[end] = true;
-    g_cond_broadcast(&c->cond);
-    g_mutex_unlock(&c->lock);
+    pthread_cond_broadcast(&c->cond);
+    pthread_mutex_unlock(&c->lock);
 }
 
 static void wait_for_event(Channel *c, int end)
 {
-    g_mutex_lock(&c->lock);
+    pthread_mutex_lock(&c->lock);
     c->waiting++;
     while (!c->pending[end]) {
         if (c->waiting == 2 && !c->pending[!end]) {
             g_error("an event was lost: both sides wait");
         }
-        g_cond_wait(&c->cond, &c->lock);
+        pthread_cond_wait(&c->cond, &c->lock);
     }
     c->waiting--;
     c->pending[end] = false;
-    g_mutex_unlock(&c->lock);
+    pthread_mutex_unlock(&c->lock);
 }
 
 static gpointer xenstore_thread(gpointer opaque)
@@ -167,8 +171,8 @@ static void test_events(void)
     r->ring.page = r->page;
     r->ring.conn = r->f.guest;
     xenstore_ring_reset(&r->ring);
-    g_mutex_init(&r->channel.lock);
-    g_cond_init(&r->channel.cond);
+    pthread_mutex_init(&r->channel.lock, NULL);
+    pthread_cond_init(&r->channel.cond, NULL);
     thread = g_thread_new("xenstore", xenstore_thread, r);
     guest(r);
     __atomic_store_n(&r->done, true, __ATOMIC_RELEASE);
