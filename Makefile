@@ -18,8 +18,8 @@ export DESTDIR
 
 # The targets that need the emulator; each gets the build's packages first.
 .PHONY: all help deps setup features source build demo shell check check-unit \
-	check-qtest check-guest check-nested check-libvirt check-upstream check-deb deb \
-	install clean distclean \
+	check-qtest check-guest check-nested check-libvirt check-upstream check-deb \
+	check-sanitized check-ci deb install clean distclean \
 	coverage patch-stat stress fuzz fuzz-corpus bench-evtchn bench-slots bench-timer bench-pv \
 	check-lint check-debian12 check-debian13 docs
 
@@ -33,6 +33,8 @@ help:
 	@echo '  MINIMAL=1       build without VNC, TLS and other features; kept until MINIMAL=0'
 	@echo '  PREFIX=DIR      where "make install" puts it (/usr/local); DESTDIR too'
 	@echo '  SUITES="unit qtest"   what "make coverage" runs (also guest, nested)'
+	@echo '  PARTS="unit qtest"    what "make check-sanitized" runs (also guest, threads)'
+	@echo '  OURS=1          with it, instrument only our files of QEMU, which is faster'
 	@echo '  REPEAT=N        how often "make check-unit" and "make check-qtest" run (1)'
 	@echo '  ACCEL=tcg       where "make bench-pv" measures ("tcg kvm"); QUICK=1: shorter'
 	@echo '  SECONDS=N       how long "make fuzz" and "make stress" run (60)'
@@ -83,8 +85,13 @@ demo: deps-guest build ## boot a Debian kernel as a Xen guest and report
 shell: deps-guest build ## the demo's guest with an interactive console
 	@tests/guest/run shell
 
+suites := lint unit qtest upstream package libvirt guest nested
+
 check: deps-lint deps-guest deps-deb deps-libvirt build ## every test suite; ends with the counts
-	@scripts/run-suites lint unit qtest upstream package libvirt guest nested
+	@scripts/run-suites $(suites)
+
+check-ci: deps-lint deps-guest deps-deb deps-libvirt build ## check and check-sanitized, counted together
+	@scripts/run-suites $(suites) sanitized
 
 check-lint: deps-lint source ## the linters: checkpatch, shellcheck, flake8, sphinx -W
 	@scripts/run-suites lint
@@ -110,6 +117,9 @@ check-deb: deps-deb deps-guest build ## what "make deb" builds, tested without b
 
 check-upstream: build ## QEMU's own x86_64 qtests, all that pass without us
 	@tests/upstream/run all
+
+check-sanitized: deps-guest features source ## unit tests, qtests, guests with ASan, UBSan and TSan
+	@tests/sanitized/run $(if $(OURS),--ours) $(PARTS)
 
 # What both check on a minimal system in build/root-SUITE.
 minimal := make --no-print-directory demo check-unit check-qtest

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The scripts, on small trees: lay-over, patch-stat, apt_sources, run-suites,
-lint, build-option; and tests/fuzz/corpus."""
+lint, build-option; tests/fuzz/corpus and tests/sanitized/run."""
 
 import os
 import shutil
@@ -313,6 +313,79 @@ class RunSuites(unittest.TestCase):
         done = self.run_suite('#!/bin/sh\n')
         self.assertEqual(done.returncode, 1)
         self.assertIn('guest: ended without counts', done.stdout)
+
+
+class Sanitized(unittest.TestCase):
+    """tests/sanitized/run on builds with nothing to build, and a suite that says
+    and reports what is asked."""
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir)
+        for name in ('scripts', 'tests/sanitized'):
+            shutil.copytree(os.path.join(ROOT, name),
+                            os.path.join(self.dir, name))
+        shutil.copy(os.path.join(ROOT, 'meson_options.txt'), self.dir)
+        for build in ('asan', 'asan-ours', 'tsan'):
+            write(os.path.join(self.dir, 'build', build, 'build.ninja'),
+                  'build all: phony\nbuild unit: phony\n')
+
+    def run_part(self, part, script, *options):
+        """@script has the sanitizers' log_path in $log."""
+        path = os.path.join(self.dir, 'scripts/run-suites')
+        write(path, '#!/bin/sh\n'
+                    'log=$(echo "$ASAN_OPTIONS" |'
+                    ' sed "s/.*log_path=\\([^:]*\\).*/\\1/")\n' + script)
+        os.chmod(path, 0o755)
+        return subprocess.run(
+            [os.path.join(self.dir, 'tests/sanitized/run'), *options, part],
+            text=True,
+            env=dict(os.environ, BUILD_DIR=os.path.join(self.dir, 'build')),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def assert_counts(self, done, status, counts):
+        self.assertEqual(done.returncode, status, done.stdout)
+        self.assertEqual(done.stdout.splitlines()[-1], counts)
+
+    def test_no_report(self):
+        self.assert_counts(
+            self.run_part('threads', 'echo 2 passed, 0 failed, 1 skipped'),
+            0, '2 passed, 0 failed, 1 skipped')
+
+    def test_report_that_no_test_has_noticed(self):
+        done = self.run_part(
+            'qtest', 'echo "== ERROR: heap-use-after-free" >$log.qemu.1\n'
+                     'echo 2 passed, 0 failed, 0 skipped')
+        self.assert_counts(done, 1, '2 passed, 1 failed, 0 skipped')
+        self.assertIn('[1/1] qtest:report.qemu.1  failed\n'
+                      '    == ERROR: heap-use-after-free\n', done.stdout)
+        # It does not count again, and a warning about coroutines does not count.
+        self.assert_counts(
+            self.run_part('qtest', "echo \"==1==WARNING: ASan doesn't fully "
+                          'support makecontext/swapcontext functions" >$log.1\n'
+                          'echo 2 passed, 0 failed, 0 skipped'),
+            0, '2 passed, 0 failed, 0 skipped')
+
+    def test_no_counts(self):
+        self.assert_counts(self.run_part('qtest', 'exit 0'), 1,
+                           '0 passed, 1 failed, 0 skipped')
+
+    def test_status(self):
+        self.assert_counts(
+            self.run_part('qtest', 'echo 2 passed, 0 failed, 0 skipped; exit 3'),
+            1, '2 passed, 1 failed, 0 skipped')
+
+    def test_ours(self):
+        done = self.run_part('qtest', 'echo x >$log.1; echo $BUILD_DIR\n'
+                             'echo 2 passed, 0 failed, 0 skipped', '--ours')
+        self.assert_counts(done, 1, '2 passed, 1 failed, 0 skipped')
+        self.assertIn('/build/asan-ours\n', done.stdout)
+
+    def test_build_that_fails(self):
+        write(os.path.join(self.dir, 'build/asan/build.ninja'), 'nothing\n')
+        self.assert_counts(
+            self.run_part('qtest', 'echo 2 passed, 0 failed, 0 skipped'),
+            1, '0 passed, 1 failed, 0 skipped')
 
 
 class Lint(unittest.TestCase):
