@@ -26,10 +26,12 @@ TIME_LIMIT = 240                    # seconds, on a busy host
 # thread: of TCG; words: only tests with one of these in their name; move: the
 # guest is saved when it requests that, and resumed in another QEMU; accel:
 # more options of the accelerator; append: more words of the guest's command
-# line; l1: the kernel of the L1 VM, if not the usual one.
+# line; l1: the kernel of the L1 VM, if not the usual one; instead_of: the
+# accelerator from which QEMU has to fall back to TCG there.
 Row = collections.namedtuple('Row', 'name width abi cpus thread words move '
-                             'accel append l1',
-                             defaults=(CPUS, 'multi', (), False, '', '', None))
+                             'accel append l1 instead_of',
+                             defaults=(CPUS, 'multi', (), False, '', '', None,
+                                       None))
 
 ROWS = tuple(Row('bare%d-%s' % (width, abi), width, abi)
              for abi in ('2level', 'fifo') for width in (64, 32))
@@ -53,7 +55,12 @@ TCG_ROWS += tuple(Row('bare%d-%s-moved' % (width, abi), width, abi,
                   for abi in ('2level', 'fifo') for width in (64, 32))
 
 # Hypercalls by port, where it is all that KVM can do.
-KVM_ROWS = (Row('page-bare64-2level', 64, '2level', l1='debian12'),)
+KVM_ROWS = (
+    Row('page-bare64-2level', 64, '2level', l1='debian12'),
+    # Who has a second choice gets that.
+    Row('page-fallback', 64, '2level', cpus=2, words=('ipi-all-pairs',),
+        l1='debian12', instead_of='kvm,xen-version=4.17'),
+)
 
 # The value that the debug console reads as, by which the guest tells the QEMUs
 # apart.
@@ -111,8 +118,9 @@ def arguments(row, names, accel, kernel, readback=_READBACK_HERE):
         parameters += ' move=1'
     if names != test_names(row):
         parameters += ' tests=' + ','.join(names)
+    first = ['-accel', row.instead_of] if row.instead_of else []
     # Also test per-vCPU upcall vectors on TCG, where they are off by default.
-    return ['-accel', '%s,xen-version=4.17,xen-evtchn-abi=%s,'
+    return [*first, '-accel', '%s,xen-version=4.17,xen-evtchn-abi=%s,'
             'x-xen-upcall-vector=on,x-xen-bql-check=on%s'
             % (accel, row.abi, row.accel), '-machine', 'pc', '-m', str(MEMORY),
             '-smp', str(row.cpus), *guestvm.BASE,
@@ -180,11 +188,13 @@ class Plan:
         self.command = ' '.join(shlex.quote(word) for word in [
             bundle.PROGRAM, '-L', bundle.FIRMWARE_FOLDER,
             '-chardev', 'file,id=serial,path=console.log',
-            *arguments(row, names, 'kvm', 'kernel')])
+            *arguments(row, names, 'tcg' if row.instead_of else 'kvm',
+                       'kernel')])
         if pauses.TEST in names:
             self.command = pauses.SCRIPT % self.command
         self._kernel = program(row)
         self._names = names
+        self._falls_back = bool(row.instead_of)
 
     def add_to(self, tar):
         tar.add(self._kernel, self.name + '/kernel')
@@ -195,4 +205,8 @@ class Plan:
             tar.addfile(member, io.BytesIO(text.encode() + b'\n'))
 
     def outcomes(self, run):
-        return outcomes(self.name, self._names, run)
+        result = outcomes(self.name, self._names, run)
+        if self._falls_back and 'falling back to tcg' not in '\n'.join(
+                run.errors.lines):
+            result[0].reasons.append('QEMU did not fall back')
+        return result

@@ -38,12 +38,10 @@ static void instance_init(Object *obj)
     object_property_set_str(obj, "xen-version", VERSION, &error_abort);
     /*
      * QEMU's own default is TCG.  An accel= of the machine is weaker than one of
-     * -machine, but is an error beside -accel.  On TCG any guest runs, but with
-     * xen-hypercalls=page only some do.
+     * -machine, but is an error beside -accel.
      */
     if (QTAILQ_EMPTY(&qemu_find_opts("accel")->head)) {
         mc->default_machine_opts = "accel=kvm:tcg";
-        object_property_set_str(obj, "xen-hypercalls", "kvm", &error_abort);
     }
 }
 

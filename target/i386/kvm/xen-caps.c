@@ -12,7 +12,9 @@
 #include "qemu/osdep.h"
 #include <linux/kvm.h>
 
+#include "qemu/config-file.h"
 #include "qemu/error-report.h"
+#include "qemu/option.h"
 #include "hw/xen/emu/accel-callbacks.h"
 #include "trace/trace-target_i386_xen.h"
 #include "xen-internal.h"
@@ -63,6 +65,30 @@ static const struct {
     },
 };
 
+/* For qemu_opts_foreach(): @opts are those of an accelerator after KVM. */
+static int comes_after_kvm(void *opaque, QemuOpts *opts, Error **errp)
+{
+    bool *seen_kvm = opaque;
+
+    if (*seen_kvm) {
+        return true;
+    }
+    *seen_kvm = !g_strcmp0(qemu_opt_get(opts, "accel"), "kvm");
+    return false;
+}
+
+/*
+ * QEMU would try another accelerator next.  Whoever asks for that had TCG on a KVM
+ * without Xen support up to now, where any guest runs.
+ */
+static bool has_fallback(void)
+{
+    bool seen_kvm = false;
+
+    return qemu_opts_foreach(qemu_find_opts("accel"), comes_after_kvm,
+                             &seen_kvm, NULL);
+}
+
 /* Whether hypercalls come from the page; -ENOSYS, reported: not possible. */
 static int choose_page(KVMState *s, const XenEmuConfig *config,
                        uint32_t offered)
@@ -83,7 +109,7 @@ static int choose_page(KVMState *s, const XenEmuConfig *config,
         error_report("xen-hypercalls=page: KVM on this host lacks %s", missing);
         return -ENOSYS;
     default:
-        if (intercepts || !missing) {
+        if (intercepts || (!missing && !has_fallback())) {
             return !intercepts;
         }
     }
