@@ -5,7 +5,7 @@ table and writes JSON and a plot.
 pvturns.py does the measurements: on TCG on this host, for networks through taps
 in a network namespace of its own; on KVM in the L1 VM. With --instructions, the
 L1 VM has one CPU whose clock counts instructions, so that other load on the host
-makes no difference."""
+makes little difference."""
 import contextlib
 import json
 import os
