@@ -44,12 +44,14 @@ ROWS += (
 )
 
 # With one thread for all vCPUs, TCG generates and halts in different ways.
-_ALONE = ('timer-', 'upcall-', '-storm', '-vector')
-TCG_ROWS = tuple(Row('bare64-%s-%s' % (abi, name), 64, abi, cpus, thread,
-                     _ALONE)
+_ALONE = ('timer-', 'upcall-', '-storm', 'lapic-off-', 'x2apic-')
+# Those in which a CPU interrupts another one.
+_AMONG = ('init-', 'nmi-', 'smi-')
+TCG_ROWS = tuple(Row('bare64-%s-%s' % (abi, name), 64, abi, cpus, thread, words)
                  for abi in ('2level', 'fifo')
-                 for name, cpus, thread in (('1cpu', 1, 'multi'),
-                                            ('one-thread', CPUS, 'single')))
+                 for name, cpus, thread, words in (
+                     ('1cpu', 1, 'multi', _ALONE),
+                     ('one-thread', CPUS, 'single', _ALONE + _AMONG)))
 TCG_ROWS += tuple(Row('bare%d-%s-moved' % (width, abi), width, abi,
                       words=('everything-at-once',), move=True)
                   for abi in ('2level', 'fifo') for width in (64, 32))
@@ -119,6 +121,9 @@ def arguments(row, names, accel, kernel, readback=_READBACK_HERE):
     if names != test_names(row):
         parameters += ' tests=' + ','.join(names)
     first = ['-accel', row.instead_of] if row.instead_of else []
+    if accel.startswith('tcg'):
+        # KVM has it by default.
+        first += ['-cpu', 'qemu64,+x2apic']
     # Also test per-vCPU upcall vectors on TCG, where they are off by default.
     return [*first, '-accel', '%s,xen-version=4.17,xen-evtchn-abi=%s,'
             'x-xen-upcall-vector=on,x-xen-bql-check=on%s'
