@@ -126,6 +126,23 @@ static void test_no_vcpu_info(gconstpointer data)
     evtchn_guest_free(g);
 }
 
+/* The flag is seen in a page that has gone stale: whoever asks may raise it again. */
+static void test_stale_upcall(gconstpointer data)
+{
+    EvtchnGuest *g = evtchn_guest_new(1, long_mode_of(data));
+    uint32_t port = evtchn_guest_bind_ipi(g, 0);
+
+    g_assert_cmpint(xen_evtchn_send_fast(g->e, port), ==, 0);
+    g_assert_true(xen_evtchn_upcall_pending(g->e, 0));
+    xen_page_cache_invalidate(&g->pages, 0, UINT64_MAX);
+    g_assert_true(xen_evtchn_upcall_pending(g->e, 0));
+    xen_page_cache_invalidate(&g->pages, 0, UINT64_MAX);
+    g_assert_nonnull(xen_evtchn_peek_vcpu_info(g->e, 0));
+    g_assert_cmpuint(evtchn_guest_handle(g, 0, NULL, NULL), ==, 1);
+    g_assert_false(xen_evtchn_upcall_pending(g->e, 0));
+    evtchn_guest_free(g);
+}
+
 static void test_vcpu_info_errors(gconstpointer data)
 {
     bool long_mode = long_mode_of(data);
@@ -303,6 +320,7 @@ int main(int argc, char **argv)
         { "mask", test_mask },
         { "move", test_move },
         { "no-vcpu-info", test_no_vcpu_info },
+        { "stale-upcall", test_stale_upcall },
         { "vcpu-info-errors", test_vcpu_info_errors },
         { "stale", test_stale },
         { "parked", test_parked },

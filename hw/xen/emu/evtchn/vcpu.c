@@ -129,10 +129,24 @@ void xen_evtchn_set_vcpu_info_fixed(XenEvtchn *e, unsigned vcpu, void *hva,
     evtchn_vcpu_info_moved(e, v, renotify);
 }
 
+/*
+ * A change of the memory map makes the page stale until the next event needs it.
+ * What the guest and others have written is still there.  Not with @v's lock.
+ */
+static void refresh_info(XenEvtchn *e, XenEvtchnVcpu *v)
+{
+    if (!xen_guest_page_check(&v->info.page)) {
+        evtchn_page_refresh(e, &v->info);
+    }
+}
+
 void *xen_evtchn_peek_vcpu_info(XenEvtchn *e, unsigned vcpu)
 {
+    XenEvtchnVcpu *v = &e->vcpus[vcpu];
+
     g_assert(vcpu < e->max_vcpus);
-    return xen_guest_page_check(&e->vcpus[vcpu].info.page);
+    refresh_info(e, v);
+    return xen_guest_page_check(&v->info.page);
 }
 
 bool xen_evtchn_upcall_pending(XenEvtchn *e, unsigned vcpu)
@@ -143,6 +157,7 @@ bool xen_evtchn_upcall_pending(XenEvtchn *e, unsigned vcpu)
 
     g_assert(vcpu < e->max_vcpus);
 
+    refresh_info(e, v);
     evtchn_lock_vcpu(v);
     info = xen_guest_page_check(&v->info.page);
     pending = info && __atomic_load_n(info + XEN_VCPU_INFO_UPCALL_PENDING,

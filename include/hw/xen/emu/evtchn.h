@@ -214,12 +214,16 @@ void xen_evtchn_share_vcpu_info(XenEvtchn *e, unsigned vcpu,
 void xen_evtchn_set_vcpu_info_fixed(XenEvtchn *e, unsigned vcpu, void *hva,
                                     bool renotify);
 /*
- * The address of the vcpu_info of @vcpu, or NULL.  Lock-free; valid only until
- * the next change or invalidation.  In QEMU both happen under the BQL, so only
- * holders of the BQL may access it, and not after they have released it.
+ * The address of the vcpu_info of @vcpu, or NULL.  Without the vCPU's lock; valid
+ * only until the next change or invalidation.  In QEMU both happen under the
+ * BQL, so only holders of the BQL may access it, and not after they have
+ * released it.
  */
 void *xen_evtchn_peek_vcpu_info(XenEvtchn *e, unsigned vcpu);
-/* evtchn_upcall_pending of @vcpu is set.  Any thread; takes the vCPU's lock. */
+/*
+ * evtchn_upcall_pending of @vcpu is set, also if the memory map has changed since
+ * the last event.  Any thread; takes the vCPU's lock.
+ */
 bool xen_evtchn_upcall_pending(XenEvtchn *e, unsigned vcpu);
 
 /* Memory was added: tries to deliver the parked events. */
