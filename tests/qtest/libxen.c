@@ -179,6 +179,22 @@ void xen_vm_show_page(XenVm *vm, bool show)
     qtest_outb(vm->qts, 0xcfc, show ? 3 : 0);
 }
 
+/* A PC's ACPI memory hot-plug: ports, and a bit in MEM_CONTROL. */
+#define MEM_SELECT      0xa00
+#define MEM_CONTROL     0xa14
+#define MEM_EJECT       8
+
+void xen_vm_remove_dimm(XenVm *vm, const char *id, const char *memdev)
+{
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'device_del', "
+                             "'arguments': { 'id': %s } }", id);
+    qtest_outl(vm->qts, MEM_SELECT, 0);
+    qtest_outb(vm->qts, MEM_CONTROL, MEM_EJECT);
+    qtest_qmp_eventwait(vm->qts, "DEVICE_DELETED");
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'object-del', "
+                             "'arguments': { 'id': %s } }", memdev);
+}
+
 bool xen_qtest_command(QTestState *qts, const char *line, uint64_t *value)
 {
     g_auto(GStrv) words = qtest_machine_command(qts, line);

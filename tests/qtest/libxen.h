@@ -122,6 +122,11 @@ uint64_t xen_vm_page(XenVm *vm);
 /* A page that can be RAM or option ROM, by a register of the chip set. */
 #define XEN_VM_HIDEABLE 0xd0000
 void xen_vm_show_page(XenVm *vm, bool show);
+/*
+ * Unplugs the memory device @id, the first one, which the guest ejects when it is
+ * asked to, and then its backend @memdev.
+ */
+void xen_vm_remove_dimm(XenVm *vm, const char *id, const char *memdev);
 
 /* Makes hypercall @nr with up to six arguments; the rest are 0. */
 int64_t xen_call(XenVm *vm, unsigned vcpu, unsigned nr,

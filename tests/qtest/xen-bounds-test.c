@@ -16,10 +16,6 @@
 
 #define DIMM_BYTES      (128 << 20)
 #define DIMM            (UINT64_C(4) << 30)
-/* A PC's ACPI memory hot-plug: ports, and a bit in MEM_CONTROL. */
-#define MEM_SELECT      0xa00
-#define MEM_CONTROL     0xa14
-#define MEM_EJECT       8
 
 /* The platform device's port for the guest's log, and the longest line. */
 #define PLATFORM_LOG    0x12
@@ -124,13 +120,7 @@ static void test_balloon_replaced(const void *long_mode)
         }
         expect_lines(&l, "", plugged);
 
-        qtest_qmp_assert_success(qts, "{ 'execute': 'device_del', "
-                                 "'arguments': { 'id': 'dimm0' } }");
-        qtest_outl(qts, MEM_SELECT, 0);
-        qtest_outb(qts, MEM_CONTROL, MEM_EJECT);
-        qtest_qmp_eventwait(qts, "DEVICE_DELETED");
-        qtest_qmp_assert_success(qts, "{ 'execute': 'object-del', "
-                                 "'arguments': { 'id': 'm0' } }");
+        xen_vm_remove_dimm(l.vm, "dimm0", "m0");
         /* So that the next one gets its address. */
         wait_until_unmapped(qts, ram);
     }

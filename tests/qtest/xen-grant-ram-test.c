@@ -16,10 +16,6 @@
 #define LAPIC           UINT64_C(0xfee00000)
 #define FLASH_SIZE      (128 << 10)
 #define DIMM            (UINT64_C(4) << 30)
-/* A PC's ACPI memory hot-plug: ports, and a bit in MEM_CONTROL. */
-#define MEM_SELECT      0xa00
-#define MEM_CONTROL     0xa14
-#define MEM_EJECT       8
 
 typedef struct Guest {
     XenVm *vm;
@@ -293,13 +289,7 @@ static void test_unplugged(const void *long_mode)
     g_assert_cmpint(m, >=, 0);
     g_assert_cmphex(peek(&g, m, 0), ==, 0x12345678);
 
-    qtest_qmp_assert_success(qts, "{ 'execute': 'device_del', "
-                             "'arguments': { 'id': 'dimm0' } }");
-    qtest_outl(qts, MEM_SELECT, 0);
-    qtest_outb(qts, MEM_CONTROL, MEM_EJECT);
-    qtest_qmp_eventwait(qts, "DEVICE_DELETED");
-    qtest_qmp_assert_success(qts, "{ 'execute': 'object-del', "
-                             "'arguments': { 'id': 'm0' } }");
+    xen_vm_remove_dimm(g.vm, "dimm0", "m0");
 
     g_assert_cmpint(copy_to(&g), ==, GNTST_bad_page);
     for (unsigned i = 0; i < XEN_PAGE_SIZE; i += 4) {

@@ -32,7 +32,11 @@ static void answer_button(XenVm *vm, uint16_t pm1, bool handled)
     }
 }
 
-static XenVm *start(const void *long_mode, XenStore *s)
+/*
+ * A guest that takes requests by xenstore has enabled the button, which is pressed.
+ * @pm1: the port of its status.
+ */
+static XenVm *start_pressed(const void *long_mode, XenStore *s, uint16_t *pm1)
 {
     XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), "-nodefaults");
 
@@ -40,6 +44,9 @@ static XenVm *start(const void *long_mode, XenStore *s)
     xen_store_expect(s, XS_WRITE, 0,
                      XEN_STORE_BYTES("control/feature-poweroff\0" "1"),
                      XEN_STORE_STRINGS("OK"));
+    *pm1 = xen_vm_show_pm1(vm);
+    qtest_outw(vm->qts, *pm1 + 2, BUTTON);
+    power_down(vm);
     return vm;
 }
 
@@ -47,11 +54,9 @@ static XenVm *start(const void *long_mode, XenStore *s)
 static void test_unhandled(const void *long_mode)
 {
     XenStore s;
-    XenVm *vm = start(long_mode, &s);
-    uint16_t pm1 = xen_vm_show_pm1(vm);
+    uint16_t pm1;
+    XenVm *vm = start_pressed(long_mode, &s, &pm1);
 
-    qtest_outw(vm->qts, pm1 + 2, BUTTON);
-    power_down(vm);
     expect_request(&s, "");
     answer_button(vm, pm1, false);
     expect_request(&s, "poweroff");
@@ -62,11 +67,9 @@ static void test_unhandled(const void *long_mode)
 static void test_handled(const void *long_mode)
 {
     XenStore s;
-    XenVm *vm = start(long_mode, &s);
-    uint16_t pm1 = xen_vm_show_pm1(vm);
+    uint16_t pm1;
+    XenVm *vm = start_pressed(long_mode, &s, &pm1);
 
-    qtest_outw(vm->qts, pm1 + 2, BUTTON);
-    power_down(vm);
     answer_button(vm, pm1, true);
     qtest_outw(vm->qts, pm1 + 2, BUTTON | TIMER);
     qtest_outw(vm->qts, pm1 + 2, 0);
@@ -78,11 +81,9 @@ static void test_handled(const void *long_mode)
 static void test_asleep(const void *long_mode)
 {
     XenStore s;
-    XenVm *vm = start(long_mode, &s);
-    uint16_t pm1 = xen_vm_show_pm1(vm);
+    uint16_t pm1;
+    XenVm *vm = start_pressed(long_mode, &s, &pm1);
 
-    qtest_outw(vm->qts, pm1 + 2, BUTTON);
-    power_down(vm);
     xen_vm_suspend(vm);
     xen_vm_wake_up(vm);
     xen_vm_show_pm1(vm);
