@@ -77,6 +77,11 @@ bool guest_calls_by_port(void)
     return hypercall_page[5] == 0xe6;   /* out %al, $imm8 */
 }
 
+bool guest_polls_in_kernel(void)
+{
+    return guest_is("accel", "kvm") && !guest_calls_by_port();
+}
+
 long guest_map_shared_info(unsigned place)
 {
     struct xen_add_to_physmap op = {

@@ -57,6 +57,9 @@ bool guest_is(const char *key, const char *value);
  */
 bool guest_calls_by_port(void);
 
+/* KVM handles SCHEDOP_poll itself, in its own way. */
+bool guest_polls_in_kernel(void);
+
 /* Through the hypercall page, with up to five arguments; the rest are 0. */
 long do_hypercall(unsigned long nr, long arg0, long arg1, long arg2, long arg3,
                   long arg4);

@@ -102,14 +102,18 @@ static void check_detours(enum Upcall how, const struct Detour *d, bool handled)
     }
 }
 
-/* The callback vector does not come by the LAPIC. */
+/*
+ * The callback vector does not come by the LAPIC, except on a KVM without Xen
+ * support, where it waits until the LAPIC is enabled.
+ */
 static void check_off(enum Upcall how)
 {
     static const struct Detour by_software = { software_off, software_on };
     static const struct Detour by_msr = { off, on };
+    bool handled = how == UPCALL_VECTOR && !guest_calls_by_port();
 
-    check_detours(how, &by_software, how == UPCALL_VECTOR);
-    check_detours(how, &by_msr, how == UPCALL_VECTOR);
+    check_detours(how, &by_software, handled);
+    check_detours(how, &by_msr, handled);
 }
 
 static void check_x2apic(enum Upcall how)

@@ -17,12 +17,12 @@
  */
 static bool time_is_relative(void)
 {
-    return guest_is("accel", "kvm") && !*is_fifo;
+    return guest_polls_in_kernel() && !*is_fifo;
 }
 
 static bool poll_yields(void)
 {
-    return guest_is("accel", "kvm") && *is_fifo;
+    return guest_polls_in_kernel() && *is_fifo;
 }
 
 /* At most 20 polls, plus one per millisecond of @ns. */

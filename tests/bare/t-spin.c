@@ -130,7 +130,7 @@ static void contend(void *with_interrupts_off)
 static void check_lock(void *with_interrupts_off)
 {
     /* KVM does not support in-kernel polls of FIFO ports. */
-    bool polls_yield = *is_fifo && guest_is("accel", "kvm");
+    bool polls_yield = *is_fifo && guest_polls_in_kernel();
     uint32_t polls = 0;
 
     counter = kicks = started = 0;
