@@ -11,6 +11,14 @@ import nested
 import paths
 
 
+def can_keep(options):
+    """Called before measuring: with --record, the plot must follow the figures."""
+    if options.record and not shutil.which('gnuplot'):
+        print('--record needs gnuplot: scripts/deps bench')
+        return False
+    return True
+
+
 def keep(name, options, record, text=None, script=None):
     """Writes @record as JSON, @text for documentation to include it as it is,
     and the plot of gnuplot's commands in the list @script, if there are any."""

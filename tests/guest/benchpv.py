@@ -254,6 +254,8 @@ def prepare_network(options):
 
 def bench(options):
     """The subcommand; returns the exit status."""
+    if not benchkeep.can_keep(options):
+        return 1
     choose(options)
     if options.accel == 'tcg':
         prepare_network(options)

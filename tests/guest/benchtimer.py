@@ -242,6 +242,8 @@ def plot(results):
 
 def bench(options):
     """The subcommand; returns the exit status."""
+    if not benchkeep.can_keep(options):
+        return 1
     wanted = [w for w in WAYS
               if (options.upstream or not w.upstream) and
               (w.nested or not options.instructions) and
