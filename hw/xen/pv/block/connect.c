@@ -88,15 +88,25 @@ void xen_block_disconnect_now(XenBlockDevice *dev)
     /* What runs while this waits may unplug the device. */
     object_ref(dev);
     dev->busy = true;
+    /* An iothread may be taking some, and stops a queue some time later. */
+    qatomic_inc(&dev->owner.drained);
     begin_close(dev);
+    for (unsigned i = 0; dev->link == XEN_BLOCK_CLOSING &&
+         i < dev->owner.nr_queues; i++) {
+        xen_blk_queue_sync(dev->queue[i]);
+    }
     if (dev->link == XEN_BLOCK_CLOSING) {
-        /* Requests that are throttled go on at once. */
+        /*
+         * Requests that are throttled go on at once.  A request that is taken
+         * after this would not, and the main loop would wait for it.
+         */
         blk_drain(dev->owner.blk);
         AIO_WAIT_WHILE_UNLOCKED(NULL, !all_idle(dev));
         if (dev->link == XEN_BLOCK_CLOSING) {
             free_queues(dev);
         }
     }
+    qatomic_dec(&dev->owner.drained);
     dev->broken = false;
     dev->busy = was_busy;
     qatomic_and(&dev->events, ~EVENT_BROKEN);
