@@ -20,7 +20,7 @@ export DESTDIR
 .PHONY: all help deps setup features source build demo shell check check-unit \
 	check-qtest check-guest check-nested check-libvirt check-upstream check-deb \
 	check-sanitized check-ci deb install clean distclean \
-	coverage patch-stat stress fuzz fuzz-corpus bench-evtchn bench-slots bench-timer bench-pv \
+	coverage patch-stat stress fuzz fuzz-corpus soak bench-evtchn bench-slots bench-timer bench-pv \
 	check-lint check-debian12 check-debian13 docs
 
 all: build
@@ -38,6 +38,7 @@ help:
 	@echo '  REPEAT=N        how often "make check-unit" and "make check-qtest" run (1)'
 	@echo '  ACCEL=tcg       where "make bench-pv" measures ("tcg kvm"); QUICK=1: shorter'
 	@echo '  SECONDS=N       how long "make fuzz" and "make stress" run (60)'
+	@echo '  HOURS=N         how long "make soak" runs (2)'
 	@echo '  TARGETS="grant state"   what "make fuzz" runs; the default is all'
 
 # Packages: "make deps" brings all groups of scripts/packages.txt, a target's
@@ -147,6 +148,9 @@ fuzz: deps-fuzz build ## hostile guests against parts of the emulation, SECONDS 
 
 fuzz-corpus: ## add what "make fuzz" has found and counted to tests/fuzz
 	@tests/fuzz/corpus merge
+
+soak: deps-guest build ## busy guests for HOURS (2); their QEMUs' memory has to stay flat
+	@tests/guest/run soak --hours $(or $(HOURS),2)
 
 bench-evtchn: source ## nanoseconds per send, unmask and allocation
 	@$(ninja) tests/bench/bench-evtchn

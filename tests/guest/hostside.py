@@ -24,6 +24,8 @@ class HostSide:
     boot = None
     # The guest has the usual PV devices, too, if it boots so.
     PV = False
+    # TCP streams both ways until the guest has had enough.
+    STREAMS = False
     # Seconds to add to the time limit.
     TIME = 0
 

@@ -80,6 +80,7 @@ DEBIAN_FILES = (
 # Those that guests have together.
 PROGRAM_SETS = (*PROGRAM_MODULES, *MODULE_SETS, *DEBIAN_PROGRAMS,
                 'tcp-load fs-load', 'tcp-load disk-load',
+                'tcp-load disk-load many-channels',
                 'emulated-disks virtio tcp-load disk-load')
 # Those that need the guest's kernel as a file.
 NEEDS_KERNEL = ('kexec-now',)

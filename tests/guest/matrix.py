@@ -39,19 +39,20 @@ MOVES = 6 if hostside.LONG else 3
 # the steps of the kernel that the step "kexec" starts; move: the fact at which
 # the guest is migrated to another QEMU; live: how often, while it runs and has
 # PV devices, or 0 for once by a file and without; postcopy: its memory follows;
-# hosts: the classes of hostside.py that the steps need.
+# hosts: the classes of hostside.py that the steps need; pause: between two moves, in
+# seconds.
 Row = collections.namedtuple(
     'Row', 'name guest cpus accel machine expect steps extra append program '
-    'then move live postcopy hosts')
+    'then move live postcopy hosts pause')
 
 
 def row(name, guest, cpus, accel='xen-version=4.17', machine='pc', expect=None,
         steps=ALL_STEPS, extra=(), append=(), program=None, then=(),
-        move=None, live=0, postcopy=False, hosts=()):
+        move=None, live=0, postcopy=False, hosts=(), pause=0):
     wanted = {'xen': '4.17', 'abi': 'fifo'}
     wanted.update(expect or {})
     return Row(name, guest, cpus, accel, machine, wanted, steps, extra, append,
-               program, then, move, live, postcopy, hosts)
+               program, then, move, live, postcopy, hosts, pause)
 
 
 # A kernel without a vector for event channels does not use Xen's clock, nor
@@ -342,7 +343,7 @@ def run_in(folder, name, row, options, server):
     limit = sum((host.TIME for host in hosts), time_limit(row.cpus))
     limit *= 5 if hostside.LONG else 1
     with tcpserver.TcpServer() as tcp:
-        parameters += tcp_parameters(row, tcp.port)
+        parameters += tcp_parameters(row, hosts, tcp.port)
         machine, reasons = run_machine(row, new_vm, folder, limit)
     reasons += checks.failures(machine, stimulus, row.cpus,
                                row.steps + row.then, row.expect, SLEEPS)
@@ -356,11 +357,11 @@ def run_in(folder, name, row, options, server):
         figures=[f for f in (host.figures() for host in hosts) if f])
 
 
-def tcp_parameters(row, port):
+def tcp_parameters(row, hosts, port):
     if 'tcp' in row.steps:
         return ['XE_TCP=%s,%d,%d,%d' % (webserver.GATEWAY, port,
                                         checks.TCP_ROUNDS, checks.TCP_BYTES)]
-    if travel.Wire in row.hosts:
+    if any(host.STREAMS for host in hosts):
         return ['XE_TCP=%s,%d,0,%d' % (webserver.GATEWAY, port,
                                        travel.TCP_BYTES)]
     return []
@@ -372,7 +373,7 @@ def run_machine(row, new_vm, folder, limit):
         machine, reasons, downtimes = migration.run_live(
             new_vm, folder, row.move, row.live, 2 * limit,
             lambda last: last.channels['hvc'].send('.enough\n'),
-            row.postcopy)
+            row.postcopy, row.pause)
         machine.facts['downtimes-ms'] = [str(d) for d in downtimes]
         return machine, reasons
     if row.move:

@@ -67,17 +67,19 @@ def run(new_vm, folder, key, timeout):
 
 class Chain:
     """A guest that is migrated live, again and again, each time to a new QEMU
-    by a socket. The first move begins when the guest reports the fact @key;
-    after @moves of them, @ended(machine) is called with the last QEMU. With @postcopy
-    the guest runs on at once, and its memory follows."""
+    by a socket. The first move begins when the guest reports the fact @key, the next
+    ones @pause seconds after the one before; after @moves of them, @ended(machine) is
+    called with the last QEMU. With @postcopy the guest runs on at once, and its memory
+    follows."""
 
-    def __init__(self, new_vm, folder, key, moves, timeout, ended, postcopy):
+    def __init__(self, new_vm, folder, key, moves, timeout, ended, postcopy, pause):
         self.trouble = []
         self.machines = []
         self.downtimes = []
         self._new_vm = new_vm
         self._folder = folder
         self._moves = moves
+        self._pause = pause
         self._deadline = time.monotonic() + timeout
         self._ended = ended
         self._capabilities = ['events'] + ['postcopy-ram'] * postcopy
@@ -151,7 +153,10 @@ class Chain:
             self._qmp[number].execute('query-migrate', self._count)
             self._qmp[number].execute('quit')
         elif number < self._moves:
-            self._move(number)
+            if self._pause:
+                threading.Timer(self._pause, self._move, (number,)).start()
+            else:
+                self._move(number)
         else:
             self._ended(self.machines[number])
 
@@ -185,10 +190,10 @@ class Chain:
         return last
 
 
-def run_live(new_vm, folder, key, moves, timeout, ended, postcopy=False):
+def run_live(new_vm, folder, key, moves, timeout, ended, postcopy=False, pause=0):
     """Starts a guest in new_vm(folder) and moves it @moves times, see Chain. The
     last Vm, which knows all facts, a list of what went wrong with the moves, and
     the downtimes in milliseconds."""
-    chain = Chain(new_vm, folder, key, moves, timeout, ended, postcopy)
+    chain = Chain(new_vm, folder, key, moves, timeout, ended, postcopy, pause)
     machine = chain.join()
     return machine, chain.trouble, chain.downtimes

@@ -58,6 +58,7 @@ class Wire(hostside.HostSide):
     """The guest's network outlives its QEMUs: one more QEMU, without a guest, has
     the user network. Frames go to the QEMU from which the last one came."""
     USER_NET = False
+    STREAMS = True
     TIME = 60
 
     def __init__(self, folder):

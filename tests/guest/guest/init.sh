@@ -16,6 +16,7 @@
 #   XE_TCP      the arguments of tcp-load, with commas
 #   XE_FS       how long and by how many processes step_fs uses xvdc
 #   XE_FLOOD    the arguments of udp-flood, with commas
+#   XE_LONGEST  seconds that step_travel waits for the host's word
 #   XE_THEN     the steps of the kernel that step_kexec or step_panic starts
 #   XE_VMCORE   which parts of the dump step_vmcore reads
 #   XE_RESETS   how the boots in step_resets end, with commas
@@ -323,9 +324,10 @@ step_travel() {
     exec 4>/tmp/until
     count_on_hvc &
     [ -z "$XE_TCP" ] || repeat_streams &
+    [ -z "$XE_CHANNELS" ] || repeat_channels &
     say moves=wanted
     # shellcheck disable=SC3045 # busybox has -t
-    read -r -t 3000 word <&3
+    read -r -t "${XE_LONGEST:-3000}" word <&3
     say "moves-word=$word"
     touch /tmp/enough
     exec 4>&-
@@ -358,6 +360,20 @@ repeat_streams() {
         n=$((n + 1))
     done
     say "travel-streams=$n"
+}
+
+# Each event of each channel must have been delivered once.
+repeat_channels() {
+    n=0
+    while [ ! -e /tmp/enough ]; do
+        if ! many-channels "$XE_CHANNELS" >/tmp/channels 2>&1 ||
+            grep 'channels-pass=' /tmp/channels | grep -qv ' 0$'; then
+            say "error=many-channels: $(grep -E 'error=|pass=.* [^0]' /tmp/channels)"
+            break
+        fi
+        n=$((n + 1))
+    done
+    say "travel-channels=$n"
 }
 
 step_sleep() {
