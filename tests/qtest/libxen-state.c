@@ -17,26 +17,36 @@
 #define SECTION_FOOTER      0x7e
 #define FOOTER_LEN          5
 
-char *xen_state_save(XenVm *vm)
+char *xen_state_save_begin(XenVm *vm)
 {
     char *path = xen_new_file(0);
     g_autofree char *uri = g_strdup_printf("file:%s", path);
 
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate', "
                              "'arguments': { 'uri': %s } }", uri);
-    for (;;) {
-        QDict *info = qtest_qmp_assert_success_ref(vm->qts,
-            "{ 'execute': 'query-migrate' }");
-        const char *status = qdict_get_str(info, "status");
-        bool done = g_str_equal(status, "completed");
+    return path;
+}
 
-        g_assert_cmpstr(status, !=, "failed");
-        qobject_unref(info);
-        if (done) {
-            return path;
-        }
+bool xen_state_save_is(XenVm *vm, const char *wanted)
+{
+    QDict *info = qtest_qmp_assert_success_ref(vm->qts,
+        "{ 'execute': 'query-migrate' }");
+    const char *status = qdict_get_str(info, "status");
+    bool is = g_str_equal(status, wanted);
+
+    g_assert_cmpstr(status, !=, "failed");
+    qobject_unref(info);
+    return is;
+}
+
+char *xen_state_save(XenVm *vm)
+{
+    char *path = xen_state_save_begin(vm);
+
+    while (!xen_state_save_is(vm, "completed")) {
         g_usleep(1000);
     }
+    return path;
 }
 
 void xen_state_load(XenVm *vm, const char *path)

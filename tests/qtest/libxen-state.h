@@ -15,6 +15,9 @@
 
 /* Saves the VM's state to a new file; the caller frees its name. */
 char *xen_state_save(XenVm *vm);
+/* Begins to; and whether the migration has this status, for instance "active". */
+char *xen_state_save_begin(XenVm *vm);
+bool xen_state_save_is(XenVm *vm, const char *status);
 /* Starts to load it in the target; does not wait. */
 void xen_state_load(XenVm *vm, const char *path);
 /* Waits until it has: its VM runs, or is stopped as the source's was. */

@@ -6,6 +6,7 @@
  * xenstore just before is handled in the middle of it.
  */
 #include "qemu/osdep.h"
+#include "qemu/units.h"
 #include "qobject/qdict.h"
 #include "libxen-blk.h"
 #include "libxen-state.h"
@@ -228,6 +229,58 @@ static void test_load(void)
     xen_vbd_stop(v);
 }
 
+/* ---------------------------------------------------------------- migration */
+
+static void set_bandwidth(XenVbd *v, int64_t bytes)
+{
+    qtest_qmp_assert_success(v->vm->qts, "{ 'execute': 'migrate-set-parameters', "
+                             "'arguments': { 'max-bandwidth': %" PRId64 " } }",
+                             bytes);
+}
+
+/*
+ * The guest lets go of a disk while it is migrated.  The disk goes afterwards, on
+ * both sides.
+ */
+static void test_migration(void)
+{
+    XenVbd *v = xen_vbd_start(true, OTHER_DISK), *target;
+    g_autofree char *path = NULL;
+
+    xen_vbd_use(v, OTHER);
+    xen_vbd_connect(v, 1, 0);
+    delete_device(v, "y");
+    xen_vbd_wait_state(v, XenbusStateClosing);
+    /* These take a while. */
+    memset(xen_vbd_page(v, 0), 0x55, XEN_VBD_DATA_PAGES * XEN_PAGE_SIZE);
+    set_bandwidth(v, 4 * KiB);
+    path = xen_state_save_begin(v->vm);
+    while (!xen_state_save_is(v->vm, "active")) {
+        g_usleep(1000);
+    }
+    xen_vbd_set_state(v, XenbusStateClosed);
+    xen_vbd_wait_state(v, XenbusStateClosed);
+    for (unsigned i = 0; i < 20; i++) {
+        g_assert_true(device_exists(v, "y"));
+        g_assert_cmpint(xen_vbd_state(v), ==, XenbusStateClosed);
+    }
+    g_assert_true(xen_state_save_is(v->vm, "active"));
+
+    set_bandwidth(v, 1 * GiB);
+    while (!xen_state_save_is(v->vm, "completed")) {
+        g_usleep(1000);
+    }
+    qtest_qmp_eventwait(v->vm->qts, "DEVICE_DELETED");
+    g_assert_false(device_exists(v, "y"));
+    target = xen_vbd_start_target(v, OTHER_DISK);
+    xen_state_load(target->vm, path);
+    qtest_qmp_eventwait(target->vm->qts, "DEVICE_DELETED");
+    g_assert_false(device_exists(target, "y"));
+    unlink(path);
+    xen_vbd_stop(v);
+    xen_vbd_stop(target);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -238,5 +291,6 @@ int main(int argc, char **argv)
     qtest_add_data_func("xen/pv-going/broken-and-closed/store-first",
                         GINT_TO_POINTER(true), test_broken_and_closed);
     qtest_add_func("xen/pv-going/load", test_load);
+    qtest_add_func("xen/pv-going/migration", test_migration);
     return g_test_run();
 }

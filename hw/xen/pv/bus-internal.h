@@ -36,6 +36,7 @@ struct XenDeviceLife {
     bool changed;               /* the front end did, meanwhile */
     bool unplugging;            /* by device_del */
     bool going;                 /* removal is scheduled */
+    QEMUTimer *removal;         /* it waits for a migration's end */
     bool loading;               /* a state is, or was, and the VM has not run */
 
     Notifier reset, resume;

@@ -11,9 +11,11 @@
 #include "block/aio.h"
 #include "block/block-global-state.h"
 #include "qemu/main-loop.h"
+#include "qemu/timer.h"
 #include "qapi/error.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/pv/bus.h"
+#include "migration/misc.h"
 #include "system/runstate.h"
 #include "bus-internal.h"
 #include "trace.h"
@@ -136,10 +138,39 @@ void xen_pv_disconnect(XenDevice *xendev)
 
 /* ----------------------------------------------------------------- removal */
 
+/* How often it is looked whether a migration has ended. */
+#define REMOVAL_RETRY_MS    100
+
+/*
+ * The thread of a migration walks the list of devices' states without the BQL, so
+ * nothing may leave it.  And the other side has this device: it learns from
+ * xenstore's nodes that the guest has let go of it (take_over()).  device_del is
+ * refused meanwhile, but the guest may do what an earlier one has asked for.
+ */
+static bool is_deferred(XenDevice *xendev, void (*go)(void *opaque))
+{
+    struct XenDeviceLife *life = xendev->life;
+
+    if (!life->realized || !migration_is_running()) {
+        g_clear_pointer(&life->removal, timer_free);
+        return false;
+    }
+    if (!life->removal) {
+        trace_xen_pv_removal_deferred(type_of(xendev), xendev->name);
+        life->removal = timer_new_ms(QEMU_CLOCK_REALTIME, go, xendev);
+    }
+    timer_mod(life->removal,
+              qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + REMOVAL_RETRY_MS);
+    return true;
+}
+
 static void go(void *opaque)
 {
     XenDevice *xendev = opaque;
 
+    if (is_deferred(xendev, go)) {
+        return;
+    }
     if (xendev->life->realized) {
         trace_xen_pv_removed(type_of(xendev), xendev->name);
         object_unparent(OBJECT(xendev));
