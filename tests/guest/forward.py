@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Two networks, and a guest that forwards between them: the peers are here, at
 stream netdevs, and speak Ethernet, ARP, IPv4, UDP and TCP just so far."""
+import itertools
 import selectors
 import socket
 import struct
@@ -59,6 +60,8 @@ class Peer:
         self.socket.sendall(struct.pack('!I', len(frame)) + frame)
 
     def ask_for_router(self):
+        """Once answered, the guest knows this peer, too: it need not queue frames
+        until it does, of which it would drop some."""
         self.router = b'\xff' * 6
         gateway = self.address[:3] + b'\1'
         self.send(ARP, struct.pack('!HHBBH', 1, IPV4, 6, 4, 1) + self.mac +
@@ -180,7 +183,6 @@ class Forward(hostside.HostSide):
         selector = selectors.DefaultSelector()
         for peer in self.peers:
             selector.register(peer.socket, selectors.EVENT_READ, peer)
-            peer.ask_for_router()
         last, before = time.monotonic(), 0
         try:
             while True:
@@ -191,8 +193,11 @@ class Forward(hostside.HostSide):
                     last, before = time.monotonic(), received
                 elif time.monotonic() - last > PATIENCE:
                     break
+                known = all(peer.router for peer in self.peers)
                 for peer in self.peers:
-                    while (peer.router and peer.sent < wanted and
+                    if not peer.router:
+                        peer.ask_for_router()
+                    while (known and peer.sent < wanted and
                            peer.sent - peer.other.received < WINDOW):
                         peer.send_next()
                 for key, _ in selector.select(1):
@@ -215,8 +220,10 @@ class Forward(hostside.HostSide):
                     ('datagrams', peer.datagrams, DATAGRAMS),
                     ('segments', peer.segments, SEGMENTS)):
                 if len(seen) != wanted:
-                    yield '%d of %d %s reached 10.%d.0.2' % (
-                        len(seen), wanted, what, peer.address[1])
+                    missing = (n for n in range(wanted) if n not in seen)
+                    yield '%d of %d %s reached 10.%d.0.2, but not number %s' % (
+                        len(seen), wanted, what, peer.address[1],
+                        ', '.join(str(n) for n in itertools.islice(missing, 5)))
         for number in (0, 1):
             for key in ('eth%d-dropped' % number, 'eth%d-errors' % number):
                 if self.vm.fact(key) != '0':
