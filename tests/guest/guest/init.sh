@@ -31,6 +31,8 @@ mount -t sysfs none /sys
 mount -t devtmpfs none /dev 2>/dev/null
 # Keep kernel messages out of the lines written to the console.
 dmesg -n 1
+# Debian's default, CoDel, drops what has waited for long, as it does on a busy host.
+echo pfifo_fast >/proc/sys/net/core/default_qdisc
 
 say() { echo "XENEMU: $*"; }
 
