@@ -52,6 +52,7 @@ retransmitted() {
 # XE_SCP is the size in MiB.  The file goes there and comes back.
 step_scp() {
     wait_for /sys/class/net/eth0 && wait_for /sys/class/net/eth1 || return
+    open_hvc || return
     mount -t tmpfs -o size=80% tmpfs /mnt
     ifconfig lo 127.0.0.1
     ifconfig eth0 10.1.0.1 netmask 255.255.255.0
@@ -68,6 +69,8 @@ step_scp() {
     say "scp-back=$(sha256sum </mnt/back)"
     say "scp-dropped=$(dropped 1 eth0) $(dropped "$server" eth1)"
     say "scp-retransmitted=$(retransmitted 1) $(retransmitted "$server")"
+    # While the host looks at its ends of the vifs.
+    wait_for_word enough
     kill "$server"
     umount /mnt
 }
