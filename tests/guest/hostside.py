@@ -71,6 +71,16 @@ def find_tool(name):
     return name
 
 
+def waited_for_cpu(task):
+    """For how many seconds a thread, named as in /proc, was ready to run and had
+    no CPU."""
+    try:
+        with open('/proc/%s/schedstat' % task) as f:
+            return int(f.read().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
 class Ext4(HostSide):
     """A file system on xvdc, which the host makes and checks afterwards."""
     SIZE = 192 * MIB
@@ -135,6 +145,8 @@ class Flood(HostSide):
         self.sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sink.bind(('127.0.0.1', 0))
         self.took = []
+        # How long QEMU's main thread, and this one, had no CPU meanwhile.
+        self.waited = []
         self.qmp = None
 
     def parameters(self):
@@ -146,11 +158,16 @@ class Flood(HostSide):
         self.qmp = qmp
         vm.on_fact['flood'] = lambda value: self._ask()
 
+    def _waited(self):
+        return [waited_for_cpu(task) for task in (self.vm.pid, 'thread-self')]
+
     def _ask(self):
-        started = time.monotonic()
+        started, waited = time.monotonic(), self._waited()
 
         def answered(value, error):
             self.took.append(time.monotonic() - started)
+            self.waited.append([now - then for now, then
+                                in zip(self._waited(), waited)])
             if error or value['status'] != 'running':
                 self.wrong.append('query-status: %s %s' % (value, error))
             if len(self.took) < self.QUERIES:
@@ -176,11 +193,13 @@ class Flood(HostSide):
     def figures(self):
         if not self.took:
             return None
-        return 'query-status: %d answers, median %.1f ms, worst %.1f ms; sent %s' % (
-            len(self.took), 1e3 * statistics.median(self.took),
-            1e3 * max(self.took),
-            ' + '.join(v.split()[1] for v in
-                       self.vm.facts.get('flood-sent', [])))
+        worst = max(self.took)
+        return ('query-status: %d answers, median %.1f ms, worst %.1f ms, while QEMU '
+                'had no CPU for %.1f ms and the test for %.1f ms; sent %s' % (
+                    len(self.took), 1e3 * statistics.median(self.took), 1e3 * worst,
+                    *(1e3 * w for w in self.waited[self.took.index(worst)]),
+                    ' + '.join(v.split()[1] for v in
+                               self.vm.facts.get('flood-sent', []))))
 
 
 class Tcp(HostSide):
