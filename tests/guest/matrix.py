@@ -205,10 +205,12 @@ MATRIX = [
     row('debian12-1cpu-intx', 'debian12', 1, steps=NO_VECTOR_STEPS,
         expect={'clockevent': 'lapic', 'clocksource': None},
         append=('xen_no_vector_callback',)),
-    row('debian13-2cpu-flood', 'debian13', 2, steps=FLOOD_STEPS,
-        program='udp-flood', hosts=(hostside.Flood,)),
-    row('debian13-2cpu-forward', 'debian13', 2, steps=FORWARD_STEPS,
-        hosts=(forward.Forward,)),
+    *(row('%s-2cpu-%s' % (guest, name), guest, 2, steps=steps, program=program,
+          hosts=(host,))
+      for guest in (RELEASES if hostside.LONG else ('debian13',))
+      for name, steps, program, host in (
+          ('flood', FLOOD_STEPS, 'udp-flood', hostside.Flood),
+          ('forward', FORWARD_STEPS, None, forward.Forward))),
     row('debian13-2cpu-disks', 'debian13', 2, steps=DISKS_STEPS,
         hosts=(media.Resize, media.Disks)),
     row('debian13-2cpu-consoles', 'debian13', 2, steps=CONSOLES_STEPS,
