@@ -97,6 +97,14 @@ class LayOver(unittest.TestCase):
         self.assertGreater(self.times()['accel/shared.c'],
                            before['accel/shared.c'])
 
+    def test_new_tree_leaves_our_files_as_old_as_they_are(self):
+        # Another build folder, of which they are sources too, stays up to date.
+        write(self.at('hw/replaced.c'), 'ours\n')
+        os.utime(self.at('hw/replaced.c'), (1, 1))
+        self.lay_well()
+        self.assertEqual(read(self.src('hw/replaced.c')), 'ours\n')
+        self.assertEqual(os.stat(self.at('hw/replaced.c')).st_mtime, 1)
+
     def test_file_of_ours_comes_and_goes(self):
         write(self.at('hw/replaced.c'), 'ours\n')
         write(self.at('hw/new/ours.c'), 'ours\n')
