@@ -39,9 +39,9 @@ static void test_names(const void *long_mode)
     }
 
     /* Taken; then free again. */
-    g_assert_true(qdict_haskey(qtest_qmp(v->vm->qts,
+    qobject_unref(qtest_qmp_assert_failure_ref(v->vm->qts,
         "{'execute': 'device_add', 'arguments': {'driver': 'xen-cdrom',"
-        " 'vdev': 'xvdb', 'id': 'again'}}"), "error"));
+        " 'vdev': 'xvdb', 'id': 'again'}}"));
     xen_vbd_qmp(v, "{'execute': 'device_del', 'arguments': {'id': 'd0'}}");
     qtest_qmp_eventwait(v->vm->qts, "DEVICE_DELETED");
     xen_vbd_qmp(v, "{'execute': 'device_add', 'arguments': {'driver': 'xen-cdrom',"
