@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -388,6 +389,12 @@ class Sanitized(unittest.TestCase):
                              'echo 2 passed, 0 failed, 0 skipped', '--ours')
         self.assert_counts(done, 1, '2 passed, 1 failed, 0 skipped')
         self.assertIn('/build/asan-ours\n', done.stdout)
+
+    def test_options_of_the_caller(self):
+        with unittest.mock.patch.dict(os.environ, ASAN_OPTIONS='verbosity=1'):
+            done = self.run_part('qtest', 'echo $ASAN_OPTIONS\n'
+                                 'echo 2 passed, 0 failed, 0 skipped')
+        self.assertRegex(done.stdout, 'abort_on_error=1:.*:verbosity=1\n')
 
     def test_build_that_fails(self):
         write(os.path.join(self.dir, 'build/asan/build.ninja'), 'nothing\n')
