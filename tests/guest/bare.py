@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import tarfile
+import tempfile
 
 import bundle
 import guestvm
@@ -82,10 +83,14 @@ def test_names(row):
     path = program(row)
     if not os.path.exists(path):
         raise material.MissingMaterial('%s: build it with "make"' % path)
-    names = subprocess.run(
-        ['objcopy', '--dump-section', '.names=/dev/stdout', path, '/dev/null'],
-        capture_output=True, check=True).stdout
-    return [name.decode() for name in names.split(b'\0') if name]
+    # Not /dev/stdout, which objcopy, as root, can remove or make a file.
+    with tempfile.TemporaryDirectory() as folder:
+        names = os.path.join(folder, 'names')
+        subprocess.run(['objcopy', '--dump-section', '.names=' + names, path,
+                        '/dev/null'], capture_output=True, check=True)
+        with open(names, 'rb') as f:
+            text = f.read()
+    return [name.decode() for name in text.split(b'\0') if name]
 
 
 def _has_one(name, words):
