@@ -550,4 +550,6 @@ if read -r line </tmp/trouble; then
     dmesg | grep -F -A 45 -e "$line" | head -n 46 | sed 's/^/XENEMU: log=/'
 fi
 say "end=$XE_NONCE"
+# Wait until it is sent: the kernel's last message would come into the middle of it.
+stty opost <&1
 poweroff -f
