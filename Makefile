@@ -19,7 +19,7 @@ export DESTDIR
 # The targets that need the emulator; each gets the build's packages first.
 .PHONY: all help deps setup features source build demo shell check check-unit \
 	check-qtest check-guest check-nested check-libvirt check-upstream check-deb \
-	check-sanitized check-ci deb install clean distclean \
+	check-sanitized deb install clean distclean \
 	coverage patch-stat stress fuzz fuzz-corpus soak bench-evtchn bench-slots bench-timer bench-pv \
 	check-lint check-debian12 check-debian13 docs
 
@@ -34,6 +34,7 @@ help:
 	@echo '  PREFIX=DIR      where "make install" puts it (/usr/local); DESTDIR too'
 	@echo '  SUITES="unit qtest"   what "make coverage" runs (also guest, nested)'
 	@echo '  PARTS="unit qtest"    what "make check-sanitized" runs (also guest, threads)'
+	@echo '  SANITIZED=1     with it, "make check" runs check-sanitized, too, with OURS=1'
 	@echo '  OURS=1          with it, instrument only our files of QEMU, which is faster'
 	@echo '  REPEAT=N        how often "make check-unit" and "make check-qtest" run (1)'
 	@echo '  ACCEL=tcg       where "make bench-pv" measures ("tcg kvm"); QUICK=1: shorter'
@@ -89,10 +90,7 @@ shell: deps-guest build ## the demo's guest with an interactive console
 suites := lint unit qtest upstream package libvirt guest nested
 
 check: deps-lint deps-guest deps-deb deps-libvirt build ## every test suite; ends with the counts
-	@scripts/run-suites $(suites)
-
-check-ci: deps-lint deps-guest deps-deb deps-libvirt build ## check and check-sanitized, counted together
-	@scripts/run-suites $(suites) sanitized
+	@scripts/run-suites $(suites) $(if $(SANITIZED),sanitized)
 
 check-lint: deps-lint source ## the linters: checkpatch, shellcheck, flake8, sphinx -W
 	@scripts/run-suites lint
