@@ -20,7 +20,7 @@ export DESTDIR
 .PHONY: all help deps setup features source build demo shell check check-unit \
 	check-qtest check-guest check-nested check-libvirt check-upstream check-deb \
 	check-sanitized deb install clean distclean \
-	coverage patch-stat stress fuzz fuzz-corpus soak bench-evtchn bench-slots bench-timer bench-pv \
+	coverage patch-stat stress fuzz fuzz-corpus mutate soak bench-evtchn bench-slots bench-timer bench-pv \
 	check-lint check-debian12 check-debian13 docs
 
 all: build
@@ -40,6 +40,7 @@ help:
 	@echo '  ACCEL=tcg       where "make bench-pv" measures ("tcg kvm"); QUICK=1: shorter'
 	@echo '  SECONDS=N       how long "make fuzz" and "make stress" run (60)'
 	@echo '  HOURS=N         how long "make soak" runs (2)'
+	@echo '  NUMBER=N        how many changes "make mutate" tries (200); SEED=N: which (1)'
 	@echo '  TARGETS="grant state"   what "make fuzz" runs; the default is all'
 
 # Packages: "make deps" brings all groups of scripts/packages.txt, a target's
@@ -149,6 +150,9 @@ fuzz-corpus: ## add what "make fuzz" has found and counted to tests/fuzz
 
 soak: deps-guest build ## busy guests for HOURS (2); their QEMUs' memory has to stay flat
 	@tests/guest/run soak --hours $(or $(HOURS),2)
+
+mutate: deps-mutate features source ## which of NUMBER (200) changes to our C no test notices
+	@tests/mutation/run --number $(or $(NUMBER),200) --seed $(or $(SEED),1)
 
 bench-evtchn: source ## nanoseconds per send, unmask and allocation
 	@$(ninja) tests/bench/bench-evtchn
