@@ -12,6 +12,7 @@ import tempfile
 
 import bundle
 import guestvm
+import hostside
 import material
 import migration
 import paths
@@ -58,8 +59,10 @@ TCG_ROWS += tuple(Row('bare%d-%s-moved' % (width, abi), width, abi,
                   for abi in ('2level', 'fifo') for width in (64, 32))
 
 # Hypercalls by port, where it is all that KVM can do.
-KVM_ROWS = (
-    Row('page-bare64-2level', 64, '2level', l1='debian12'),
+KVM_ROWS = tuple(
+    Row('page-bare%d-%s' % (width, abi), width, abi, l1='debian12')
+    for width in (64, 32) for abi in ('2level', 'fifo')
+    if hostside.LONG or (width, abi) == (64, '2level')) + (
     # Who has a second choice gets that.
     Row('page-fallback', 64, '2level', cpus=2, words=('ipi-all-pairs',),
         l1='debian12', instead_of='kvm,xen-version=4.17'),

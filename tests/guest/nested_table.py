@@ -191,9 +191,11 @@ TABLE = (
     row('debian12-pae-hotadd', guest='debian12-pae',
         smp='1,sockets=2,maxcpus=2', steps=HOTADD_STEPS, monitor=REPLUG),
     # A KVM without Xen support; upcalls are by the callback vector.
-    row('page-debian11', guest='debian11', cpus=1, abi='2level', l1=OLD_L1,
-        accel=PLAIN_ACCEL + ',xen-evtchn-abi=2level', traced=False,
-        steps=('modules', 'disk', 'net', 'sleep', 'facts', 'clock')),
+    *(row('page-debian11-%dcpu-%s' % (cpus, abi), guest='debian11', cpus=cpus,
+          abi=abi, accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi), l1=OLD_L1,
+          traced=False, steps=('modules', 'disk', 'net', 'sleep', 'facts', 'clock'))
+      for cpus in (2, 1, 4) for abi in ('2level', 'fifo')
+      if LONG or (cpus, abi) == (2, '2level')),
     row('page-refused', accel=PLAIN_ACCEL + ',xen-hypercalls=kvm', l1=OLD_L1,
         refused=('KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL', 'xen-hypercalls=page')),
     # There is no alternative to this capability but the one above.
