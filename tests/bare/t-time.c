@@ -4,6 +4,7 @@
  */
 #include "events.h"
 #include "tap.h"
+#include "timers.h"
 
 #define MS              1000000ull
 #define STABLE          XEN_PVCLOCK_TSC_STABLE_BIT
@@ -135,7 +136,7 @@ static void sleep_ms(unsigned ms)
     };
 
     CHECK_EQ(VCPU_OP(VCPUOP_set_singleshot_timer, this_cpu(), &op), 0);
-    while (system_time() < op.timeout_abs_ns) {
+    while (system_time() + timer_error() < op.timeout_abs_ns) {
         asm volatile("hlt" : : : "memory");
     }
 }

@@ -36,6 +36,12 @@ void stop_all_timers(void);
 
 /* Checks that the last event of this CPU was at @when or later. */
 void check_not_early(uint64_t when);
+/*
+ * How early a timer may be, in ns.  Not at all, but on a KVM without Xen support: the
+ * time of a vCPU goes on by the host's TSC from what QEMU has copied, up to 100 ms
+ * before.  If that TSC is not stable, its time is not exactly that of QEMU's timers.
+ */
+uint64_t timer_error(void);
 /* Checks that no timer fires for @ms, except for an event already pending. */
 void check_silence(unsigned ms);
 
