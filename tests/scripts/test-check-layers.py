@@ -305,11 +305,14 @@ class Verify(unittest.TestCase):
                 ('hw/b.c', '#include "b.h"\nint b(void) { return B(); }\n')):
             self.write(path, text)
             if path.endswith('.c'):
-                subprocess.run(['cc', '-c', path, '-o', path + '.o'],
-                               cwd=self.dir, check=True)
+                self.compile(path)
                 commands.append({'directory': self.dir, 'file': path,
                                  'output': path + '.o'})
         self.write('compile_commands.json', json.dumps(commands))
+
+    def compile(self, path, *options):
+        subprocess.run(['cc', '-c', *options, path, '-o', path + '.o'],
+                       cwd=self.dir, check=True)
 
     def write(self, path, text):
         """Files are older than what is made of them."""
@@ -331,6 +334,10 @@ class Verify(unittest.TestCase):
         self.assertEqual(self.verify(0),
                          '2 objects, 3 symbols, 1 uses in other files: '
                          '0 not found; 0 found that objects do not have\n')
+
+    def test_sanitized(self):
+        self.compile('hw/a.c', '-fsanitize=address')
+        self.test_good()
 
     def test_use_not_seen(self):
         self.write('hw/b.h', 'int a(void);\n#define B() CALL(A)\n')
