@@ -75,6 +75,8 @@ static void delete_silently(DeviceState *dev)
     object_ref(OBJECT(dev));
     object_unparent(OBJECT(dev));
     dev->pending_deleted_event = false;
+    /* Otherwise freed after the event. */
+    g_clear_pointer(&dev->canonical_path, g_free);
     object_unref(OBJECT(dev));
 }
 
