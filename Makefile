@@ -32,7 +32,9 @@ help:
 	@echo '  QEMU_SRC=DIR    build from this QEMU 10.0 tree; kept until QEMU_SRC= resets it'
 	@echo '  MINIMAL=1       build without VNC, TLS and other features; kept until MINIMAL=0'
 	@echo '  PREFIX=DIR      where "make install" puts it (/usr/local); DESTDIR too'
-	@echo '  SUITES="unit qtest"   what "make coverage" runs (also guest, nested)'
+	@echo '  SUITES="unit qtest"   what "make coverage" runs (also guest, nested), and'
+	@echo '                  "make check-debian13" in place of its own (also libvirt)'
+	@echo '  QUICK=1         "make check-libvirt" runs a part of its domains'
 	@echo '  PARTS="unit qtest"    what "make check-sanitized" runs (also guest, threads)'
 	@echo '  SANITIZED=1     with it, "make check" runs check-sanitized, too, with OURS=1'
 	@echo '  OURS=1          with it, instrument only our files of QEMU, which is faster'
@@ -110,7 +112,7 @@ check-nested: deps-guest build ## the same on real KVM, inside an emulated machi
 	@scripts/run-suites nested
 
 check-libvirt: deps-guest deps-libvirt build ## domains through their lives under a libvirtd of their own
-	@tests/libvirt/run
+	@tests/libvirt/run $(if $(QUICK),--quick)
 
 check-deb: deps-deb deps-guest build ## what "make deb" builds, tested without being installed
 	@scripts/run-suites package
@@ -122,9 +124,10 @@ check-sanitized: deps-guest features source ## unit tests, qtests, guests with A
 	@tests/sanitized/run $(if $(OURS),--ours) $(PARTS)
 
 # What both check on a minimal system in build/root-SUITE.
-minimal := make --no-print-directory demo check-unit check-qtest
+minimal = make --no-print-directory $(if $(SUITES),$(addprefix check-,$(SUITES)), \
+	demo check-unit check-qtest) $(if $(QUICK),QUICK=1)
 
-check-debian12: deps-root source ## the demo, unit and qtest on a minimal Debian 12
+check-debian12: deps-root source ## demo, unit and qtest on a minimal Debian 12, or SUITES
 	@scripts/debian-root bookworm $(minimal)
 
 check-debian13: deps-root source ## the same on a minimal Debian 13, with its compiler

@@ -13,6 +13,15 @@
 set -eu
 
 exec 3<&0 </dev/null
+
+# libvirt enters the namespaces of its QEMUs by setns(2), which leaves a changed root:
+# it would make its devices in the real /dev.
+[ "$(stat -c %d:%i /)" = \
+    "$(nsenter --mount=/proc/self/ns/mnt stat -c %d:%i / 2>&1)" ] || {
+    echo "libvirt cannot be tested in a changed root (chroot)" >&2
+    exit 1
+}
+
 name=$1 folder=$2 shared=$3 emulator=$4 address=$5 uuid=$6
 
 # The caller's /proc is still mounted.
