@@ -34,7 +34,8 @@ help:
 	@echo '  PREFIX=DIR      where "make install" puts it (/usr/local); DESTDIR too'
 	@echo '  SUITES="unit qtest"   what "make coverage" runs (also guest, nested), and'
 	@echo '                  "make check-debian13" in place of its own (also libvirt)'
-	@echo '  QUICK=1         "make check-libvirt" runs a part of its domains'
+	@echo '  LIBVIRT=SUITE   the Debian whose libvirt "make check-libvirt" runs; QUICK=1:'
+	@echo '                  a part of the domains'
 	@echo '  PARTS="unit qtest"    what "make check-sanitized" runs (also guest, threads)'
 	@echo '  SANITIZED=1     with it, "make check" runs check-sanitized, too, with OURS=1'
 	@echo '  OURS=1          with it, instrument only our files of QEMU, which is faster'
@@ -112,7 +113,7 @@ check-nested: deps-guest build ## the same on real KVM, inside an emulated machi
 	@scripts/run-suites nested
 
 check-libvirt: deps-guest deps-libvirt build ## domains through their lives under a libvirtd of their own
-	@tests/libvirt/run $(if $(QUICK),--quick)
+	@tests/libvirt/run $(if $(LIBVIRT),--libvirt $(LIBVIRT)) $(if $(QUICK),--quick)
 
 check-deb: deps-deb deps-guest build ## what "make deb" builds, tested without being installed
 	@scripts/run-suites package

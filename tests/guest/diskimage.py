@@ -38,15 +38,10 @@ def _run(*command, **arguments):
                                                    done.stdout.strip()))
 
 
-def _unpack_grub(folder):
-    for name in PACKAGES:
-        deb = material.package(SUITE, 'amd64', name)
-        _run('dpkg-deb', '-x', deb.path, folder)
-
-
 def _grub(folder, command_line):
     """Its first sector, and the rest, which follows it on the disk."""
-    _unpack_grub(folder)
+    for name in PACKAGES:
+        material.package(SUITE, 'amd64', name).unpack(folder)
     modules = os.path.join(folder, 'usr/lib/grub/i386-pc')
     config, core = (os.path.join(folder, n) for n in ('config', 'core'))
     with open(config, 'w') as f:

@@ -2,8 +2,8 @@
 """Debian packages for the guests: fetched once, then read in place.
 
 scripts/debian-fetch fetches and checks them into build/guest/packages, and
-finds them there again without network. Nothing is unpacked to disk: callers
-stream the files that they need.
+finds them there again without network. Of a guest's, nothing is unpacked to disk:
+callers stream the files that they need.
 """
 import lzma
 import os
@@ -41,8 +41,18 @@ class Package:
             while unpack.stdout.read(65536):
                 pass
         if unpack.returncode:
-            raise MissingMaterial('%s is damaged: remove it and try again'
-                                  % self.path)
+            raise self._damaged()
+
+    def unpack(self, folder):
+        """Writes all files below @folder."""
+        if subprocess.run(['dpkg-deb', '-x', self.path, folder],
+                          stdin=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL).returncode:
+            raise self._damaged()
+
+    def _damaged(self):
+        return MissingMaterial('%s is damaged: remove it and try again'
+                               % self.path)
 
 
 def package(suite, arch, name):

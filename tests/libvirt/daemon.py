@@ -9,6 +9,7 @@ import time
 import uuid
 
 import tcpserver
+import unpacked
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 # What unshare(1) takes; the first process sees no other.
@@ -26,14 +27,17 @@ class VirshError(Exception):
 
 
 class Host:
-    """Starts libvirtd when it is entered; at the end all of it is gone."""
+    """Starts libvirtd when it is entered; at the end all of it is gone. @libvirt is
+    a folder of unpacked.py's, or None for the libvirt that is installed."""
 
-    def __init__(self, name, number, folder, shared, qemu):
+    def __init__(self, name, number, folder, shared, qemu, libvirt):
         self.name = name
         self.address = '10.7.0.%d' % number
         self.folder = os.path.join(folder, name)
         self._shared = shared
         self._qemu = os.path.realpath(qemu)
+        self._libvirt = libvirt
+        self._virsh = unpacked.virsh(libvirt) if libvirt else ['virsh']
         self._process = None
         self.pid = None
 
@@ -44,7 +48,8 @@ class Host:
             self._process = subprocess.Popen(
                 ['unshare', *NAMESPACES, '--fork', '--kill-child',
                  os.path.join(HERE, 'namespace.sh'), self.name, self.folder,
-                 self._shared, self._qemu, self.address, str(uuid.uuid4())],
+                 self._shared, self._qemu, self.address, str(uuid.uuid4()),
+                 *filter(None, [self._libvirt])],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
                 text=True)
         try:
@@ -90,11 +95,19 @@ class Host:
                     'while [ -e /run/libvirtd.pid ]; do sleep 0.1; done',
                     'rm -f /run/libvirt/qemu/autostarted' if first else ':',
                     '/usr/sbin/libvirtd -d')
-        subprocess.run(['nsenter', '-t', str(self.pid), '-m', '-u', '-i', '-n',
-                        '-p', 'sh', '-e', '-c', '\n'.join(commands)],
-                       stdin=subprocess.DEVNULL, timeout=START_SECONDS,
-                       check=True)
+        self._inside('sh', '-e', '-c', '\n'.join(commands))
         self._wait()
+
+    def _inside(self, *words):
+        """The output of a program on this host."""
+        return subprocess.run(
+            ['nsenter', '-t', str(self.pid), '-m', '-u', '-i', '-n', '-p', *words],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            timeout=START_SECONDS, check=True).stdout
+
+    def version(self):
+        """What libvirtd tells of itself."""
+        return self._inside('/usr/sbin/libvirtd', '--version').strip()
 
     def has_vnc(self):
         told = self.virsh('domcapabilities', '--virttype', 'qemu',
@@ -111,7 +124,7 @@ class Host:
             '/run/libvirt/libvirt-sock')
 
     def command(self, *words):
-        return ['virsh', '-c', self.uri, *map(str, words)]
+        return [*self._virsh, '-c', self.uri, *map(str, words)]
 
     def virsh(self, *words, timeout=120):
         """What the command prints. Raises VirshError."""

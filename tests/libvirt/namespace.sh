@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# namespace.sh NAME FOLDER SHARED EMULATOR ADDRESS UUID
+# namespace.sh NAME FOLDER SHARED EMULATOR ADDRESS UUID [LIBVIRT]
 #
 # First process of a host for tests of libvirt, in namespaces of its own that
 # daemon.py makes.  What libvirtd writes is in FOLDER or a tmpfs; nothing of the
 # system's is changed.  SHARED is at the same path on all hosts; ADDRESS is that
-# of the bridge br0.
+# of the bridge br0.  LIBVIRT is a folder with a libvirt to be used in place of the
+# installed one.
 #
 # Prints its process id as the caller sees it and "ready".  The host ends, with all
 # its processes, when standard input does.
@@ -23,6 +24,7 @@ exec 3<&0 </dev/null
 }
 
 name=$1 folder=$2 shared=$3 emulator=$4 address=$5 uuid=$6
+libvirt=${7-}
 
 # The caller's /proc is still mounted.
 read -r outer _ </proc/self/stat
@@ -34,6 +36,13 @@ root=$folder/root
 mkdir -p "$root" "$folder/lib" "$folder/log"
 mount -t tmpfs -o mode=755 tmpfs "$root"
 cp -a /etc "$root/etc"
+if [ -n "$libvirt" ]; then
+    cp -a "$libvirt/etc/." "$root/etc"
+    mount -t overlay -o "lowerdir=$libvirt/usr:/usr" overlay /usr
+    # Without the drivers of the installed one.
+    drivers=/usr/lib/x86_64-linux-gnu/libvirt
+    mount --bind "$libvirt$drivers" $drivers
+fi
 mkdir -p "$root/run/lock" "$root/run/guests" "$root/run/emulator" \
     "$root/run/ports" "$root/var/lib/libvirt" "$root/var/log/libvirt" \
     "$root/var/cache/libvirt" "$root/var/tmp"

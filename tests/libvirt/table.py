@@ -18,6 +18,7 @@ import report
 import shapes
 import steps
 import storage
+import unpacked
 
 GUEST = 'debian13'
 PROGRAMS = 'emulated-disks virtio tcp-load disk-load'
@@ -181,10 +182,15 @@ def run_rows(options, rows, tally, folder):
     boot = images.guest(GUEST, PROGRAMS)
     image = os.path.join(folder, 'boot.qcow2')
     diskimage.make(image, boot, COMMAND_LINE)
+    libvirt = None
+    if options.libvirt:
+        libvirt = os.path.join(folder, options.libvirt)
+        unpacked.unpack(options.libvirt, libvirt)
     with contextlib.ExitStack() as stack:
         hosts = [stack.enter_context(daemon.Host(
-            'host%d' % number, number, folder, shared, options.qemu))
+            'host%d' % number, number, folder, shared, options.qemu, libvirt))
             for number in (1, 2)]
+        tally.say(hosts[0].version())
         hosts[0].connect(hosts[1])
         server = stack.enter_context(hosts[0].tcp_server())
         runner = Runner(hosts, server, shared, boot, image, tally)
