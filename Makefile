@@ -35,7 +35,7 @@ help:
 	@echo '  SUITES="unit qtest"   what "make coverage" runs (also guest, nested), and'
 	@echo '                  "make check-debian13" in place of its own (also libvirt)'
 	@echo '  LIBVIRT=SUITE   the Debian whose libvirt "make check-libvirt" runs; QUICK=1:'
-	@echo '                  a part of the domains'
+	@echo '                  a part of the domains; NESTED=1: on nested KVM'
 	@echo '  PARTS="unit qtest"    what "make check-sanitized" runs (also guest, threads)'
 	@echo '  SANITIZED=1     with it, "make check" runs check-sanitized, too, with OURS=1'
 	@echo '  OURS=1          with it, instrument only our files of QEMU, which is faster'
@@ -113,7 +113,8 @@ check-nested: deps-guest build ## the same on real KVM, inside an emulated machi
 	@scripts/run-suites nested
 
 check-libvirt: deps-guest deps-libvirt build ## domains through their lives under a libvirtd of their own
-	@tests/libvirt/run $(if $(LIBVIRT),--libvirt $(LIBVIRT)) $(if $(QUICK),--quick)
+	@tests/libvirt/run $(if $(LIBVIRT),--libvirt $(LIBVIRT)) \
+		$(if $(QUICK),--quick) $(if $(NESTED),--nested)
 
 check-deb: deps-deb deps-guest build ## what "make deb" builds, tested without being installed
 	@scripts/run-suites package

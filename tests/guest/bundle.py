@@ -35,14 +35,13 @@ def _firmware(qemu, name):
         % name)
 
 
-def _libraries(qemu):
+def shared_objects(*programs):
     """The shared objects that the dynamic loader would use, and the loader."""
-    listed = run(['ldd', qemu], capture_output=True, text=True, timeout=60)
-    if listed.returncode:
-        return []
+    listed = run(['ldd', *programs], capture_output=True, text=True, timeout=600)
     if 'not found' in listed.stdout:
-        raise material.MissingMaterial('libraries of %s are missing: %s'
-                                       % (qemu, listed.stdout.strip()))
+        raise material.MissingMaterial('libraries are missing: %s' % ', '.join(
+            line.strip() for line in listed.stdout.splitlines()
+            if 'not found' in line))
     return sorted(set(re.findall(r'(?:=> )?(/\S+) \(0x', listed.stdout)))
 
 
@@ -50,7 +49,7 @@ def qemu(path, program=PROGRAM):
     """The QEMU at @path as one of nested.l1_boot()'s extras: at @program,
     without debug information if strip is installed, and its libraries at the
     paths that they have on the host."""
-    libraries = _libraries(path)
+    libraries = shared_objects(path)
     firmware = {name: _firmware(path, name) for name in FIRMWARE}
 
     def add(archive):
@@ -91,11 +90,11 @@ def python(module):
                  capture_output=True, text=True, check=True, timeout=60,
                  cwd=paths.HERE).stdout
     modules = [line.split() for line in listed.splitlines()]
-    libraries = set(_libraries(program))
+    libraries = set(shared_objects(program))
     files = {}
     for origin, cached in modules:
         if origin.endswith('.so'):
-            libraries |= {origin, *_libraries(origin)}
+            libraries |= {origin, *shared_objects(origin)}
         elif os.path.dirname(origin) == paths.HERE:
             files[os.path.join(PYTHON_FOLDER, os.path.basename(origin))] = origin
         elif os.path.exists(cached):

@@ -18,7 +18,7 @@ NAMESPACES = ('--mount', '--pid', '--net', '--uts', '--ipc')
 SHARED = '/run/guests'
 EMULATOR = '/run/emulator/qemu-system-x86_64'
 PORTS = '/run/ports'
-START_SECONDS = 60
+START_SECONDS = 120
 CLONE_NEWNET = 0x40000000
 
 
@@ -28,14 +28,16 @@ class VirshError(Exception):
 
 class Host:
     """Starts libvirtd when it is entered; at the end all of it is gone. @libvirt is
-    a folder of unpacked.py's, or None for the libvirt that is installed."""
+    a folder of unpacked.py's, or None for the libvirt that is installed. @options are
+    the caller's."""
 
-    def __init__(self, name, number, folder, shared, qemu, libvirt):
+    def __init__(self, name, number, folder, shared, options, libvirt):
         self.name = name
         self.address = '10.7.0.%d' % number
         self.folder = os.path.join(folder, name)
         self._shared = shared
-        self._qemu = os.path.realpath(qemu)
+        self._qemu = os.path.realpath(options.qemu)
+        self._type = options.type
         self._libvirt = libvirt
         self._virsh = unpacked.virsh(libvirt) if libvirt else ['virsh']
         self._process = None
@@ -49,7 +51,7 @@ class Host:
                 ['unshare', *NAMESPACES, '--fork', '--kill-child',
                  os.path.join(HERE, 'namespace.sh'), self.name, self.folder,
                  self._shared, self._qemu, self.address, str(uuid.uuid4()),
-                 *filter(None, [self._libvirt])],
+                 self._type, *filter(None, [self._libvirt])],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
                 text=True)
         try:
@@ -126,7 +128,7 @@ class Host:
     def command(self, *words):
         return [*self._virsh, '-c', self.uri, *map(str, words)]
 
-    def virsh(self, *words, timeout=120):
+    def virsh(self, *words, timeout=300):
         """What the command prints. Raises VirshError."""
         try:
             done = subprocess.run(

@@ -14,7 +14,7 @@ DATA_SIZE = 8 * MIB
 CDROM_SIZE = 64 << 10
 
 XML = '''\
-<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+<domain type='{type}' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>{name}</name>
   <memory unit='MiB'>{memory}</memory>
   <vcpu{vcpu}>{cpus}</vcpu>
@@ -60,7 +60,7 @@ class Domain:
     """One domain on @host, with files in a folder that all hosts share."""
 
     def __init__(self, host, shape, name, number, shared, boot, image,
-                 command_line):
+                 command_line, virt_type):
         self.host = host
         self.shape = shape
         self.name = name
@@ -74,6 +74,7 @@ class Domain:
         shutil.copy(boot.kernel, self.file('kernel'))
         shutil.copy(boot.initrd, self.file('initrd'))
         self._command_line = command_line
+        self._type = virt_type
         self.write('data.qcow2', diskimage.qcow2(bytes(DATA_SIZE)))
         self.write('cd.img', self.medium('first'))
         for file_name in os.listdir(self.folder):
@@ -128,11 +129,15 @@ class Domain:
         if '<video>' in shape.devices and self.host.has_vnc():
             devices.append(VNC)
         return XML.format(
-            name=self.name, memory=shape.memory, cpus=shape.cpus,
+            type=self._type, name=self.name, memory=shape.memory, cpus=shape.cpus,
             vcpu=shape.vcpu, boot=self._boot(),
             machine=shape.machine, emulator=daemon.EMULATOR,
             devices='\n'.join(devices) + shape.devices,
-            log=self.inner('ttyS0.log'), port=self._port(), more=shape.more)
+            log=self.inner('ttyS0.log'), port=self._port(),
+            more=shape.more.format(accel=self._accel()))
+
+    def _accel(self):
+        return {'qemu': 'tcg'}.get(self._type, self._type)
 
     def _boot(self):
         if self.shape.own_loader:
@@ -142,7 +147,7 @@ class Domain:
                              line=self._command_line
                              + self.shape.command_line)
 
-    def virsh(self, command, *words, timeout=120):
+    def virsh(self, command, *words, timeout=300):
         """A command of virsh whose first argument is this domain."""
         return self.host.virsh(command, self.name, *words, timeout=timeout)
 

@@ -11,8 +11,8 @@ BOOT_ID = 'cat /proc/sys/kernel/random/boot_id'
 # How often to ask a guest that may not listen yet.
 PROBE_SECONDS = 1
 # Bounds for a busy machine; nothing is judged by them.
-COMMAND_SECONDS = 120
-BOOT_SECONDS = 180
+COMMAND_SECONDS = 300
+BOOT_SECONDS = 600
 
 
 class GuestError(Exception):

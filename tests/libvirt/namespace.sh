@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# namespace.sh NAME FOLDER SHARED EMULATOR ADDRESS UUID [LIBVIRT]
+# namespace.sh NAME FOLDER SHARED EMULATOR ADDRESS UUID TYPE [LIBVIRT]
 #
 # First process of a host for tests of libvirt, in namespaces of its own that
 # daemon.py makes.  What libvirtd writes is in FOLDER or a tmpfs; nothing of the
 # system's is changed.  SHARED is at the same path on all hosts; ADDRESS is that
-# of the bridge br0.  LIBVIRT is a folder with a libvirt to be used in place of the
-# installed one.
+# of the bridge br0; TYPE that of the domains, qemu or kvm.  LIBVIRT is a folder with
+# a libvirt to be used in place of the installed one.
 #
 # Prints its process id as the caller sees it and "ready".  The host ends, with all
 # its processes, when standard input does.
@@ -24,7 +24,7 @@ exec 3<&0 </dev/null
 }
 
 name=$1 folder=$2 shared=$3 emulator=$4 address=$5 uuid=$6
-libvirt=${7-}
+type=$7 libvirt=${8-}
 
 # The caller's /proc is still mounted.
 read -r outer _ </proc/self/stat
@@ -56,9 +56,12 @@ mount --bind "$folder/lib" "$root/var/lib/libvirt"
 mount --bind "$folder/log" "$root/var/log/libvirt"
 mount --bind "$root/etc" /etc
 
-# Without /dev/kvm: where it cannot be used, libvirtd probes QEMU again and again.
+# Without /dev/kvm on TCG: where it cannot be used, libvirtd probes QEMU again and
+# again.
+devices='null zero full random urandom tty net/tun'
+[ "$type" = qemu ] || devices="$devices kvm"
 mkdir -p "$root/dev/net" "$root/dev/pts" "$root/dev/shm"
-for device in null zero full random urandom tty net/tun; do
+for device in $devices; do
     : >"$root/dev/$device"
     mount --bind "/dev/$device" "$root/dev/$device"
 done

@@ -9,7 +9,7 @@ VIDEO = """
 
 
 def arguments(*words):
-    """For QEMU, which libvirt puts last."""
+    """For QEMU, which libvirt puts last; "{accel}" is the accelerator."""
     return '<qemu:commandline>%s</qemu:commandline>' % ''.join(
         "<qemu:arg value='%s'/>" % word for word in words)
 
@@ -111,7 +111,7 @@ class Bare(I440fx):
     buses = targets = disks_more = ()
     found = ()
     nic = None
-    more = arguments('-accel', 'tcg,xen-version=4.17')
+    more = arguments('-accel', '{accel},xen-version=4.17')
 
 
 class Nova(I440fx):
@@ -137,4 +137,4 @@ class Nova(I440fx):
   <sysinfo type='smbios'>
     <system><entry name='product'>OpenStack Nova</entry></system>
   </sysinfo>
-""" + arguments('-accel', 'tcg,xen-version=0x40011')
+""" + arguments('-accel', '{accel},xen-version=0x40011')

@@ -12,6 +12,7 @@ import daemon
 import diskimage
 import domain
 import images
+import l1
 import life
 import network
 import report
@@ -95,18 +96,20 @@ TABLE = [
 class Runner:
     """Runs rows on hosts that are up, and hands each outcome to @tally."""
 
-    def __init__(self, hosts, server, shared, boot, image, tally):
+    def __init__(self, hosts, server, shared, boot, image, virt_type, tally):
         self._hosts = hosts
         self._server = server
         self._shared = shared
         self._boot = boot
         self._image = image
+        self._type = virt_type
         self._tally = tally
         self._lock = threading.Lock()
 
     def run_row(self, number, row):
         subject = domain.Domain(self._hosts[0], row.shape, row.name, number,
-                                self._shared, self._boot, self._image, COMMAND_LINE)
+                                self._shared, self._boot, self._image, COMMAND_LINE,
+                                self._type)
         scene = steps.Scene(subject, self._hosts, self._server)
         lost = None
         for step in row.steps:
@@ -165,35 +168,47 @@ def skip(options, reason):
 def check(options):
     """Runs the rows that @options selects; returns the exit status."""
     rows = selected(options.filter, options.quick)
-    tally = report.Tally(sum(len(row.steps) for row in rows))
     folder = os.path.join(os.path.abspath(options.build_dir), 'libvirt')
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, 'lock'), 'w') as lock:
         # Another run would find its files gone.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return run_rows(options, rows, tally, folder)
+        boot, image = boot_files(options, folder)
+        steps_total = sum(len(row.steps) for row in rows)
+        if options.nested:
+            return l1.check(options, boot, image, steps_total, folder)
+        return run_rows(options, rows, boot, image, report.Tally(steps_total),
+                        folder)
 
 
-def run_rows(options, rows, tally, folder):
-    """The same, with @folder for its own."""
-    shared = os.path.join(folder, 'guests')
-    shutil.rmtree(shared, ignore_errors=True)
-    os.makedirs(shared)
+def boot_files(options, folder):
+    """What domains boot: a kernel with its initramfs, and an image with both."""
+    if options.boot:
+        *files, image = options.boot
+        return images.Boot(*files), image
     boot = images.guest(GUEST, PROGRAMS)
     image = os.path.join(folder, 'boot.qcow2')
     diskimage.make(image, boot, COMMAND_LINE)
+    return boot, image
+
+
+def run_rows(options, rows, boot, image, tally, folder):
+    """Runs them, with @folder for its own; returns the exit status."""
+    shared = os.path.join(folder, 'guests')
+    shutil.rmtree(shared, ignore_errors=True)
+    os.makedirs(shared)
     libvirt = None
     if options.libvirt:
         libvirt = os.path.join(folder, options.libvirt)
         unpacked.unpack(options.libvirt, libvirt)
     with contextlib.ExitStack() as stack:
         hosts = [stack.enter_context(daemon.Host(
-            'host%d' % number, number, folder, shared, options.qemu, libvirt))
+            'host%d' % number, number, folder, shared, options, libvirt))
             for number in (1, 2)]
         tally.say(hosts[0].version())
         hosts[0].connect(hosts[1])
         server = stack.enter_context(hosts[0].tcp_server())
-        runner = Runner(hosts, server, shared, boot, image, tally)
+        runner = Runner(hosts, server, shared, boot, image, options.type, tally)
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             running = [pool.submit(runner.run_row, number, row)
                        for number, row in enumerate(rows) if not row.alone]
