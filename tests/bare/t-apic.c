@@ -216,13 +216,16 @@ static void check_among(void (*func)(void *), void (*interrupt)(unsigned cpu))
     CHECK_EQ(port_close(port), 0);
 }
 
-static void check_among_all(enum Upcall how, void (*interrupt)(unsigned cpu))
+static void check_among_all(enum Upcall how, void (*interrupt)(unsigned cpu),
+                            bool halts)
 {
-    static void (*const funcs[])(void *) = { spin, halt, poll, call };
+    static void (*const funcs[])(void *) = { spin, poll, call, halt };
 
     use(how);
     for (unsigned i = 0; i < ARRAY_SIZE(funcs) && !test_has_failed(); i++) {
-        check_among(funcs[i], interrupt);
+        if (funcs[i] != halt || halts) {
+            check_among(funcs[i], interrupt);
+        }
     }
 }
 
@@ -246,7 +249,7 @@ static void check_nmi(enum Upcall how)
         return;
     }
     set_handler(VECTOR_NMI, take_nmi);
-    check_among_all(how, send_nmi);
+    check_among_all(how, send_nmi, true);
     set_handler(VECTOR_NMI, NULL);
 }
 
@@ -268,7 +271,12 @@ static void check_smi(enum Upcall how)
         return;
     }
     smi_set_up();
-    check_among_all(how, send_smi);
+    /*
+     * A KVM without Xen support may be one of before Linux 6.2, which forgets in SMM
+     * that STI shields the next instruction: after an SMI between STI and HLT, the
+     * interrupt that should end the HLT comes before it.
+     */
+    check_among_all(how, send_smi, !guest_calls_by_port());
 }
 
 TEST_EARLY(nmi_callback, "nmi-callback-vector")
