@@ -136,9 +136,12 @@ static void sleep_ms(unsigned ms)
     };
 
     CHECK_EQ(VCPU_OP(VCPUOP_set_singleshot_timer, this_cpu(), &op), 0);
-    while (system_time() + timer_error() < op.timeout_abs_ns) {
-        asm volatile("hlt" : : : "memory");
+    /* The timer may fire after the time was read. */
+    for (interrupts_off(); system_time() + timer_error() < op.timeout_abs_ns;
+         interrupts_off()) {
+        asm volatile("sti; hlt" : : : "memory");
     }
+    interrupts_on();
 }
 
 static void check_area(VcpuRunstate *r)
