@@ -195,7 +195,7 @@ TABLE = (
           abi=abi, accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi), l1=OLD_L1,
           traced=False, steps=('modules', 'disk', 'net', 'sleep', 'facts', 'clock'))
       for cpus in (2, 1, 4) for abi in ('2level', 'fifo')
-      if LONG or (cpus, abi) == (2, '2level')),
+      if LONG or (cpus, abi) == (1, '2level')),
     row('page-refused', accel=PLAIN_ACCEL + ',xen-hypercalls=kvm', l1=OLD_L1,
         refused=('KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL', 'xen-hypercalls=page')),
     # There is no alternative to this capability but the one above.
