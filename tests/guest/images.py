@@ -77,11 +77,6 @@ DEBIAN_FILES = (
                 r'(?:[.\d]+)?$'),
      'lib/x86_64-linux-gnu/%s', 0o644),
 )
-# Those that guests have together.
-PROGRAM_SETS = (*PROGRAM_MODULES, *MODULE_SETS, *DEBIAN_PROGRAMS,
-                'tcp-load fs-load', 'tcp-load disk-load',
-                'tcp-load disk-load many-channels',
-                'emulated-disks virtio tcp-load disk-load')
 # Those that need the guest's kernel as a file.
 NEEDS_KERNEL = ('kexec-now',)
 
@@ -243,11 +238,3 @@ def guest(name, program=None):
 
         image = '-'.join((name, *programs))
         return Boot(kernel_image(kernel), cached_initrd(image, key, fill))
-
-
-def prepare():
-    """Makes everything that the tests boot, so that they need no network."""
-    for name, row in GUESTS.items():
-        for program in (None, *(PROGRAM_SETS if row.cpu64 else ())):
-            boot = guest(name, program)
-            print('%-13s %s\n%-13s %s' % (name, boot.kernel, '', boot.initrd))

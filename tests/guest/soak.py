@@ -28,6 +28,7 @@ import webserver
 
 STEPS = ('facts', 'modules', 'net', 'travel', 'net', 'disk', 'console', 'clock',
          'interrupts')
+GUEST = 'debian13'
 PROGRAM = 'tcp-load disk-load many-channels'
 CHANNELS = 1000
 SAMPLE_S = 5
@@ -238,7 +239,7 @@ def rows(hours):
             ('2level', (lasting(Watch, hours), travel.Wire, travel.Output),
              max(1, int(3600 * hours / MOVE_S)))):
         yield matrix.row(
-            'soak-' + abi, 'debian13', 2, expect={'abi': abi}, steps=STEPS,
+            'soak-' + abi, GUEST, 2, expect={'abi': abi}, steps=STEPS,
             accel='xen-version=4.17,tb-size=64,xen-evtchn-abi=' + abi,
             program=PROGRAM, append=append, hosts=hosts,
             move='moves' if moves else None, live=moves, pause=MOVE_S)
