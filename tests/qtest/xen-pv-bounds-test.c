@@ -67,6 +67,78 @@ static void test_net_log(const void *long_mode)
     check_log(&log, "broke the protocol", 10);
 }
 
+/* ----------------------------------------------------------------- network */
+
+static void push_ring(XenVif *vif)
+{
+    XenVifQueue *q = &vif->queue[0];
+
+    while (q->tx_prod - q->tx_cons < XEN_VIF_RING_SIZE) {
+        xen_vif_put_tx(vif, 0, xen_vif_tx_ref(0), 0, 0, XEN_VIF_TEST_FRAME);
+    }
+    xen_vif_push_tx(vif, 0);
+    for (int i = 0; i < 10; i++) {
+        xen_vif_check_alive(vif);
+    }
+}
+
+/* Answers of now; their number. */
+static unsigned take_answers(XenVif *vif)
+{
+    XenVifQueue *q = &vif->queue[0];
+    unsigned nr = 0;
+
+    for (; q->tx_cons != qatomic_read(&q->tx->rsp_prod); nr++) {
+        g_assert_cmpint(xen_vif_answer(vif, 0), ==, NETIF_RSP_OKAY);
+    }
+    return nr;
+}
+
+/*
+ * The network takes no more, and the guest connects again and again to a ring that
+ * is full.  What QEMU has of its frames does not grow, and all of it is sent later.
+ */
+static void try_slow_network(bool long_mode)
+{
+    XenVif *vif = xen_vif_start(long_mode, NULL, NULL);
+    uint8_t buf[XEN_VIF_TEST_FRAME];
+    unsigned sent = 0, got;
+    uint64_t frames;
+
+    g_assert_cmpint(xen_vif_connect(vif, 1, false, XEN_VIF_NODES), ==,
+                    XenbusStateConnected);
+    do {
+        push_ring(vif);
+        got = take_answers(vif);
+        sent += got;
+    } while (got);
+    frames = xen_vif_counter(vif, "tx-frames");
+    for (int i = 0; i < 10; i++) {
+        xen_vif_disconnect(vif);
+        sent += take_answers(vif);
+        g_assert_cmpint(xen_vif_connect(vif, 1, false, XEN_VIF_NODES), ==,
+                        XenbusStateConnected);
+        push_ring(vif);
+    }
+    g_assert_cmpuint(xen_vif_counter(vif, "tx-frames"), ==, frames);
+
+    for (sent += vif->queue[0].tx_prod - vif->queue[0].tx_cons; sent; sent--) {
+        xen_vif_network_get(vif, buf, sizeof(buf));
+    }
+    xen_vif_expect_answers(vif, 0, NETIF_RSP_OKAY);
+    xen_vif_check_alive(vif);
+    g_assert_cmpint(recv(vif->network, buf, 1, MSG_DONTWAIT), ==, -1);
+    xen_vif_stop(vif);
+}
+
+static void test_slow_network(const void *long_mode)
+{
+    try_slow_network(GPOINTER_TO_INT(long_mode));
+    xen_vif_iothread = true;
+    try_slow_network(GPOINTER_TO_INT(long_mode));
+    xen_vif_iothread = false;
+}
+
 /* -------------------------------------------------------------------- disk */
 
 /* As much data of a disk's as there may be is below; the rest waits. */
@@ -113,6 +185,7 @@ int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
         { "net-log", test_net_log },
+        { "slow-network", test_slow_network },
         { "disk-buffers", test_disk_buffers },
     };
 

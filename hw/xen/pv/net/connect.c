@@ -267,7 +267,7 @@ static void disconnect_queue(XenNetQueue *queue)
     queue->rx_channel = NULL;
     queue->tx_channel = NULL;
     disconnect_tx(queue);
-    /* They were answered, so they are sent. */
+    /* They were answered, so they are sent: now, or when the network takes more. */
     xen_net_out_flush(queue);
     unmap_ring(queue, &queue->rx_ref, &queue->rx_page);
     qatomic_set(&queue->rx_wanted, 0);

@@ -6,6 +6,11 @@
  * frames into one of two batches and hands it over to the main loop when it is
  * full or the ring is empty; so one is filled while the other is sent.  The two
  * threads share nothing but how many batches were handed over and came back.
+ *
+ * QEMU's network layer keeps a frame that the network does not take, without a limit if
+ * somebody waits for it as we do.  So no other is sent before it is gone, be it that the
+ * front end leaves or the VM stops: what a guest has waiting is two batches, also if it
+ * connects again and again.
  */
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
@@ -37,14 +42,18 @@ struct XenNetOut {
 
 /* -------------------------------------------------------- the network layer */
 
-/* All queues that send through @client go on. */
+/*
+ * All queues that send through @client go on, also one that is not connected any more:
+ * it may have batches.
+ */
 static void resume(XenNetDev *net, unsigned client)
 {
-    for (unsigned i = 0; i < net->nr_queues; i++) {
+    for (unsigned i = 0; i < net->max_queues; i++) {
         XenNetQueue *queue = &net->queue[i];
+        QEMUBH *bh = queue->out ? queue->out->bh : queue->tx_bh;
 
-        if (xen_net_client(queue)->queue_index == client) {
-            qemu_bh_schedule(queue->out ? queue->out->bh : queue->tx_bh);
+        if (bh && xen_net_client(queue)->queue_index == client) {
+            qemu_bh_schedule(bh);
         }
     }
 }
@@ -122,12 +131,12 @@ static void return_batch(XenNetQueue *queue, Batch *batch)
 }
 
 /* False: the network is slow, and more can be sent when it is ready. */
-static bool send_batch(XenNetQueue *queue, Batch *batch, bool even_if_blocked)
+static bool send_batch(XenNetQueue *queue, Batch *batch)
 {
     while (batch->next < batch->nr) {
         unsigned i = batch->next;
 
-        if (!even_if_blocked && is_blocked(queue)) {
+        if (is_blocked(queue)) {
             return false;
         }
         batch->next++;
@@ -143,7 +152,7 @@ static void out_bh(void *opaque)
     XenNetQueue *queue = opaque;
     Batch *batch = next_batch(queue->out);
 
-    if (batch && send_batch(queue, batch, false) && next_batch(queue->out)) {
+    if (batch && send_batch(queue, batch) && next_batch(queue->out)) {
         /* Others that wait for the main loop come first. */
         qemu_bh_schedule(queue->out->bh);
     }
@@ -153,8 +162,9 @@ void xen_net_out_flush(XenNetQueue *queue)
 {
     Batch *batch;
 
-    while (queue->out && (batch = next_batch(queue->out))) {
-        send_batch(queue, batch, true);
+    while (queue->out && (batch = next_batch(queue->out)) &&
+           send_batch(queue, batch)) {
+        continue;
     }
 }
 

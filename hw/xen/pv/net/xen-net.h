@@ -13,8 +13,9 @@
  * When the VM stops no request is half done: each frame that was taken from a
  * ring is answered in the same turn, so both rings go on where their answers
  * stand, and events that waited for their timer are sent.  Batches go to QEMU's
- * network layer.  A frame that it still keeps, in either direction, is one that
- * the network loses if the guest goes on elsewhere.
+ * network layer.  A frame that it still keeps, in either direction, or that a batch does
+ * because the network is slow, is one that the network loses if the guest goes on
+ * elsewhere.
  *
  * Guest memory: the two ring pages of a queue stay mapped while it is
  * connected. All else is copied, through the grant table, at the moment at
@@ -260,8 +261,8 @@ void xen_net_out_add(XenNetQueue *queue, size_t size);
 /* Frames that were added are sent soon: not before, with an iothread. */
 void xen_net_out_hand_over(XenNetQueue *queue);
 /*
- * What was handed over goes to the network layer, however slow the network is.
- * Main thread, BQL.
+ * What was handed over goes to the network layer, as far as the network takes it; the
+ * rest follows when that takes more.  Main thread, BQL.
  */
 void xen_net_out_flush(XenNetQueue *queue);
 /*
