@@ -233,6 +233,31 @@ static void test_in_flight(const void *variant)
     }
 }
 
+/*
+ * The front end begins anew, and is saved before the back end has seen it.  The one
+ * that is loaded never was connected.
+ */
+static void test_anew(const void *variant)
+{
+    FOR_EACH_DEVICE(d) {
+        Guest g = { };
+
+        start_image(&g, variant, d, NULL);
+        xen_vbd_connect(g.v, 2, 0);
+        xen_vbd_qmp(g.v, "{'execute': 'stop'}");
+        move_stopped(&g);
+        /* As if it had been so before: nobody looks before it runs. */
+        xen_vbd_qmp(g.v, "{'execute': 'xenstore-write', 'arguments': {"
+                         " 'path': 'device/vbd/51712/state',"
+                         " 'value': '1' } }");
+        xen_vbd_qmp(g.v, "{'execute': 'cont'}");
+        xen_vbd_wait_state(g.v, XenbusStateInitWait);
+        xen_vbd_connect(g.v, 1, 0);
+        xen_vbd_check_works(g.v, 0);
+        stop(&g);
+    }
+}
+
 /* In the ring of a VM that is stopped. */
 static void test_in_ring(const void *variant)
 {
@@ -398,6 +423,7 @@ int main(int argc, char **argv)
     static const XenVariantTest tests[] = {
         { "idle", test_idle },
         { "in-flight", test_in_flight },
+        { "anew", test_anew, .once = true },
         { "in-ring", test_in_ring },
         { "failed", test_failed, .once = true },
         { "held", test_held, .once = true },

@@ -241,6 +241,23 @@ static void test_broken(const void *variant)
     xen_vif_stop(vif);
 }
 
+/* The front end begins anew, and is saved before the back end has seen it. */
+static void test_anew(const void *variant)
+{
+    XenVif *vif = start(variant, 1, false, XEN_VIF_NODES);
+
+    qmp_ok(vif, "{'execute': 'stop'}");
+    vif = move(vif);
+    /* As if it had been so before: nobody looks before it runs. */
+    qmp_ok(vif, "{'execute': 'xenstore-write', 'arguments': {"
+                " 'path': 'device/vif/0/state', 'value': '1'}}");
+    qmp_ok(vif, "{'execute': 'cont'}");
+    g_assert_cmpint(xen_vif_connect(vif, 1, false, XEN_VIF_NODES), ==,
+                    XenbusStateConnected);
+    expect_works(vif);
+    xen_vif_stop(vif);
+}
+
 static void test_refused(const void *variant)
 {
     static const struct {
@@ -287,6 +304,7 @@ int main(int argc, char **argv)
         { "mcast", test_mcast, true },
         { "link", test_link, true },
         { "broken", test_broken, true },
+        { "anew", test_anew, true },
         { "refused", test_refused, true },
     };
 

@@ -317,6 +317,11 @@ static void take_over(XenDevice *xendev)
     }
     xendev->frontend_state = XenbusStateUnknown;
     xen_pv_frontend_changed(xendev);
+    if (xendev->frontend_state == XenbusStateInitialising &&
+        xendev->backend_state == XenbusStateConnected) {
+        /* It began anew, and the device that it left is not here to say so. */
+        xen_device_backend_set_state(xendev, XenbusStateInitWait);
+    }
     xen_pv_backend_changed(xendev);
 }
 
