@@ -23,9 +23,9 @@
 enum { OK = BLKIF_RSP_OKAY, ERR = BLKIF_RSP_ERROR };
 
 static const char *const devices[] = {
-    "-device xen-disk,drive=n,werror=stop,rerror=stop,num-queues=4",
+    "-device xen-disk,id=x,drive=n,werror=stop,rerror=stop,num-queues=4",
     "-object iothread,id=io "
-    "-device xen-disk,drive=n,werror=stop,rerror=stop,iothread=io,"
+    "-device xen-disk,id=x,drive=n,werror=stop,rerror=stop,iothread=io,"
     "num-queues=4",
 };
 
@@ -258,6 +258,37 @@ static void test_anew(const void *variant)
     }
 }
 
+/*
+ * The guest is asked to let go of the disk, and does not (it is mounted), or has not
+ * heard of it: both ends' states are "Closing", or one, and it goes on.
+ */
+static void test_asked(const void *variant)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        Guest g = { };
+
+        start_image(&g, variant, i & 1, NULL);
+        xen_vbd_connect(g.v, 2, 0);
+        xen_vbd_qmp(g.v, "{'execute': 'device_del',"
+                         " 'arguments': {'id': 'x'}}");
+        if (i & 2) {
+            xen_vbd_set_state(g.v, XenbusStateClosing);
+        }
+        xen_vbd_check_works(g.v, 0);
+        xen_vbd_qmp(g.v, "{'execute': 'stop'}");
+        put_requests(g.v, 1);
+        g_assert_cmpint(xen_send(g.v->vm, g.v->queue[1].port), ==, 0);
+        move_stopped(&g);
+        xen_vbd_qmp(g.v, "{'execute': 'cont'}");
+        xen_vbd_get_each_once(g.v, 1, NR, -1);
+        xen_vbd_check_works(g.v, 0);
+        g_assert_cmpint(xen_vbd_state(g.v), ==, XenbusStateClosing);
+        xen_vbd_set_state(g.v, XenbusStateClosed);
+        qtest_qmp_eventwait(g.v->vm->qts, "DEVICE_DELETED");
+        stop(&g);
+    }
+}
+
 /* In the ring of a VM that is stopped. */
 static void test_in_ring(const void *variant)
 {
@@ -424,6 +455,7 @@ int main(int argc, char **argv)
         { "idle", test_idle },
         { "in-flight", test_in_flight },
         { "anew", test_anew, .once = true },
+        { "asked", test_asked, .once = true },
         { "in-ring", test_in_ring },
         { "failed", test_failed, .once = true },
         { "held", test_held, .once = true },

@@ -378,6 +378,37 @@ static void test_save_second(const void *long_mode)
     xen_vm_stop(con.vm);
 }
 
+/* It is asked to go, and has not heard of it: it works until it closes. */
+static void test_save_asked(const void *long_mode)
+{
+    static const char devices[] =
+        "-chardev null,id=c0 -device xen-console,chardev=c0 "
+        "-device xen-console,chardev=c,id=con";
+    int fd;
+    g_autofree char *chardev = xen_con_pair_option("c", &fd);
+    g_autofree char *options = g_strdup_printf("%s %s", chardev, devices);
+    XenVm *vm = xen_con_start(long_mode, options);
+    XenStore s = xen_store_open(vm);
+    XenCon con;
+
+    xen_con_close_option_fd(chardev);
+    con = xen_con_connect(vm, &s, 1, 20);
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'device_del', "
+                             "'arguments': { 'id': 'con' } }");
+    con = move_during_output(&con, devices, &fd);
+    s.vm = con.vm;
+    xen_store_expect(&s, XS_READ, 0, XEN_STORE_STRINGS(
+                         "/local/domain/0/backend/console/1/1/state"),
+                     XEN_STORE_BYTES("5"));
+    xen_con_expect_output(&con, fd, "bye", 3);
+    xen_store_expect(&s, XS_WRITE, 0,
+                     XEN_STORE_BYTES("device/console/1/state\0" "6"),
+                     XEN_STORE_STRINGS("OK"));
+    qtest_qmp_eventwait(con.vm->qts, "DEVICE_DELETED");
+    close(fd);
+    xen_vm_stop(con.vm);
+}
+
 /* Output that is kept for a reader is migrated. */
 static void test_save_backlog(const void *long_mode)
 {
@@ -542,6 +573,7 @@ int main(int argc, char **argv)
         { "second/reset", test_second_reset },
         { "second/broken", test_broken_second },
         { "second/save", test_save_second },
+        { "second/save-asked", test_save_asked },
         { "second/hotplug", test_hotplug },
         { "primary/broken", test_broken_primary },
         { "primary/reset", test_reset },

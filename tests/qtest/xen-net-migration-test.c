@@ -258,6 +258,28 @@ static void test_anew(const void *variant)
     xen_vif_stop(vif);
 }
 
+/* It is asked to go, and has not heard of it: it works until it closes. */
+static void test_asked(const void *variant)
+{
+    XenVif *vif = start(variant, 1, false,
+                        XEN_VIF_NODES " request-multicast-control=1");
+    uint8_t frame[XEN_VIF_TEST_FRAME] = { 0x01, 0, 0x5e, 0, 0, 7 };
+    XenVifFrame got;
+
+    add_mcast(vif, 7);
+    qmp_ok(vif, "{'execute': 'device_del', 'arguments': {'id': 'vif'}}");
+    expect_works(vif);
+    vif = move(vif);
+    expect_works(vif);
+    xen_vif_network_send(vif, frame, sizeof(frame));
+    xen_vif_get_frame(vif, 0, &got);
+    g_assert_cmpmem(got.data, got.size, frame, sizeof(frame));
+    xen_vif_check_backend(vif, "state", "5");
+    xen_vif_write(vif, "state", "6");
+    qtest_qmp_eventwait(vif->vm->qts, "DEVICE_DELETED");
+    xen_vif_stop(vif);
+}
+
 static void test_refused(const void *variant)
 {
     static const struct {
@@ -305,6 +327,7 @@ int main(int argc, char **argv)
         { "link", test_link, true },
         { "broken", test_broken, true },
         { "anew", test_anew, true },
+        { "asked", test_asked },
         { "refused", test_refused, true },
     };
 

@@ -120,6 +120,7 @@ void xen_block_forget_saved(XenBlockDevice *dev)
 {
     g_clear_pointer(&dev->saved, g_free);
     dev->nr_saved = 0;
+    dev->saved_up = false;
 }
 
 /* ---------------------------------------------------------------- coming -- */
@@ -267,12 +268,20 @@ static bool connect_queues(XenBlockDevice *dev, Error **errp)
     return true;
 }
 
+/*
+ * The front end was loaded, and its last back end was connected to it: it is to notice
+ * nothing.
+ */
+static bool takes_over(const XenBlockDevice *dev)
+{
+    return dev->saved_up ||
+           xen_device_backend_get_state((XenDevice *)&dev->xendev) ==
+           XenbusStateConnected;
+}
+
 static void connect_frontend(XenBlockDevice *dev)
 {
-    XenDevice *xendev = &dev->xendev;
-    /* It was loaded, and the guest is to notice nothing. */
-    bool take_over = xen_device_backend_get_state(xendev) ==
-                     XenbusStateConnected;
+    bool take_over = takes_over(dev);
     Error *err = NULL;
 
     if (!connect_queues(dev, &err)) {
@@ -285,8 +294,8 @@ static void connect_frontend(XenBlockDevice *dev)
         xen_block_publish_new_size(dev);
     } else {
         xen_block_publish_size(dev);
+        xen_device_backend_set_state(&dev->xendev, XenbusStateConnected);
     }
-    xen_device_backend_set_state(xendev, XenbusStateConnected);
     for (unsigned i = 0; i < dev->owner.nr_queues; i++) {
         xen_blk_queue_start(dev->queue[i]);
     }
@@ -322,11 +331,16 @@ static void follow_frontend(XenBlockDevice *dev)
     case XenbusStateInitialised:
     case XenbusStateConnected:
         if (dev->link == XEN_BLOCK_DOWN && !dev->broken &&
-            own != XenbusStateClosing && xendev->backend_online) {
+            (dev->saved_up || (own != XenbusStateClosing &&
+                               xendev->backend_online))) {
             connect_frontend(dev);
         }
         break;
     case XenbusStateClosing:
+        /* Its requests are answered until it is closed. */
+        if (dev->link == XEN_BLOCK_DOWN && takes_over(dev)) {
+            connect_frontend(dev);
+        }
         if (own != XenbusStateClosed) {
             xen_device_backend_set_state(xendev, XenbusStateClosing);
         }

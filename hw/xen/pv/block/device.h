@@ -84,6 +84,7 @@ struct XenBlockDevice {
 
     /* What the stream holds, migration.c; until the front end is followed. */
     uint64_t saved_sectors;
+    bool saved_up;              /* the link was, in a state other than Connected */
     int32_t nr_saved;
     XenBlockSaved *saved;
 };

@@ -60,6 +60,9 @@ static int block_pre_save(void *opaque)
 
     xen_block_forget_saved(dev);
     dev->saved_sectors = qatomic_read(&dev->owner.disk.sectors);
+    dev->saved_up = dev->link == XEN_BLOCK_UP &&
+                    xen_device_backend_get_state(&dev->xendev) !=
+                    XenbusStateConnected;
     for (; dev->link == XEN_BLOCK_UP && c.queue < dev->owner.nr_queues;
          c.queue++) {
         xen_blk_queue_for_each_unanswered(dev->queue[c.queue], collect, &c);
@@ -174,6 +177,24 @@ static const VMStateDescription requests_vmstate = {
     }
 };
 
+static bool link_needed(void *opaque)
+{
+    XenBlockDevice *dev = opaque;
+
+    return dev->saved_up;
+}
+
+static const VMStateDescription link_vmstate = {
+    .name = "xen-block/link",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = link_needed,
+    .fields = (const VMStateField[]) {
+        VMSTATE_BOOL(saved_up, XenBlockDevice),
+        VMSTATE_END_OF_LIST()
+    }
+};
+
 const VMStateDescription xen_block_vmstate = {
     .name = "xen-block",
     .version_id = 1,
@@ -188,6 +209,7 @@ const VMStateDescription xen_block_vmstate = {
     },
     .subsections = (const VMStateDescription * const []) {
         &requests_vmstate,
+        &link_vmstate,
         NULL
     },
 };

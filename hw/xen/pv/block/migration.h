@@ -4,8 +4,9 @@
  *
  * Its section has what neither the rings nor xenstore have: requests that were
  * taken and not answered, in a subsection if there are any (queue.h says which
- * these are), and the exact size, which the guest may know in larger units.  The
- * bus compares the rest before.
+ * these are), the exact size, which the guest may know in larger units, and in another
+ * subsection that the link was up where the back end's state does not say so: the guest
+ * was asked to close, or is about to.  The bus compares the rest before.
  */
 #ifndef HW_XEN_PV_BLOCK_MIGRATION_H
 #define HW_XEN_PV_BLOCK_MIGRATION_H

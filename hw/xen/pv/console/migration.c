@@ -73,9 +73,8 @@ static void connect_again(XenConsole *con)
     if (!con->saved_connected) {
         return;
     }
-    if (xen_console_connect(con, &local_err)) {
-        xen_device_backend_set_state(XEN_DEVICE(con), XenbusStateConnected);
-    } else {
+    /* What the guest was told of it, Connected or Closing, is in xenstore. */
+    if (!xen_console_connect(con, &local_err)) {
         /* The guest had closed its end: no console, here or there. */
         xen_console_warn(con, local_err);
     }

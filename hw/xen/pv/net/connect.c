@@ -323,7 +323,9 @@ bool xen_net_connect(XenNetDev *net, Error **errp)
     set_peer_offloads(net, &net->features);
     mcast_control_changed(net, NULL);
     net->nr_queues = nr;
-    if (xen_device_backend_get_state(&net->xendev) == XenbusStateConnected) {
+    /* One that is asked to go was not left Connected where it was saved. */
+    if (!net->xendev.backend_online ||
+        xen_device_backend_get_state(&net->xendev) == XenbusStateConnected) {
         take_over(net);
     }
     trace_xen_net_connect(net->dev, nr,

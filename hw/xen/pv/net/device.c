@@ -117,7 +117,9 @@ static void front_end_changed(XenDevice *xendev, enum xenbus_state state,
         if (net->nr_queues || qatomic_read(&net->broken)) {
             break;
         }
-        xen_device_backend_set_state(xendev, xen_net_connect(net, errp) ?
+        /* One that is asked to go stays so, also where it was loaded. */
+        xen_device_backend_set_state(xendev, xen_net_connect(net, errp) &&
+                                             xendev->backend_online ?
                                              XenbusStateConnected :
                                              XenbusStateClosing);
         break;

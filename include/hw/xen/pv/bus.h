@@ -66,7 +66,10 @@
  * end to itself; post_load() notes what it gets and touches nothing.  Then, with
  * everything loaded, frontend_changed() is called once with the front end's state
  * as the guest left it, and xen_device_backend_get_state() says what the guest
- * saw of ours: XenbusStateConnected here tells the class that it takes over.
+ * saw of ours: XenbusStateConnected here tells the class that it takes over.  So may
+ * XenbusStateClosing: one that was asked to go works until its front end has closed,
+ * and our state stays what it is.  A class that cannot tell this from one that it has
+ * shut keeps it in its vmsd.
  * Binding a channel then takes the guest's port as it is, and calls the handler
  * once: what the guest sent meanwhile is not lost.
  *
