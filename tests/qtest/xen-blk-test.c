@@ -518,6 +518,24 @@ static void test_bad_offer(const void *long_mode)
     xen_remove_file(path);
 }
 
+/* Queues and pages that are there, but more of them than the disk offers. */
+static void test_too_much(const void *long_mode)
+{
+    char *path = xen_new_file(DISK_SIZE);
+    XenVbd *v = start(long_mode, path, "",
+                      "xen-disk,num-queues=2,max-ring-page-order=1");
+
+    for (int i = 0; i < 2; i++) {
+        xen_vbd_offer(v, i ? 1 : 3, i ? 2 : 0);
+        xen_vbd_wait_state(v, XenbusStateClosing);
+        xen_vbd_disconnect(v);
+    }
+    xen_vbd_connect(v, 2, 1);
+    xen_vbd_check_works(v, 1);
+    xen_vbd_stop(v);
+    xen_remove_file(path);
+}
+
 int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
@@ -535,6 +553,7 @@ int main(int argc, char **argv)
         { "malformed", test_malformed },
         { "broken-ring", test_broken_ring },
         { "bad-offer", test_bad_offer },
+        { "too-much", test_too_much },
     };
 
     g_test_init(&argc, &argv, NULL);

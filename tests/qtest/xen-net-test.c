@@ -72,6 +72,7 @@ static void test_refused(const void *long_mode)
         { 1, "multi-queue-num-queues=4" },
         { 1, "multi-queue-num-queues=4294967295" },
         { 1, "multi-queue-num-queues=3" },      /* without their nodes */
+        { 4, "feature-sg=1" },                  /* with them */
         { 1, "tx-ring-ref=40" },                /* not granted */
         { 1, "rx-ring-ref=4294967295" },
         { 1, "event-channel=4294967295" },
@@ -356,6 +357,31 @@ static void test_budget(const void *long_mode)
     xen_vif_stop(vif);
 }
 
+/* So are a few large frames, which the network does not hold up. */
+static void test_byte_budget(const void *long_mode)
+{
+    enum { FRAMES = 16, SLOTS = XEN_VIF_RING_SIZE / FRAMES };
+    XenVif *vif = start_connected(long_mode);
+
+    qmp_ok(vif, "{ 'execute': 'set_link',"
+                "  'arguments': { 'name': 'vif', 'up': false } }");
+    for (unsigned i = 0; i < XEN_VIF_RING_SIZE; i++) {
+        bool first = i % SLOTS == 0, last = i % SLOTS == SLOTS - 1;
+
+        xen_vif_put_tx(vif, 0, xen_vif_tx_ref(i), 0,
+                       last ? 0 : NETTXF_more_data,
+                       first ? XEN_VIF_MAX_FRAME :
+                       last ? XEN_PAGE_SIZE - 1 : XEN_PAGE_SIZE);
+    }
+    xen_vif_push_tx(vif, 0);
+    xen_vif_expect_answers(vif, 0, NETIF_RSP_OKAY);
+    xen_vif_wait_counter(vif, "tx-dropped", FRAMES);
+    /* Five frames each; an iothread may also have to wait for the main loop. */
+    g_assert_cmpuint(xen_vif_counter(vif, "tx-turns"), >=,
+                     xen_vif_iothread ? 1 : 3);
+    xen_vif_stop(vif);
+}
+
 /* A stopped VM's memory does not change; nothing is lost over the stop. */
 static void test_stop(const void *long_mode)
 {
@@ -508,6 +534,7 @@ int main(int argc, char **argv)
         { "queues", test_queues },
         { "events", test_events },
         { "budget", test_budget },
+        { "byte-budget", test_byte_budget },
         { "stop", test_stop },
         { "link", test_link },
         { "slow-network", test_slow_network },
