@@ -193,7 +193,11 @@ static void test_mcast(const void *variant)
 
     add_mcast(vif, 7);
     add_mcast(vif, 9);
+    /* Also by way of a QEMU where the VM does not run. */
+    qmp_ok(vif, "{'execute': 'stop'}");
     vif = move(vif);
+    vif = move(vif);
+    qmp_ok(vif, "{'execute': 'cont'}");
     xen_vif_post_rx(vif, 0, 20);
     for (unsigned i = 6; i <= 9; i++) {
         uint8_t frame[XEN_VIF_TEST_FRAME] = { 0x01, 0, 0x5e, 0, 0, i };

@@ -121,6 +121,7 @@ void xen_block_forget_saved(XenBlockDevice *dev)
     g_clear_pointer(&dev->saved, g_free);
     dev->nr_saved = 0;
     dev->saved_up = false;
+    dev->loaded = false;
 }
 
 /* ---------------------------------------------------------------- coming -- */

@@ -377,6 +377,7 @@ static void block_reset(XenDevice *xendev)
 {
     XenBlockDevice *dev = XEN_BLOCK_DEVICE(xendev);
 
+    xen_block_forget_saved(dev);
     blk_iostatus_reset(dev->owner.blk);
     /* The old one may have counted in larger sectors. */
     dev->owner.disk.unit = 1;

@@ -83,6 +83,7 @@ struct XenBlockDevice {
     VMChangeStateEntry *vm_state;
 
     /* What the stream holds, migration.c; until the front end is followed. */
+    bool loaded;                /* these are of an incoming stream */
     uint64_t saved_sectors;
     bool saved_up;              /* the link was, in a state other than Connected */
     int32_t nr_saved;

@@ -56,9 +56,14 @@ static void collect(const XenBlkRequest *req, bool held, void *opaque)
 static int block_pre_save(void *opaque)
 {
     XenBlockDevice *dev = opaque;
-    Collect c = { .saved = g_array_new(false, false, sizeof(XenBlockSaved)) };
+    Collect c = { };
 
+    if (dev->loaded) {
+        /* The VM has not run since: the guest is still owed what it was. */
+        return 0;
+    }
     xen_block_forget_saved(dev);
+    c.saved = g_array_new(false, false, sizeof(XenBlockSaved));
     dev->saved_sectors = qatomic_read(&dev->owner.disk.sectors);
     dev->saved_up = dev->link == XEN_BLOCK_UP &&
                     xen_device_backend_get_state(&dev->xendev) !=
@@ -74,7 +79,11 @@ static int block_pre_save(void *opaque)
 
 static int block_post_save(void *opaque)
 {
-    xen_block_forget_saved(opaque);
+    XenBlockDevice *dev = opaque;
+
+    if (!dev->loaded) {
+        xen_block_forget_saved(dev);
+    }
     return 0;
 }
 
@@ -107,6 +116,7 @@ static int block_post_load(void *opaque, int version_id)
             return -EINVAL;
         }
     }
+    dev->loaded = true;
     return 0;
 }
 

@@ -148,6 +148,7 @@ static void front_end_changed(XenDevice *xendev, enum xenbus_state state,
     default:
         break;
     }
+    xen_net_forget_loaded(net);
 }
 
 static bool number_is_taken(XenNetDev *net, int number)

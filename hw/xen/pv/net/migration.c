@@ -25,10 +25,20 @@ const XenPvRule xen_net_rules[] = {
     { }
 };
 
+void xen_net_forget_loaded(XenNetDev *net)
+{
+    net->loaded = false;
+    net->nr_saved_mcast = 0;
+}
+
 static int net_pre_save(void *opaque)
 {
     XenNetDev *net = opaque;
 
+    if (net->loaded) {
+        /* The VM has not run since: the list is still the one that was loaded. */
+        return 0;
+    }
     QEMU_LOCK_GUARD(&net->mcast_lock);
     net->nr_saved_mcast = net->nr_mcast;
     memcpy(net->saved_mcast, net->mcast, 6 * net->nr_mcast);
@@ -40,15 +50,15 @@ static int net_post_save(void *opaque)
 {
     XenNetDev *net = opaque;
 
-    net->nr_saved_mcast = 0;
+    if (!net->loaded) {
+        net->nr_saved_mcast = 0;
+    }
     return 0;
 }
 
 static int net_pre_load(void *opaque)
 {
-    XenNetDev *net = opaque;
-
-    net->nr_saved_mcast = 0;
+    xen_net_forget_loaded(opaque);
     return 0;
 }
 
@@ -57,6 +67,7 @@ static int net_post_load(void *opaque, int version_id)
     XenNetDev *net = opaque;
 
     trace_xen_net_load(net->dev, net->nr_saved_mcast);
+    net->loaded = true;
     return 0;
 }
 

@@ -12,7 +12,12 @@
 #include "hw/xen/pv/bus.h"
 #include "migration/vmstate.h"
 
+#include "xen-net.h"
+
 extern const VMStateDescription xen_net_vmstate;
 extern const XenPvRule xen_net_rules[];
+
+/* What was loaded is in use, or no longer of use. */
+void xen_net_forget_loaded(XenNetDev *net);
 
 #endif

@@ -201,6 +201,7 @@ struct XenNetDev {
     uint8_t mcast[XEN_NET_MAX_MCAST][6];
 
     /* What was loaded, until the front end is followed; migration.c. */
+    bool loaded;
     uint32_t nr_saved_mcast;
     uint8_t saved_mcast[XEN_NET_MAX_MCAST * 6];
 };
