@@ -430,6 +430,36 @@ static void test_not_unpluggable(void)
     xen_vm_stop(vm);
     unlink(path);
 }
+
+/* A stream hides nothing, and says so. */
+static void test_nothing_hidden(void)
+{
+    const char nic[] = "\0\0\0\x0d" "0000:00:08.0\n";
+    XenVm *vm = start("-nodefaults " MIGRATED "x"), *target;
+    g_autofree char *path = NULL, *state = NULL;
+    char *size;
+    size_t len;
+
+    unplug(vm, NICS);
+    path = xen_state_save(vm);
+    g_assert_true(g_file_get_contents(path, &state, &len, NULL));
+    size = memmem(state, len, nic, strlen("0000:00:08.0\n") + 4);
+    g_assert_nonnull(size);
+    size[3] = 0;
+    len -= strlen("0000:00:08.0\n");
+    memmove(size + 4, size + 4 + strlen("0000:00:08.0\n"),
+            len - (size + 4 - state));
+    g_assert_true(g_file_set_contents(path, state, len, NULL));
+
+    target = xen_vm_start_target(vm, NULL, "-nodefaults " MIGRATED "x" TARGET);
+    xen_state_load(target, path);
+    xen_state_wait(target);
+    g_assert_true(has_function(target, 0, 8));
+    xen_vm_stop(target);
+    xen_vm_stop(vm);
+    unlink(path);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -445,5 +475,6 @@ int main(int argc, char **argv)
     qtest_add_func("xen/emul-unplug/snapshot", test_snapshot);
     qtest_add_func("xen/emul-unplug/missing", test_missing);
     qtest_add_func("xen/emul-unplug/not-unpluggable", test_not_unpluggable);
+    qtest_add_func("xen/emul-unplug/nothing-hidden", test_nothing_hidden);
     return g_test_run();
 }

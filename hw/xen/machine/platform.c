@@ -217,7 +217,9 @@ static int hidden_post_save(void *opaque)
 static int hidden_post_load(void *opaque, int version_id)
 {
     XenPlatform *s = opaque;
-    g_autofree char *places = g_strndup((char *)s->places, s->places_size);
+    /* Of no bytes there is no buffer. */
+    g_autofree char *places = g_strndup((char *)s->places ?: "",
+                                        s->places_size);
     Error *err = NULL;
 
     g_clear_pointer(&s->places, g_free);
