@@ -343,15 +343,26 @@ static void test_event_bytes(void)
     }
     xenstore_stats(f.xs, &stats);
     g_assert_cmpuint(stats.events, ==, XENSTORE_MAX_EVENT_BYTES /
-                     (sizeof(HOME "/data/00") + sizeof(char[2001])));
+                     (sizeof("data/00") + sizeof(char[2001])));
     g_assert_cmpuint(stats.events + stats.dropped, ==, 1000);
-    /* An event that fits in no message is none. */
+    /*
+     * An event that fits in no message is none.  What the guest gets counts: the
+     * path as it is for its watch.
+     */
     client_expect(f.guest, XS_RESET_WATCHES, 0, STRINGS(""), OK);
-    {
-        g_autofree char *long_token = g_strnfill(4080, 't');
+    for (int over = 0; over < 2; over++) {
+        size_t len = XENSTORE_PAYLOAD_MAX - sizeof("data") - 1 + over;
+        g_autofree char *long_token = g_strnfill(len, 't');
+        g_autofree char *event = g_malloc(XENSTORE_PAYLOAD_MAX);
 
         g_assert_cmpint(xenstore_watch(f.guest, "data", long_token, -1, NULL),
                         ==, 0);
+        if (!over) {
+            memcpy(event, "data", sizeof("data"));
+            memcpy(event + sizeof("data"), long_token, len + 1);
+            client_expect_event(f.guest,
+                                (Bytes) { event, XENSTORE_PAYLOAD_MAX });
+        }
         client_expect_no_event(f.guest);
     }
     fixture_destroy(&f);

@@ -144,9 +144,10 @@ static void put_path(Xenstore *xs, XenstoreWatchPath *path)
 
 /* ---------------------------------------------------------------- queues -- */
 
+/* Of what the client gets: paths of a relative watch are relative. */
 static size_t event_size(const XenstoreWatch *w, const char *path)
 {
-    return strlen(path) + strlen(w->token) + 2;
+    return strlen(path) - w->skip + strlen(w->token) + 2;
 }
 
 /* It stays allocated. */
