@@ -130,6 +130,27 @@ static void test_events(void)
     fixture_destroy(&to);
 }
 
+/* What QEMU's clients write may have a longer path than what the guest does. */
+static void test_long_paths(void)
+{
+    const size_t len = XENSTORE_ABS_PATH_MAX - strlen(HOME "/data/");
+    g_autofree char *name = g_strnfill(len, 'n');
+    g_autofree char *path = g_strconcat(HOME "/data/", name, NULL);
+    g_autofree char *event = g_strconcat("data/", name, "?w", NULL);
+    size_t event_len = strlen(event) + 1;
+    Fixture f, to;
+
+    event[event_len - 3] = 0;
+    fixture_init(&f);
+    client_expect(f.guest, XS_WATCH, 0, STRINGS("data\0w"), OK);
+    client_drain(f.guest);
+    g_assert_cmpint(xenstore_write(f.admin, 0, path, "v", 1), ==, 0);
+    move(&f, &to);
+    client_expect_event(to.guest, (Bytes) { event, event_len });
+    client_expect_no_event(to.guest);
+    fixture_destroy(&to);
+}
+
 /* QEMU's clients hear of what is not as it was. */
 static void test_others_watches(void)
 {
@@ -440,6 +461,7 @@ int main(int argc, char **argv)
                     test_transaction_limit);
     g_test_add_func("/xenstore/stream/transactions", test_transactions);
     g_test_add_func("/xenstore/stream/events", test_events);
+    g_test_add_func("/xenstore/stream/long-paths", test_long_paths);
     g_test_add_func("/xenstore/stream/others-watches", test_others_watches);
     g_test_add_func("/xenstore/stream/upstream", test_upstream);
     g_test_add_func("/xenstore/stream/damaged", test_damaged);

@@ -333,8 +333,7 @@ static bool get_transaction(Load *l, uint32_t base)
         return fail(&l->r, "a transaction's number is invalid");
     }
     if (l->txs->len == MAX_LOADED_TXS ||
-        (domid == l->c->domid &&
-         l->nr_guest_txs++ == XENSTORE_MAX_TRANSACTIONS)) {
+        (domid == l->c->domid && l->nr_guest_txs++ == XENSTORE_MAX_TRANSACTIONS)) {
         return fail(&l->r, "there are too many transactions");
     }
     root = get_node(l, "");
@@ -424,12 +423,14 @@ static bool get_state(Load *l)
 
 /* ------------------------------------------------------------ second part -- */
 
-static bool is_canonical(Load *l, const char *path, bool special)
+/* The guest sees nodes of QEMU's clients, whose paths may be longer than its own. */
+static bool is_canonical(const char *path, bool special)
 {
+    const XenstoreConn of_qemu = { .home = (char *)"/local/domain/0" };
     char canonical[XENSTORE_PATH_BUF];
 
     return (*path == '/' || (special && *path == '@')) &&
-           !xenstore_canonical(l->c, path, special, canonical);
+           !xenstore_canonical(&of_qemu, path, special, canonical);
 }
 
 static bool get_paths(Load *l)
@@ -455,7 +456,7 @@ static bool get_paths(Load *l)
         if (!get_u8(&l->r, &flags) || !get_string(&l->r, &path)) {
             return false;
         }
-        if (!is_canonical(l, path, false) ||
+        if (!is_canonical(path, false) ||
             (!path[1] && (flags & STREAM_PATH_REMOVED))) {
             return fail(&l->r, "a transaction's path is invalid");
         }
@@ -518,7 +519,7 @@ static bool get_extra(Load *l, GArray *events)
             return false;
         }
         w = ev.watch < l->watches->len ? l->watches->pdata[ev.watch] : NULL;
-        if (!w || !is_canonical(l, ev.path, true) ||
+        if (!w || !is_canonical(ev.path, true) ||
             !xenstore_path_covers(w->canonical, ev.path)) {
             return fail(&l->r, "an event is invalid");
         }
@@ -532,8 +533,7 @@ static bool get_extra(Load *l, GArray *events)
 static void take_over(Load *l, const GArray *events)
 {
     XenstoreTree before = l->xs->live;
-    g_autofree XenstoreWatch **watches = g_new0(XenstoreWatch *,
-                                                l->watches->len);
+    g_autofree XenstoreWatch **watches = g_new0(XenstoreWatch *, l->watches->len);
 
     xenstore_reset_connection(l->c);
     l->xs->live.root = l->live.root;
