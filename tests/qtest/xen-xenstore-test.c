@@ -102,12 +102,38 @@ static void test_nodes(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+static void expect_balloon(XenVm *vm, int64_t bytes)
+{
+    QDict *info = qtest_qmp_assert_success_ref(
+        vm->qts, "{ 'execute': 'query-balloon' }");
+
+    g_assert_cmpint(qdict_get_int(info, "actual"), ==, bytes);
+    qobject_unref(info);
+}
+
+/* What the user has set goes with the guest, and is there after a reset. */
+static void test_balloon_moves(bool long_mode)
+{
+    XenVm *vm = xen_vm_start(1, long_mode, XEN_STATE_SOURCE);
+    XenStore s;
+
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'balloon', 'arguments': "
+                             "{ 'value': 10485760 } }");
+    vm = xen_state_move(vm, NULL, 0);
+    expect_balloon(vm, 10 << 20);
+    qtest_system_reset(vm->qts);
+    xen_vm_set_up(vm);
+    s = xen_store_open(vm);
+    expect_value(&s, "memory/target", "10240");
+    expect_balloon(vm, 10 << 20);
+    xen_vm_stop(vm);
+}
+
 static void test_balloon(const void *long_mode)
 {
     XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode),
                              "-nodefaults -m 32");
     XenStore s = xen_store_open(vm);
-    QDict *info;
 
     xen_store_expect(&s, XS_WATCH, 0, XEN_STORE_STRINGS("memory/target\0w"),
                      OK);
@@ -121,10 +147,7 @@ static void test_balloon(const void *long_mode)
                              "{ 'value': 2000000000 } }");
     expect_watch(&s, XEN_STORE_STRINGS("memory/target\0w"));
     expect_value(&s, "memory/target", "32768");
-    info = qtest_qmp_assert_success_ref(vm->qts,
-                                        "{ 'execute': 'query-balloon' }");
-    g_assert_cmpint(qdict_get_int(info, "actual"), ==, 32 << 20);
-    qobject_unref(info);
+    expect_balloon(vm, 32 << 20);
 
     /* A balloon device that cannot come leaves it as it is. */
     qobject_unref(qtest_qmp_assert_failure_ref(vm->qts,
@@ -135,6 +158,8 @@ static void test_balloon(const void *long_mode)
     expect_watch(&s, XEN_STORE_STRINGS("memory/target\0w"));
     expect_value(&s, "memory/target", "20480");
     xen_vm_stop(vm);
+
+    test_balloon_moves(GPOINTER_TO_INT(long_mode));
 
     /* A balloon device keeps its command. */
     vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode),

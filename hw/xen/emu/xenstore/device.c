@@ -384,6 +384,7 @@ static int xenstore_post_load(void *opaque, int version_id)
         return ret;
     }
     forget_saved(s);
+    xen_xenstore_domain_loaded();
     qemu_bh_schedule(s->bh);
 
     /*

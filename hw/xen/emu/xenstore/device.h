@@ -13,6 +13,11 @@ void xen_xenstore_backend_register(void);
  * plug of vCPUs and the balloon's target.  BQL.
  */
 void xen_xenstore_domain_create(XenstoreConn *c);
+/*
+ * The domain was loaded: the balloon's target is what its nodes say, also for a new
+ * domain after it.  BQL.
+ */
+void xen_xenstore_domain_loaded(void);
 /* The ring's @port and @gfn, of a new domain.  BQL. */
 void xen_xenstore_domain_set_ring(uint32_t port, uint64_t gfn);
 

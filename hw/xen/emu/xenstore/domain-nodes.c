@@ -7,6 +7,7 @@
  * a new domain gets them again.
  */
 #include "qemu/osdep.h"
+#include "qemu/cutils.h"
 #include "qemu/main-loop.h"
 #include "qemu/notify.h"
 #include "qemu/units.h"
@@ -62,7 +63,8 @@ typedef struct DomainNodes {
     DeviceListener cpus;
     Notifier machine_done;
     QEMUBH *balloon_bh;
-    uint64_t target;            /* bytes, of the balloon */
+    uint64_t target;            /* bytes, of the balloon: what the user said */
+    uint64_t target_written;    /* by us, so it is what a new domain gets */
 } DomainNodes;
 
 static DomainNodes nodes;
@@ -170,14 +172,21 @@ static void create_cpus(void)
     }
 }
 
+static void set_target(uint64_t bytes)
+{
+    g_autofree char *home = domain_path();
+
+    nodes.target = nodes.target_written = bytes;
+    set_below(home, "memory/target", "%" PRIu64, bytes / KiB);
+}
+
 /* KiB, as all of them */
 static void create_memory(const char *home)
 {
     uint64_t size = MACHINE(qdev_get_machine())->ram_size;
 
-    nodes.target = size;
     set_below(home, "memory/static-max", "%" PRIu64, size / KiB);
-    set_below(home, "memory/target", "%" PRIu64, size / KiB);
+    set_target(size);
     /* It is not taken from the guest's memory, as it is on Xen. */
     set_below(home, "memory/videoram", "0");
 }
@@ -219,10 +228,7 @@ static void device_unrealized(DeviceListener *listener, DeviceState *dev)
 
 static void balloon_to(void *opaque, ram_addr_t target)
 {
-    g_autofree char *home = domain_path();
-
-    nodes.target = MIN(target, MACHINE(qdev_get_machine())->ram_size);
-    set_below(home, "memory/target", "%" PRIu64, nodes.target / KiB);
+    set_target(MIN(target, MACHINE(qdev_get_machine())->ram_size));
 }
 
 /* The guest does not say how far it is. */
@@ -291,11 +297,34 @@ void xen_xenstore_domain_create(XenstoreConn *c)
     qemu_add_machine_init_done_notifier(&nodes.machine_done);
 }
 
+void xen_xenstore_domain_loaded(void)
+{
+    g_autofree char *path = g_strdup_printf("/local/domain/%u/memory/target",
+                                            xen_domid);
+    g_autofree char *text = NULL;
+    g_autoptr(GBytes) value = NULL;
+    uint64_t kib, ram_size = MACHINE(qdev_get_machine())->ram_size;
+
+    WITH_QEMU_LOCK_GUARD(&xen_xenstore_mutex) {
+        if (xenstore_read(nodes.conn, 0, path, &value)) {
+            return;
+        }
+    }
+    text = g_strndup(g_bytes_get_data(value, NULL) ?: "",
+                     g_bytes_get_size(value));
+    if (!qemu_strtou64(text, NULL, 10, &kib)) {
+        nodes.target = MIN(kib, ram_size / KiB) * KiB;
+    }
+}
+
 void xen_xenstore_domain_set_ring(uint32_t port, uint64_t gfn)
 {
     g_autofree char *home = domain_path();
     uint32_t console = xen_emu_console_port();
 
+    if (nodes.target != nodes.target_written) {
+        set_target(nodes.target);
+    }
     set_below(home, "store/port", "%" PRIu32, port);
     set_below(home, "store/ring-ref", "%" PRIu64, gfn);
     if (console) {
