@@ -175,6 +175,76 @@ static void test_migration(const void *long_mode)
     xen_vif_stop(vif);
 }
 
+static void wait_deleted(XenVif *vif, const char *id)
+{
+    const char *deleted;
+    bool found;
+
+    do {
+        QDict *event = qtest_qmp_eventwait_ref(vif->vm->qts,
+                                               "DEVICE_DELETED");
+
+        deleted = qdict_get_try_str(qdict_get_qdict(event, "data"), "device");
+        found = deleted && g_str_equal(deleted, id);
+        qobject_unref(event);
+    } while (!found);
+}
+
+static void delete_vif(XenVif *vif)
+{
+    qtest_qmp_assert_success(vif->vm->qts, "{ 'execute': 'device_del',"
+                             " 'arguments': { 'id': 'vif' } }");
+}
+
+/* A NIC that goes when the guest lets go of its twin does so where it is moved. */
+static void test_leaving(const void *long_mode)
+{
+    for (int stopped = 0; stopped < 2; stopped++) {
+        XenVif *vif = start(long_mode);
+
+        connect_vif(vif);
+        xen_unplug(vif->vm, XEN_UNPLUG_NICS);
+        delete_vif(vif);
+        xen_vif_wait_state(vif, XenbusStateClosing);
+        vif = move(vif);
+        xen_vif_check_send(vif, 0, 1);
+        if (stopped) {
+            delete_vif(vif);
+        } else {
+            xen_vif_write(vif, "state", "6");
+        }
+        wait_deleted(vif, "vif");
+        xen_vif_stop(vif);
+    }
+}
+
+/* Where a guest is loaded that was not asked, none goes. */
+static void test_leaving_snapshot(const void *long_mode)
+{
+    XenVif *vif = start(long_mode);
+    XenSnapshot *snapshot;
+    g_autofree char *said = NULL;
+
+    xen_unplug(vif->vm, XEN_UNPLUG_NICS);
+    connect_vif(vif);
+    snapshot = xen_snapshot_new(vif->vm);
+    qtest_qmp_assert_success(vif->vm->qts, "{ 'execute': 'cont' }");
+    delete_vif(vif);
+    said = xen_snapshot_load(snapshot);
+    g_assert_null(said);
+    /* The twin is taken away: the guest is asked, and lets go. */
+    qtest_qmp_assert_success(vif->vm->qts, "{ 'execute': 'device_del',"
+                             " 'arguments': { 'id':"
+                             " '/machine/peripheral/vif/xen-twin' } }");
+    xen_vif_wait_state(vif, XenbusStateClosing);
+    xen_vif_write(vif, "state", "6");
+    xen_vif_check_alive(vif);
+    qtest_system_reset(vif->vm->qts);
+    g_assert_true(xen_pci_has(vif->vm, 0, SLOT));
+    xen_snapshot_free(snapshot);
+    xen_vif_stop(vif);
+}
+
 /* -------------------------------------------------------------- hot plug -- */
 
 static void add_nic(XenVif *vif, const char *id, const char *slot)
@@ -226,21 +296,6 @@ static void write_state(XenVif *vif, unsigned number, unsigned state)
     xen_store_expect(&vif->store, XS_WRITE, 0,
                      (XenStoreBytes) { payload->str, payload->len },
                      XEN_STORE_STRINGS("OK"));
-}
-
-static void wait_deleted(XenVif *vif, const char *id)
-{
-    const char *deleted;
-    bool found;
-
-    do {
-        QDict *event = qtest_qmp_eventwait_ref(vif->vm->qts,
-                                               "DEVICE_DELETED");
-
-        deleted = qdict_get_try_str(qdict_get_qdict(event, "data"), "device");
-        found = deleted && g_str_equal(deleted, id);
-        qobject_unref(event);
-    } while (!found);
 }
 
 /*
@@ -371,6 +426,8 @@ int main(int argc, char **argv)
         { "link", test_link },
         { "queries", test_queries },
         { "migration", test_migration },
+        { "leaving", test_leaving },
+        { "leaving-snapshot", test_leaving_snapshot },
         { "hot-plug", test_hot_plug },
         { "hot-plug-hidden", test_hot_plug_hidden },
         { "netdev-goes", test_netdev_goes },

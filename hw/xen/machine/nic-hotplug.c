@@ -119,6 +119,64 @@ static void device_unrealized(DeviceListener *listener, DeviceState *dev)
     }
 }
 
+/* --------------------------------------------------------------- migration -- */
+
+bool xen_nic_hotplug_is_leaving(void)
+{
+    return leaving && g_hash_table_size(leaving);
+}
+
+char *xen_nic_hotplug_save(void)
+{
+    GString *places = g_string_new(NULL);
+    GHashTableIter iter;
+    gpointer dev;
+
+    g_hash_table_iter_init(&iter, leaving);
+    while (g_hash_table_iter_next(&iter, &dev, NULL)) {
+        g_autofree char *place = xen_emulated_place(dev);
+
+        g_string_append_printf(places, "%s\n", place);
+    }
+    return g_string_free(places, false);
+}
+
+void xen_nic_hotplug_forget(void)
+{
+    g_hash_table_remove_all(leaving);
+}
+
+static DeviceState *find_hidden_nic(const char *place)
+{
+    for (unsigned i = 0; unplug->hidden && i < unplug->hidden->len; i++) {
+        DeviceState *dev = g_ptr_array_index(unplug->hidden, i);
+        g_autofree char *other = dev->realized ? xen_emulated_place(dev) : NULL;
+
+        if (!g_strcmp0(place, other) && is_nic(dev) && xen_twin_of(dev)) {
+            return dev;
+        }
+    }
+    return NULL;
+}
+
+bool xen_nic_hotplug_load(const char *places, Error **errp)
+{
+    g_auto(GStrv) lines = g_strsplit(places, "\n", 0);
+
+    for (char **line = lines; *line; line++) {
+        DeviceState *dev = **line ? find_hidden_nic(*line) : NULL;
+
+        if (dev) {
+            g_hash_table_add(leaving, dev);
+        } else if (**line) {
+            error_setg(errp, "the guest was asked to let go of the NIC at %s, "
+                       "which this machine does not have", *line);
+            return false;
+        }
+    }
+    return true;
+}
+
 static void class_init(ObjectClass *oc, void *data)
 {
     HOTPLUG_HANDLER_CLASS(oc)->unplug_request = unplug_request;

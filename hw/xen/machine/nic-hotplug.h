@@ -15,6 +15,20 @@
 
 #include "unplug.h"
 
-/* The machine's only platform device has @unplug; NULL: it goes.  BQL. */
+/* All functions: BQL. */
+
+/* The machine's only platform device has @unplug; NULL: it goes. */
 void xen_nic_hotplug_init(XenUnplug *unplug);
+
+/* There is a NIC that goes when the guest lets go of its twin. */
+bool xen_nic_hotplug_is_leaving(void);
+/* The places of these NICs, as xen_unplug_save() has them; to be freed. */
+char *xen_nic_hotplug_save(void);
+/* Another guest is loaded: none of them goes. */
+void xen_nic_hotplug_forget(void);
+/*
+ * The NICs at @places, which must be hidden and have a twin, go.  False with @errp
+ * set if one is not.
+ */
+bool xen_nic_hotplug_load(const char *places, Error **errp);
 #endif

@@ -206,7 +206,7 @@ static int hidden_pre_save(void *opaque)
     return 0;
 }
 
-static int hidden_post_save(void *opaque)
+static int places_post_save(void *opaque)
 {
     XenPlatform *s = opaque;
 
@@ -214,20 +214,32 @@ static int hidden_post_save(void *opaque)
     return 0;
 }
 
+/* What was loaded, to be freed. */
+static char *take_places(XenPlatform *s)
+{
+    /* Of no bytes there is no buffer. */
+    char *places = g_strndup((char *)s->places ?: "", s->places_size);
+
+    g_clear_pointer(&s->places, g_free);
+    return places;
+}
+
+static int refuse_places(Error *err)
+{
+    error_prepend(&err, TYPE_XEN_PLATFORM ": ");
+    error_report_err(err);
+    return -EINVAL;
+}
+
 static int hidden_post_load(void *opaque, int version_id)
 {
     XenPlatform *s = opaque;
-    /* Of no bytes there is no buffer. */
-    g_autofree char *places = g_strndup((char *)s->places ?: "",
-                                        s->places_size);
+    g_autofree char *places = take_places(s);
     Error *err = NULL;
 
-    g_clear_pointer(&s->places, g_free);
     if (!xen_unplug_load(&s->unplug, pci_get_bus(PCI_DEVICE(s)), places,
                          &err)) {
-        error_prepend(&err, TYPE_XEN_PLATFORM ": ");
-        error_report_err(err);
-        return -EINVAL;
+        return refuse_places(err);
     }
     return 0;
 }
@@ -239,21 +251,56 @@ static bool places_fit(void *opaque, int version_id)
     return s->places_size <= PLACES_MAX;
 }
 
+static const VMStateField places_fields[] = {
+    VMSTATE_UINT32(places_size, XenPlatform),
+    VMSTATE_VALIDATE("names of hidden devices too long", places_fit),
+    VMSTATE_VBUFFER_ALLOC_UINT32(places, XenPlatform, 0, NULL, places_size),
+    VMSTATE_END_OF_LIST()
+};
+
 static const VMStateDescription vmstate_hidden = {
     .name = "platform/hidden",
     .version_id = 1,
     .minimum_version_id = 1,
     .needed = has_hidden,
     .pre_save = hidden_pre_save,
-    .post_save = hidden_post_save,
+    .post_save = places_post_save,
     .post_load = hidden_post_load,
-    .fields = (const VMStateField[]) {
-        VMSTATE_UINT32(places_size, XenPlatform),
-        VMSTATE_VALIDATE("names of hidden devices too long", places_fit),
-        VMSTATE_VBUFFER_ALLOC_UINT32(places, XenPlatform, 0, NULL,
-                                     places_size),
-        VMSTATE_END_OF_LIST()
-    },
+    .fields = places_fields,
+};
+
+/* NICs that go when the guest has let go of their twins: nic-hotplug.h. */
+static bool has_leaving(void *opaque)
+{
+    return xen_nic_hotplug_is_leaving();
+}
+
+static int leaving_pre_save(void *opaque)
+{
+    XenPlatform *s = opaque;
+
+    s->places = (uint8_t *)xen_nic_hotplug_save();
+    s->places_size = strlen((char *)s->places);
+    return 0;
+}
+
+static int leaving_post_load(void *opaque, int version_id)
+{
+    g_autofree char *places = take_places(opaque);
+    Error *err = NULL;
+
+    return xen_nic_hotplug_load(places, &err) ? 0 : refuse_places(err);
+}
+
+static const VMStateDescription vmstate_leaving = {
+    .name = "platform/leaving",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = has_leaving,
+    .pre_save = leaving_pre_save,
+    .post_save = places_post_save,
+    .post_load = leaving_post_load,
+    .fields = places_fields,
 };
 
 static bool has_asked(void *opaque)
@@ -304,6 +351,7 @@ static const VMStateDescription vmstate_platform = {
     .subsections = (const VMStateDescription * const []) {
         &vmstate_hidden,
         &vmstate_asked,
+        &vmstate_leaving,
         NULL
     },
 };
@@ -325,6 +373,9 @@ static void platform_reset_enter(Object *obj, ResetType type)
     }
     if (type != RESET_TYPE_WAKEUP) {
         xen_unplug_restore(&s->unplug);
+    }
+    if (type == RESET_TYPE_SNAPSHOT_LOAD) {
+        xen_nic_hotplug_forget();
     }
     s->flags = 0;
     s->log_length = 0;
