@@ -7,6 +7,7 @@
  * does.
  */
 #include "qemu/osdep.h"
+#include "qobject/qdict.h"
 #include "qemu/bswap.h"
 #include "libxen-state.h"
 
@@ -22,12 +23,26 @@
 #define HOTPLUG_FLAGS (HOTPLUG + 4)
 #define EJECT       (1u << 3)
 
+/* Of the three vCPUs, the last is there, or is not. */
+static void expect_availability(XenVm *vm, const char *value)
+{
+    QDict *node = qtest_qmp_assert_success_ref(vm->qts,
+        "{ 'execute': 'xenstore-read', 'arguments': { "
+        "'path': 'cpu/2/availability' } }");
+    g_autofree char *all = qtest_hmp(vm->qts, "xenstore-list cpu");
+
+    g_assert_cmpstr(qdict_get_str(node, "value"), ==, value);
+    g_assert_cmpstr(all, ==, "0\r\n1\r\n2\r\n");
+    qobject_unref(node);
+}
+
 static void plug(XenVm *vm)
 {
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'device_add', "
                              "'arguments': { 'driver': 'qemu64-x86_64-cpu', "
                              "'id': 'added', 'socket-id': 2, 'core-id': 0, "
                              "'thread-id': 0 } }");
+    expect_availability(vm, "online");
 }
 
 static void unplug(XenVm *vm)
@@ -37,6 +52,7 @@ static void unplug(XenVm *vm)
     qtest_outl(vm->qts, HOTPLUG, 2);
     qtest_outb(vm->qts, HOTPLUG_FLAGS, EJECT);
     qtest_qmp_eventwait(vm->qts, "DEVICE_DELETED");
+    expect_availability(vm, "offline");
 }
 
 static XenVm *start(bool long_mode)

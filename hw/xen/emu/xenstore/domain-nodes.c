@@ -61,6 +61,7 @@ static const struct {
 typedef struct DomainNodes {
     XenstoreConn *conn;
     DeviceListener cpus;
+    bool *online;               /* what the node of each possible vCPU says */
     Notifier machine_done;
     QEMUBH *balloon_bh;
     uint64_t target;            /* bytes, of the balloon: what the user said */
@@ -161,14 +162,28 @@ static void set_cpu(unsigned index, bool online)
         "/local/domain/%u/cpu/%u/availability", xen_domid, index);
 
     set(path, online ? "online" : "offline");
+    nodes.online[index] = online;
 }
 
 static void create_cpus(void)
 {
     unsigned max = MACHINE(qdev_get_machine())->smp.max_cpus;
 
+    nodes.online = g_new0(bool, max);
     for (unsigned i = 0; i < max; i++) {
         set_cpu(i, qemu_get_cpu(i));
+    }
+}
+
+/* A vCPU that is unrealized has no number any more when listeners are called. */
+static void find_gone_cpus(void)
+{
+    unsigned max = MACHINE(qdev_get_machine())->smp.max_cpus;
+
+    for (unsigned i = 0; i < max; i++) {
+        if (nodes.online[i] && !qemu_get_cpu(i)) {
+            set_cpu(i, false);
+        }
     }
 }
 
@@ -218,7 +233,7 @@ static void device_realized(DeviceListener *listener, DeviceState *dev)
 static void device_unrealized(DeviceListener *listener, DeviceState *dev)
 {
     if (object_dynamic_cast(OBJECT(dev), TYPE_CPU)) {
-        set_cpu(CPU(dev)->cpu_index, false);
+        find_gone_cpus();
     } else if (object_dynamic_cast(OBJECT(dev), "virtio-balloon-device")) {
         qemu_bh_schedule(nodes.balloon_bh);
     }
