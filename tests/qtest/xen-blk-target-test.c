@@ -198,6 +198,48 @@ static void test_snapshot(const void *variant)
     }
 }
 
+static void load_snapshot(XenVbd *v, const char *name)
+{
+    g_autofree char *command = g_strdup_printf("loadvm %s", name);
+    g_autofree char *said = qtest_hmp(v->vm->qts, "%s", command);
+
+    g_assert_cmpstr(said, ==, "");
+    xen_vbd_qmp(v, "{'execute': 'cont'}");
+}
+
+/*
+ * To before a hot plug, from a snapshot after it: the disk stays, and is a new one
+ * to the guest.
+ */
+static void test_snapshot_before(const void *variant)
+{
+    const XenVariant *va = variant;
+    XenVbd *v = xen_vbd_start(va->long_mode,
+                              "-blockdev null-co,node-name=n,size=1048576,"
+                              "read-only=on");
+    XenSnapshot *s = xen_snapshot_new(v->vm);
+    g_autofree char *said = NULL;
+
+    xen_vbd_qmp(v, "{'execute': 'cont'}");
+    xen_vbd_qmp(v, "{'execute': 'device_add', 'arguments': {'driver': 'xen-disk',"
+                " 'drive': 'n', 'id': 'x', 'vdev': 'xvda'}}");
+    xen_vbd_connect(v, 1, 0);
+    xen_vbd_qmp(v, "{'execute': 'stop'}");
+    said = qtest_hmp(v->vm->qts, "savevm after");
+    g_assert_cmpstr(said, ==, "");
+    load_snapshot(v, "after");
+    g_assert_cmpint(xen_vbd_state(v), ==, XenbusStateConnected);
+    load_snapshot(v, "state");
+    for (unsigned i = 0; i < 10; i++) {
+        /* The main loop would have taken it away by now. */
+        g_assert_cmpint(xen_vbd_state(v), ==, XenbusStateInitWait);
+    }
+    xen_vbd_connect(v, 1, 0);
+    g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 8, 0, 2), ==, OK);
+    xen_snapshot_free(s);
+    xen_vbd_stop(v);
+}
+
 int main(int argc, char **argv)
 {
     static const XenVariantTest tests[] = {
@@ -205,6 +247,7 @@ int main(int argc, char **argv)
         { "hot-plugged", test_hot_plugged, true },
         { "larger", test_larger, true },
         { "snapshot", test_snapshot },
+        { "snapshot-before", test_snapshot_before, true },
     };
 
     g_test_init(&argc, &argv, NULL);

@@ -248,6 +248,17 @@ static void test_netdev(void)
     xen_vm_stop(vm);
 }
 
+/* S3, by the register of ACPI's that its LPC bridge shows at a chosen address. */
+static void suspend_q35(XenVm *vm)
+{
+    const uint32_t base = 0x600;
+
+    config_write(vm, 0, 0x1f, 0x40, base | 1);
+    config_write(vm, 0, 0x1f, 0x44, 0x80);
+    qtest_outw(vm->qts, base + 4, 1 << 13 | 1 << 10);
+    qtest_qmp_eventwait(vm->qts, "SUSPEND");
+}
+
 /*
  * libvirt puts each device of a q35 machine in the slot of a root port, whose
  * register controls the power of the slot.
@@ -273,6 +284,11 @@ static void test_q35(void)
         g_assert_false(has_function(vm, 1, 0));
         config_write(vm, 0, port, slot_control, 0x0700);
         config_write(vm, 0, port, slot_control, 0x0140);
+        g_assert_false(has_function(vm, 1, 0));
+        /* A wake-up resets the slot, too. */
+        suspend_q35(vm);
+        xen_vm_wake_up(vm);
+        config_write(vm, 0, port, 0x18, 0x00010100);
         g_assert_false(has_function(vm, 1, 0));
 
         qtest_system_reset(vm->qts);

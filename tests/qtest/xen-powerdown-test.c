@@ -5,6 +5,7 @@
  * xen-xenstore-test has the rest of it.  The test takes the place of ACPICA.
  */
 #include "qemu/osdep.h"
+#include "qobject/qdict.h"
 #include "libxen-store.h"
 
 #define BUTTON      (1 << 8)    /* in PM1 status and enable */
@@ -92,12 +93,38 @@ static void test_asleep(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+/* When the guest has powered off, who watches for that hears of it. */
+static void test_released(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode),
+                             "-nodefaults -no-shutdown");
+    const uint16_t enable = 1 << 13;
+
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'xenstore-watch', "
+                             "'arguments': { 'id': 'w', "
+                             "'path': '@releaseDomain' } }");
+    for (unsigned i = 0; i < 2; i++) {
+        QDict *event;
+
+        if (i) {
+            /* PM1 control: S5 as this chip set encodes it, which is 0. */
+            qtest_outw(vm->qts, xen_vm_show_pm1(vm) + 4, enable);
+        }
+        event = qtest_qmp_eventwait_ref(vm->qts, "XENSTORE_CHANGED");
+        g_assert_cmpstr(qdict_get_str(qdict_get_qdict(event, "data"), "path"),
+                        ==, "@releaseDomain");
+        qobject_unref(event);
+    }
+    xen_vm_stop(vm);
+}
+
 int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
         { "unhandled", test_unhandled },
         { "handled", test_handled },
         { "asleep", test_asleep },
+        { "released", test_released },
     };
 
     g_test_init(&argc, &argv, NULL);
