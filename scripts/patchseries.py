@@ -4,14 +4,21 @@
 Each file is a mail, as git format-patch writes it and git am takes it.  In
 patches/series a name followed by "# fix" is a fix for a bug that QEMU has with
 or without us.  The other patches are hooks: lines by which QEMU calls our code.
+
+patches/ is for QEMU 10.0.  For another series of QEMU, say 11.1, patches/11.1/series
+lists what applies there: a patch of patches/11.1, or else the one of that name in
+patches/.
 """
 
 import os
 import re
 import shutil
+import sys
 from subprocess import DEVNULL, PIPE, STDOUT, run
 
 FIRST_FIX = 100
+# The series that patches/ is for.
+DEFAULT_SERIES = '10.0'
 
 
 class PatchError(Exception):
@@ -21,10 +28,11 @@ class PatchError(Exception):
 class Patch:
     """One patch file: the paths it touches and the lines it changes."""
 
-    def __init__(self, directory, name, is_fix=False):
-        self.name = name
+    def __init__(self, directory, name, is_fix=False, series=DEFAULT_SERIES):
+        own = os.path.join(directory, series, name)
+        self.name = f'{series}/{name}' if os.path.exists(own) else name
         self.is_fix = is_fix
-        self.path = os.path.join(directory, name)
+        self.path = os.path.join(directory, self.name)
         # path -> [lines added, lines removed]
         self.touched = {}
         # Paths that upstream does not have.
@@ -33,7 +41,7 @@ class Patch:
             with open(self.path, encoding='utf-8', errors='replace') as f:
                 self._parse(f.read().splitlines())
         except FileNotFoundError as e:
-            raise PatchError(f'patches/{name} is in patches/series '
+            raise PatchError(f'patches/{name} is in the series '
                              'but does not exist') from e
 
     def _parse(self, lines):
@@ -81,10 +89,25 @@ class Patch:
         return added, removed
 
 
-def read_series(directory):
-    """The patches that DIRECTORY/series lists, in order."""
+def series_of(tree):
+    """The series of the QEMU source in the folder @tree, such as "10.0".
+
+    11.0.3 is of series 11.0, and 11.0.50 of what will be 11.1; the third minor
+    version of a year is followed by the next major one.
+    """
+    with open(os.path.join(tree, 'VERSION'), encoding='utf-8') as f:
+        major, minor, micro = (f.read().strip().split('.') + ['0', '0'])[:3]
+    if int(micro) < 50:
+        return f'{major}.{minor}'
+    return f'{major}.{int(minor) + 1}' if int(minor) < 2 else f'{int(major) + 1}.0'
+
+
+def read_series(directory, series=DEFAULT_SERIES):
+    """The patches for a series of QEMU that DIRECTORY has, in order."""
+    of_its_own = '' if series == DEFAULT_SERIES else series
     try:
-        with open(os.path.join(directory, 'series'), encoding='utf-8') as f:
+        with open(os.path.join(directory, of_its_own, 'series'),
+                  encoding='utf-8') as f:
             lines = f.read().splitlines()
     except FileNotFoundError:
         return []
@@ -92,7 +115,7 @@ def read_series(directory):
     for line in lines:
         name, _, comment = (part.strip() for part in line.partition('#'))
         if name:
-            patches.append(Patch(directory, name, comment == 'fix'))
+            patches.append(Patch(directory, name, comment == 'fix', series))
     return patches
 
 
@@ -137,3 +160,7 @@ def apply_series(patches, pristine, into):
         if done.returncode:
             raise PatchError(f'patches/{patch.name} does not apply: '
                              + _first_rejection(done.stdout))
+
+
+if __name__ == '__main__':
+    print(series_of(sys.argv[1]))

@@ -20,7 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
 BUILD = os.environ.get('BUILD_DIR', os.path.join(ROOT, 'build'))
 sys.path.insert(0, os.path.join(ROOT, 'scripts'))
 
-from patchseries import FIRST_FIX, read_series  # noqa: E402
+from patchseries import FIRST_FIX, read_series, series_of  # noqa: E402
 
 HOOKS_MAX = 100
 # No configuration of the user's.
@@ -89,6 +89,17 @@ class Checkout(unittest.TestCase):
         return run(self.at('scripts/patch-tree'), *args, env=self.env)
 
 
+class Versions(Checkout):
+    """The series that a source of QEMU belongs to."""
+
+    def test_a_development_version_belongs_to_the_next_release(self):
+        for version, series in (('10.0.13', '10.0'), ('10.0', '10.0'),
+                                ('10.1.50', '10.2'), ('10.2.92', '11.0'),
+                                ('11.0.50', '11.1')):
+            write(self.at('VERSION'), version + '\n')
+            self.assertEqual(series_of(self.dir), series)
+
+
 class Series(Checkout):
     """patches/, on the files of QEMU that it touches."""
 
@@ -122,7 +133,17 @@ class Series(Checkout):
     def test_every_file_is_listed_once(self):
         self.assertEqual(sorted(p.name for p in self.patches),
                          sorted(n for n in os.listdir(self.at('patches'))
-                                if n != 'series'))
+                                if n.endswith('.patch')))
+
+    def test_every_file_of_another_series_is_listed_once(self):
+        for series in os.listdir(self.at('patches')):
+            folder = os.path.join(self.at('patches'), series)
+            if os.path.isdir(folder):
+                listed = [p.name for p in read_series(self.at('patches'), series)]
+                self.assertEqual(sorted(n for n in listed if '/' in n),
+                                 sorted(f'{series}/{n}' for n in os.listdir(folder)
+                                        if n != 'series'))
+                self.assertEqual(len(listed), len(set(listed)))
 
     def test_numbers_tell_fixes_from_hooks(self):
         for patch in self.patches:
