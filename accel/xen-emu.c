@@ -14,7 +14,7 @@
 #include "qapi/visitor.h"
 #include "qemu/accel.h"
 #include "qemu/cutils.h"
-#include "hw/boards.h"
+#include "hw/core/boards.h"
 #include "hw/i386/e820_memory_layout.h"
 #include "hw/i386/pc.h"
 #include "hw/xen/xen.h"

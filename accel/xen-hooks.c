@@ -30,12 +30,13 @@
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "accel/accel-cpu-ops.h"
 #include "accel/tcg/cpu-ops.h"
 #include "qemu/accel.h"
 #include "qemu/error-report.h"
 #include "qemu/module.h"
 #include "qemu/timer.h"
-#include "hw/boards.h"
+#include "hw/core/boards.h"
 #include "hw/core/cpu.h"
 #include "hw/core/sysemu-cpu-ops.h"
 #include "hw/i386/pc.h"
@@ -43,7 +44,8 @@
 #include "hw/xen/emu/device/vcpu.h"
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/options.h"
-#include "system/accel-ops.h"
+#include "hw/xen/emu/qemu-compat.h"
+#include "accel/accel-ops.h"
 #include "system/tcg.h"
 #include "cpu.h"
 
@@ -132,7 +134,7 @@ static void hook_tcg_cpu(CPUClass *cc)
 /* The same functions for all CPU models. */
 static DeviceUnrealize parent_cpu_unrealize, parent_dev_unrealize;
 
-static void (*parent_ops_init)(AccelOpsClass *ops);
+static void (*parent_ops_init)(XenOpsInitClass *oc);
 static void (*parent_create_vcpu_thread)(CPUState *cs);
 static void (*parent_post_init)(CPUState *cs);
 
@@ -174,10 +176,12 @@ static void synchronize_post_init(CPUState *cs)
     xen_vcpu_ready(cs);
 }
 
-static void ops_init(AccelOpsClass *ops)
+static void ops_init(XenOpsInitClass *oc)
 {
+    AccelOpsClass *ops = xen_ops_of(oc);
+
     if (parent_ops_init) {
-        parent_ops_init(ops);
+        parent_ops_init(oc);
     }
     HOOK(ops->create_vcpu_thread, create_vcpu_thread,
          parent_create_vcpu_thread);
@@ -193,7 +197,7 @@ typedef struct Accel {
     const char *name, *ops_name;
     XenAccelOps *(*xen_ops)(void);              /* after its init, with Xen */
     void (*prepare)(Object *accel);             /* before its init; or NULL */
-    int (*parent_init_machine)(MachineState *ms);
+    XenInitMachine *parent_init_machine;
 } Accel;
 
 static XenAccelOps *qtest_ops(void)
@@ -219,7 +223,7 @@ static Accel *accel_of(AccelState *state)
     g_assert_not_reached();
 }
 
-static int init_machine(MachineState *ms)
+static int do_init_machine(MachineState *ms)
 {
     Accel *accel = accel_of(ms->accelerator);
     AccelOpsClass *ops;
@@ -234,7 +238,7 @@ static int init_machine(MachineState *ms)
     if (accel->prepare) {
         accel->prepare(OBJECT(ms->accelerator));
     }
-    ret = accel->parent_init_machine(ms);
+    ret = xen_call_init_machine(accel->parent_init_machine, ms);
     if (ret < 0) {
         return ret;
     }
@@ -247,6 +251,8 @@ static int init_machine(MachineState *ms)
     }
     return ret;
 }
+
+XEN_INIT_MACHINE(init_machine, do_init_machine)
 
 static void hook_accelerators(void)
 {

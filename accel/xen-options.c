@@ -8,7 +8,7 @@
 #include "qemu/error-report.h"
 #include "qemu/option.h"
 #include "qom/object.h"
-#include "hw/qdev-properties.h"
+#include "hw/core/qdev-properties.h"
 #include "hw/xen/emu/options.h"
 
 #define VERSION "xen-version"

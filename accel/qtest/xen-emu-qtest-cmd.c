@@ -53,6 +53,7 @@
 #include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/debug/fault-inject.h"
 #include "hw/xen/emu/hypercall.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "system/qtest.h"
 #include "xen-emu-qtest.h"
 
@@ -164,7 +165,7 @@ static bool parse_args(gchar **words, unsigned nr, uint64_t *arg)
     return !words[nr];
 }
 
-static bool process_command(CharBackend *chr, gchar **words)
+static bool process_command(CharFrontend *chr, gchar **words)
 {
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
         uint64_t arg[MAX_ARGS], result;

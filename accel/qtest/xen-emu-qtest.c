@@ -8,6 +8,7 @@
  * of a guest's instructions, a test uses the commands in xen-emu-qtest-cmd.c.
  */
 #include "qemu/osdep.h"
+#include "exec/target_page.h"
 #include "qemu/main-loop.h"
 #include "hw/i386/apic_internal.h"
 #include "hw/pci/msi.h"

@@ -8,6 +8,8 @@
 #ifndef QEMU_SYSTEM_KVM_XEN_H
 #define QEMU_SYSTEM_KVM_XEN_H
 
+#include "exec/target_page.h"
+
 /* No guest physical address, no guest frame. */
 #define INVALID_GPA UINT64_MAX
 #define INVALID_GFN UINT64_MAX

@@ -10,7 +10,7 @@
 #ifndef QEMU_XEN_EVTCHN_H
 #define QEMU_XEN_EVTCHN_H
 
-#include "hw/sysbus.h"
+#include "hw/core/sysbus.h"
 /* KVM's code for x86, which includes this header, needs that one as well. */
 #include "system/kvm_xen.h"
 

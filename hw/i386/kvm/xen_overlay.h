@@ -10,7 +10,7 @@
 #ifndef QEMU_XEN_OVERLAY_H
 #define QEMU_XEN_OVERLAY_H
 
-#include "exec/memory.h"
+#include "system/memory.h"
 
 /* Creates the xen-overlay device.  Once, while the machine is built. */
 void xen_overlay_create(void);

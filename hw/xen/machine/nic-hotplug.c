@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* NICs that are plugged in or out after an unplug: see nic-hotplug.h */
 #include "qemu/osdep.h"
-#include "block/aio.h"
+#include "qemu/aio.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
-#include "hw/boards.h"
-#include "hw/hotplug.h"
+#include "hw/core/boards.h"
+#include "hw/core/hotplug.h"
 #include "hw/pci/pci_device.h"
-#include "hw/qdev-core.h"
+#include "hw/core/qdev.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "hw/xen/pv/twin.h"
 #include "emulated.h"
 #include "nic-hotplug.h"
@@ -177,7 +178,7 @@ bool xen_nic_hotplug_load(const char *places, Error **errp)
     return true;
 }
 
-static void class_init(ObjectClass *oc, void *data)
+static void class_init(ObjectClass *oc, XenClassData *data)
 {
     HOTPLUG_HANDLER_CLASS(oc)->unplug_request = unplug_request;
 }

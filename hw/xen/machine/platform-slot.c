@@ -6,7 +6,7 @@
 #include "hw/pci/pci.h"
 #include "hw/pci/pci_bus.h"
 #include "hw/pci/pci_device.h"
-#include "hw/qdev-core.h"
+#include "hw/core/qdev.h"
 #include "monitor/qdev.h"
 #include "platform.h"
 #include "platform-slot.h"

@@ -20,6 +20,7 @@
  * ids and migration stream of QEMU's own device.  BQL.
  */
 #include "qemu/osdep.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/module.h"
@@ -27,7 +28,7 @@
 #include "hw/pci/pci_bus.h"
 #include "hw/pci/pci_device.h"
 #include "hw/pci/pci_ids.h"
-#include "hw/resettable.h"
+#include "hw/core/resettable.h"
 #include "hw/xen/xen.h"
 #include "migration/vmstate.h"
 #include "firmware-segment.h"
@@ -206,13 +207,14 @@ static int hidden_pre_save(void *opaque)
     return 0;
 }
 
-static int places_post_save(void *opaque)
+static void forget_places(void *opaque)
 {
     XenPlatform *s = opaque;
 
     g_clear_pointer(&s->places, g_free);
-    return 0;
 }
+
+XEN_POST_SAVE(places_post_save, forget_places)
 
 /* What was loaded, to be freed. */
 static char *take_places(XenPlatform *s)
@@ -429,7 +431,7 @@ static void platform_exit(PCIDevice *dev)
     xen_unplug_restore(&s->unplug);
 }
 
-static void platform_class_init(ObjectClass *klass, void *data)
+static void platform_class_init(ObjectClass *klass, XenClassData *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
     PCIDeviceClass *k = PCI_DEVICE_CLASS(klass);

@@ -22,7 +22,7 @@
 #ifndef HW_XEN_MACHINE_TWINS_H
 #define HW_XEN_MACHINE_TWINS_H
 
-#include "hw/qdev-core.h"
+#include "hw/core/qdev.h"
 
 /*
  * The property's value if the user has not set it.  When the machine's init begins:

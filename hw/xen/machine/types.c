@@ -11,11 +11,12 @@
  * it is.  For a new version of upstream's, add a row that takes over the alias.
  */
 #include "qemu/osdep.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "qemu/config-file.h"
 #include "qemu/module.h"
 #include "qemu/option.h"
 #include "qapi/error.h"
-#include "hw/boards.h"
+#include "hw/core/boards.h"
 #include "platform-slot.h"
 #include "twins.h"
 
@@ -45,7 +46,7 @@ static void instance_init(Object *obj)
     }
 }
 
-static void class_init(ObjectClass *oc, void *alias)
+static void class_init(ObjectClass *oc, XenClassData *alias)
 {
     MachineClass *mc = MACHINE_CLASS(oc);
     MachineClass *parent = MACHINE_CLASS(object_class_get_parent(oc));

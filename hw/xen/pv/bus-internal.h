@@ -19,7 +19,7 @@
 #define HW_XEN_PV_BUS_INTERNAL_H
 
 #include "qemu/thread.h"
-#include "hw/resettable.h"
+#include "hw/core/resettable.h"
 #include "hw/xen/xen-bus.h"
 #include "hw/xen/xen-bus-helper.h"
 #include "hw/xen/pv/bus.h"

@@ -7,9 +7,10 @@
  * nodes would have to be followed.
  */
 #include "qemu/osdep.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "qemu/module.h"
 #include "qapi/error.h"
-#include "hw/sysbus.h"
+#include "hw/core/sysbus.h"
 #include "hw/xen/xen-legacy-backend.h"
 #include "monitor/monitor.h"
 #include "net/net.h"
@@ -53,7 +54,7 @@ static void bus_unplug_request(HotplugHandler *handler, DeviceState *dev,
     xen_pv_unplug(XEN_DEVICE(dev));
 }
 
-static void bus_class_init(ObjectClass *oc, void *data)
+static void bus_class_init(ObjectClass *oc, XenClassData *data)
 {
     BusClass *bc = BUS_CLASS(oc);
 

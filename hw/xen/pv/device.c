@@ -3,9 +3,10 @@
  * PV bus: the type of all devices
  */
 #include "qemu/osdep.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "qemu/module.h"
 #include "qapi/error.h"
-#include "hw/qdev-properties.h"
+#include "hw/core/qdev-properties.h"
 #include "hw/xen/xen.h"
 #include "system/system.h"
 #include "bus-internal.h"
@@ -158,7 +159,7 @@ static const Property device_properties[] = {
     DEFINE_PROP_UINT16("frontend-id", XenDevice, frontend_id, DOMID_INVALID),
 };
 
-static void device_class_init(ObjectClass *oc, void *data)
+static void device_class_init(ObjectClass *oc, XenClassData *data)
 {
     DeviceClass *dc = DEVICE_CLASS(oc);
 

@@ -8,7 +8,7 @@
  * each function looks whether a class is at work already.
  */
 #include "qemu/osdep.h"
-#include "block/aio.h"
+#include "qemu/aio.h"
 #include "block/block-global-state.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"

@@ -14,6 +14,7 @@
 #include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "migration/vmstate.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "bus-internal.h"
 #include "trace.h"
 
@@ -32,15 +33,15 @@ static void put_string(GByteArray *out, const char *s)
     g_byte_array_append(out, (const guint8 *)s, strlen(s) + 1);
 }
 
-static int compare_keys(gconstpointer a, gconstpointer b)
+static int compare_keys(gconstpointer a, gconstpointer b, gpointer opaque)
 {
     return strcmp(a, b);
 }
 
 static void put_nodes(GByteArray *out, GHashTable *nodes)
 {
-    g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(nodes),
-                                        compare_keys);
+    g_autoptr(GList) keys = g_list_sort_with_data(
+        g_hash_table_get_keys(nodes), compare_keys, NULL);
 
     for (GList *l = keys; l; l = l->next) {
         put_string(out, l->data);
@@ -68,11 +69,7 @@ static int config_pre_save(void *opaque)
     return 0;
 }
 
-static int config_post_save(void *opaque)
-{
-    forget_config(opaque);
-    return 0;
-}
+XEN_POST_SAVE(config_post_save, forget_config)
 
 /* -------------------------------------------------------------------- load */
 

@@ -8,9 +8,10 @@
  * Source of the ABI: Linux Documentation/virt/kvm/api.rst, KVM_XEN_*.
  */
 #include "qemu/osdep.h"
+#include "exec/target_page.h"
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
-#include "hw/boards.h"
+#include "hw/core/boards.h"
 #include "hw/pci/msi.h"
 #include "hw/xen/emu/accel-callbacks.h"
 #include "hw/xen/emu/evtchn.h"

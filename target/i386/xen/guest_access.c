@@ -3,7 +3,8 @@
  * Access to the caller of a hypercall: memory, registers, preemption
  */
 #include "qemu/osdep.h"
-#include "exec/address-spaces.h"
+#include "system/address-spaces.h"
+#include "system/memory.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/debug/fault-inject.h"
 #include "cpu.h"

@@ -9,7 +9,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/main-loop.h"
-#include "exec/address-spaces.h"
+#include "system/address-spaces.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "cpu.h"

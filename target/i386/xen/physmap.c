@@ -8,7 +8,7 @@
  * frame at most, and a frame has one such page at most.
  */
 #include "qemu/osdep.h"
-#include "exec/address-spaces.h"
+#include "system/address-spaces.h"
 #include "hw/i386/kvm/xen_gnttab.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "hw/xen/emu/domain.h"

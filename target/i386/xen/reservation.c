@@ -7,8 +7,8 @@
  * back needs no action.  So there is no state to count or to migrate.
  */
 #include "qemu/osdep.h"
-#include "exec/address-spaces.h"
-#include "exec/ramblock.h"
+#include "system/address-spaces.h"
+#include "system/ramblock.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "hw/xen/emu/domain.h"
 #include "migration/misc.h"

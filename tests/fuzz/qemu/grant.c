@@ -7,8 +7,8 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
-#include "exec/address-spaces.h"
-#include "exec/memory.h"
+#include "system/address-spaces.h"
+#include "system/memory.h"
 #include "hw/xen/emu/grant.h"
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/grant_table.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The platform device's ports, and what a guest does to PCI meanwhile. */
 #include "qemu/osdep.h"
-#include "exec/address-spaces.h"
-#include "exec/memory.h"
-#include "exec/ioport.h"
+#include "system/address-spaces.h"
+#include "system/memory.h"
+#include "system/ioport.h"
 #include "hw/pci/pci_bus.h"
 #include "hw/pci/pci_device.h"
-#include "hw/resettable.h"
+#include "hw/core/resettable.h"
 #include "qom/object.h"
 #include "qemu-fuzz.h"
 

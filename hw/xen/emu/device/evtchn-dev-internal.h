@@ -12,7 +12,7 @@
 #ifndef HW_XEN_EMU_EVTCHN_DEV_INTERNAL_H
 #define HW_XEN_EMU_EVTCHN_DEV_INTERNAL_H
 
-#include "hw/sysbus.h"
+#include "hw/core/sysbus.h"
 #include "qom/object.h"
 #include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/irq/pirq.h"

@@ -4,7 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
-#include "hw/boards.h"
+#include "hw/core/boards.h"
 #include "hw/core/cpu.h"
 #include "hw/xen/xen.h"
 #include "hw/xen/emu/device/vcpu.h"
@@ -20,6 +20,7 @@
 #include "hw/xen/emu/offload/delivery.h"
 #include "hw/xen/emu/offload/evtchn-ops.h"
 #include "hw/xen/emu/offload/ports.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "evtchn-dev-internal.h"
 
@@ -47,7 +48,7 @@ int xen_evtchn_bind_interdomain_op(struct evtchn_bind_interdomain *interdomain)
     return xen_evtchn_bind_interdomain(xen_emu_evtchn(), interdomain);
 }
 
-static void xen_evtchn_class_init(ObjectClass *klass, void *data)
+static void xen_evtchn_class_init(ObjectClass *klass, XenClassData *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
 

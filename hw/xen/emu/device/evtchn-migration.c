@@ -21,6 +21,7 @@
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/evtchn.h"
 #include "hw/xen/emu/offload/delivery.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "hw/xen/emu/vcpu/runstate.h"
 #include "hw/xen/emu/irq/upcall.h"
 #include "system/kvm_xen.h"
@@ -169,11 +170,7 @@ static int evtchn_pre_save(void *opaque)
     return 0;
 }
 
-static int evtchn_post_save(void *opaque)
-{
-    clear(opaque);
-    return 0;
-}
+XEN_POST_SAVE(evtchn_post_save, clear)
 
 /* ------------------------------------------------------------------ load */
 

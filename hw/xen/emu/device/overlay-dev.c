@@ -8,13 +8,14 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
-#include "hw/sysbus.h"
+#include "hw/core/sysbus.h"
 #include "hw/xen/xen.h"
 #include "hw/xen/emu/device/reset.h"
 #include "hw/xen/emu/device/vcpu.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/memory/overlay.h"
 #include "hw/xen/emu/memory/shared-info.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "migration/vmstate.h"
 #include "qom/object.h"
@@ -114,7 +115,7 @@ static void overlay_reset_hold(Object *obj, ResetType type)
     }
 }
 
-static void overlay_class_init(ObjectClass *klass, void *data)
+static void overlay_class_init(ObjectClass *klass, XenClassData *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
 

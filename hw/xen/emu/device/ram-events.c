@@ -3,8 +3,8 @@
  * Reactions to changes of the memory map, and dirty tracking
  */
 #include "qemu/osdep.h"
-#include "exec/address-spaces.h"
-#include "exec/memory.h"
+#include "system/address-spaces.h"
+#include "system/memory.h"
 #include "hw/xen/emu/device/ram-events.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/evtchn.h"

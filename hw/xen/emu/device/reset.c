@@ -5,7 +5,7 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "qemu/error-report.h"
-#include "block/aio.h"
+#include "qemu/aio.h"
 #include "hw/core/cpu.h"
 #include "hw/xen/emu/device/reset.h"
 #include "hw/xen/emu/device/vcpu.h"

@@ -15,7 +15,7 @@
 #ifndef HW_XEN_EMU_GRANT_INTERNAL_H
 #define HW_XEN_EMU_GRANT_INTERNAL_H
 
-#include "exec/memory.h"
+#include "system/memory.h"
 #include "hw/xen/emu/grant.h"
 #include "entries.h"
 

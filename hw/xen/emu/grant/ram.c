@@ -4,7 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/rcu.h"
-#include "exec/address-spaces.h"
+#include "system/address-spaces.h"
 #include "hw/xen/emu/layout.h"
 #include "hw/xen/emu/memory/ram-index.h"
 #include "internal.h"

@@ -10,12 +10,13 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "qapi/error.h"
-#include "exec/address-spaces.h"
+#include "system/address-spaces.h"
 #include "exec/target_page.h"
-#include "hw/sysbus.h"
+#include "hw/core/sysbus.h"
 #include "hw/i386/kvm/xen_gnttab.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "hw/xen/xen.h"
 #include "migration/vmstate.h"
 #include "qemu/error-report.h"
@@ -278,7 +279,7 @@ static void table_realize(DeviceState *dev, Error **errp)
     memory_listener_register(&table_listener, &address_space_memory);
 }
 
-static void table_class_init(ObjectClass *oc, void *data)
+static void table_class_init(ObjectClass *oc, XenClassData *data)
 {
     DeviceClass *dc = DEVICE_CLASS(oc);
 

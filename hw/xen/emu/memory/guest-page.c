@@ -5,7 +5,7 @@
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
 #include "qemu/rcu.h"
-#include "exec/memory.h"
+#include "system/memory.h"
 #include "hw/xen/emu/debug/fault-inject.h"
 #include "hw/xen/emu/layout.h"
 #include "hw/xen/emu/memory/guest-page.h"

@@ -3,7 +3,7 @@
  * Overlay pages: mapping Xen's own pages into guest physical memory
  */
 #include "qemu/osdep.h"
-#include "exec/address-spaces.h"
+#include "system/address-spaces.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/memory/overlay.h"
 #include "hw/i386/kvm/xen_overlay.h"

@@ -9,6 +9,7 @@
  * timer-calc.c.
  */
 #include "qemu/osdep.h"
+#include "exec/icount.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
 #include "qemu/thread.h"
@@ -18,6 +19,7 @@
 #include "system/iothread.h"
 #include "system/qtest.h"
 #include "system/runstate.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "hw/xen/interface/xen.h"
 #include "hw/xen/interface/vcpu.h"
 #include "hw/xen/emu/accel-callbacks.h"
@@ -66,7 +68,7 @@ static void choose_expiry_context(void)
     thread = iothread_create("xen-timer", &error_fatal);
     expiry_context = iothread_get_aio_context(thread);
     /* Disable polling: this context only has timers. */
-    aio_context_set_poll_params(expiry_context, 0, 0, 0, &error_abort);
+    xen_disable_polling(expiry_context);
 }
 
 /* Lock held. */

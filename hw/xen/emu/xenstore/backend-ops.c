@@ -11,7 +11,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
-#include "block/aio.h"
+#include "qemu/aio.h"
 #include "hw/xen/xen_backend_ops.h"
 #include "device.h"
 #include "trace.h"

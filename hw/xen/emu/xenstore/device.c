@@ -13,13 +13,14 @@
 #include "qemu/timer.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
-#include "block/aio.h"
+#include "qemu/aio.h"
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "hw/i386/kvm/xen_xenstore.h"
-#include "hw/sysbus.h"
+#include "hw/core/sysbus.h"
 #include "hw/xen/xen.h"
 #include "hw/xen/xen_backend_ops.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "hw/xen/emu/xenstore/ring.h"
 #include "migration/vmstate.h"
 #include "qom/object.h"
@@ -328,11 +329,7 @@ static int xenstore_pre_save(void *opaque)
     return 0;
 }
 
-static int xenstore_post_save(void *opaque)
-{
-    forget_saved(opaque);
-    return 0;
-}
+XEN_POST_SAVE(xenstore_post_save, forget_saved)
 
 static int xenstore_pre_load(void *opaque)
 {
@@ -480,7 +477,7 @@ static const VMStateDescription vmstate_xenstore = {
     },
 };
 
-static void class_init(ObjectClass *oc, void *data)
+static void class_init(ObjectClass *oc, XenClassData *data)
 {
     DeviceClass *dc = DEVICE_CLASS(oc);
 

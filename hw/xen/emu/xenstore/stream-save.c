@@ -144,7 +144,7 @@ static void save_extra(XenstoreConn *c, GList *transactions, GByteArray *extra)
     xenstore_foreach_event(c, save_event, extra);
 }
 
-static gint by_id(gconstpointer a, gconstpointer b)
+static gint by_id(gconstpointer a, gconstpointer b, gpointer opaque)
 {
     const XenstoreTx *x = a, *y = b;
 
@@ -154,8 +154,8 @@ static gint by_id(gconstpointer a, gconstpointer b)
 void xenstore_save(Xenstore *xs, XenstoreConn *c, GByteArray *state,
                    GByteArray *extra)
 {
-    g_autoptr(GList) transactions = g_list_sort(g_hash_table_get_values(c->tx),
-                                                by_id);
+    g_autoptr(GList) transactions = g_list_sort_with_data(
+        g_hash_table_get_values(c->tx), by_id, NULL);
     uint32_t root_tx = 1, last_tx = c->last_tx;
 
     for (GList *l = transactions; l; l = l->next) {

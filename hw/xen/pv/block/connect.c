@@ -5,7 +5,7 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "qapi/error.h"
-#include "block/aio-wait.h"
+#include "qemu/aio-wait.h"
 #include "hw/xen/interface/io/protocols.h"
 #include "hw/xen/pv/bus.h"
 #include "connect.h"

@@ -3,13 +3,14 @@
  * The PV disk devices: see device.h
  */
 #include "qemu/osdep.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "qemu/main-loop.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
-#include "hw/boards.h"
-#include "hw/qdev-properties.h"
-#include "hw/qdev-properties-system.h"
+#include "hw/core/boards.h"
+#include "hw/core/qdev-properties.h"
+#include "hw/core/qdev-properties-system.h"
 #include "hw/xen/interface/io/blkif.h"
 #include "system/runstate.h"
 #include "hw/xen/pv/bus.h"
@@ -334,8 +335,7 @@ static void block_realize(XenDevice *xendev, Error **errp)
     blk_iostatus_enable(blk);
     blk_set_dev_ops(blk, dev->twin ? &twin_ops :
                          class->cdrom ? &cdrom_ops : &disk_ops, dev);
-    dev->vm_state = qdev_add_vm_change_state_handler(DEVICE(dev),
-                                                     vm_state_changed, dev);
+    dev->vm_state = xen_add_vm_state_handler(DEVICE(dev), vm_state_changed, dev);
 }
 
 static void block_unrealize(XenDevice *xendev)
@@ -400,7 +400,7 @@ static const Property block_properties[] = {
                                          iothread_vq_mapping),
 };
 
-static void block_class_init(ObjectClass *oc, void *data)
+static void block_class_init(ObjectClass *oc, XenClassData *data)
 {
     DeviceClass *dc = DEVICE_CLASS(oc);
     XenDeviceClass *xc = XEN_DEVICE_CLASS(oc);
@@ -418,13 +418,13 @@ static void block_class_init(ObjectClass *oc, void *data)
     set_bit(DEVICE_CATEGORY_STORAGE, dc->categories);
 }
 
-static void disk_class_init(ObjectClass *oc, void *data)
+static void disk_class_init(ObjectClass *oc, XenClassData *data)
 {
     DEVICE_CLASS(oc)->desc = "Xen PV disk";
     XEN_BLOCK_DEVICE_CLASS(oc)->device_type = "disk";
 }
 
-static void cdrom_class_init(ObjectClass *oc, void *data)
+static void cdrom_class_init(ObjectClass *oc, XenClassData *data)
 {
     DEVICE_CLASS(oc)->desc = "Xen PV CD-ROM";
     XEN_BLOCK_DEVICE_CLASS(oc)->device_type = "cdrom";

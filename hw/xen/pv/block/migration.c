@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "connect.h"
 #include "device.h"
 #include "migration.h"
@@ -77,15 +78,16 @@ static int block_pre_save(void *opaque)
     return 0;
 }
 
-static int block_post_save(void *opaque)
+static void forget_collected(void *opaque)
 {
     XenBlockDevice *dev = opaque;
 
     if (!dev->loaded) {
         xen_block_forget_saved(dev);
     }
-    return 0;
 }
+
+XEN_POST_SAVE(block_post_save, forget_collected)
 
 /* -------------------------------------------------------------------- load */
 

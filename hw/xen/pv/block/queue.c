@@ -8,7 +8,7 @@
 #include "qemu/memalign.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
-#include "block/aio-wait.h"
+#include "qemu/aio-wait.h"
 #include "hw/xen/emu/grant.h"
 #include "hw/xen/interface/io/blkif.h"
 #include "queue.h"

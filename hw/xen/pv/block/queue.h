@@ -56,7 +56,7 @@
 #ifndef HW_XEN_PV_BLOCK_QUEUE_H
 #define HW_XEN_PV_BLOCK_QUEUE_H
 
-#include "block/aio.h"
+#include "qemu/aio.h"
 #include "owner.h"
 #include "protocol.h"
 

@@ -47,6 +47,7 @@
 
 #include "chardev/char-fe.h"
 #include "hw/xen/emu/grant.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "hw/xen/pv/console-ring.h"
 #include "hw/xen/xen-bus.h"
 #include "qemu/fifo8.h"
@@ -67,7 +68,7 @@ struct XenConsole {
     XenDevice parent_obj;
 
     /* Properties */
-    CharBackend chr;
+    CharFrontend chr;
     int32_t idx;                /* -1 until realize chooses */
     uint64_t limit;             /* bytes kept for a reader who is away */
 
@@ -141,6 +142,8 @@ void xen_console_disconnect(XenConsole *con);
 void xen_console_publish(XenConsole *con);
 /* The chardev has been exchanged: xenstore tells the guest's tools. */
 void xen_console_publish_tty(XenConsole *con);
+/* Its chardev is a PTY. */
+bool xen_console_is_pty(const XenConsole *con);
 
 /* ------------------------------------------------------------- migration.c */
 

@@ -355,7 +355,7 @@ static void follow_chardev(XenConsole *con)
      * be asked (udp, null): those are written to.
      */
     con->reader_away = !chr->be_open && (is_socket(con) ||
-                                         CHARDEV_IS_PTY(chr));
+                                         xen_console_is_pty(con));
     qemu_chr_fe_set_handlers(&con->chr, can_receive, receive, chardev_event,
                              chardev_changed, con, NULL, false);
 }

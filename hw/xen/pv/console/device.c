@@ -5,8 +5,9 @@
 #include "qemu/osdep.h"
 #include "console.h"
 #include "hw/i386/kvm/xen_primary_console.h"
-#include "hw/qdev-properties.h"
-#include "hw/qdev-properties-system.h"
+#include "hw/core/qdev-properties.h"
+#include "hw/core/qdev-properties-system.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "hw/xen/xen-bus-helper.h"
 #include "qapi/error.h"
 #include "trace.h"
@@ -202,7 +203,7 @@ static const Property properties[] = {
     DEFINE_PROP_SIZE("limit", XenConsole, limit, XEN_CONSOLE_LIMIT_MAX),
 };
 
-static void class_init(ObjectClass *oc, void *data)
+static void class_init(ObjectClass *oc, XenClassData *data)
 {
     DeviceClass *dc = DEVICE_CLASS(oc);
     XenDeviceClass *xdc = XEN_DEVICE_CLASS(oc);

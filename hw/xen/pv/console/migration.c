@@ -14,6 +14,7 @@
 #include "migration/vmstate.h"
 #include "qemu/error-report.h"
 #include "qapi/error.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "trace.h"
 
 static uint32_t backlog_len(XenConsole *con)
@@ -44,11 +45,7 @@ static int pre_save(void *opaque)
     return 0;
 }
 
-static int post_save(void *opaque)
-{
-    forget_saved(opaque);
-    return 0;
-}
+XEN_POST_SAVE(post_save, forget_saved)
 
 static int pre_load(void *opaque)
 {

@@ -10,24 +10,27 @@
 #include "qemu/osdep.h"
 #include "chardev/char.h"
 #include "console.h"
-#include "qemu/cutils.h"
 
 #define PROTOCOL    "vt100"
+
+bool xen_console_is_pty(const XenConsole *con)
+{
+    return object_dynamic_cast(OBJECT(con->chr.chr), TYPE_CHARDEV_PTY);
+}
 
 void xen_console_publish_tty(XenConsole *con)
 {
     XenDevice *xendev = XEN_DEVICE(con);
-    const Chardev *chr = con->chr.chr;
-    const char *tty = "";
+    Chardev *chr = con->chr.chr;
+    g_autofree char *tty = xen_chardev_pty_name(chr);
 
-    if (CHARDEV_IS_PTY(chr)) {
+    if (xen_console_is_pty(con)) {
         xen_device_frontend_printf(xendev, "output", "pty");
-        strstart(chr->filename, "pty:", &tty);
     } else {
         xen_device_frontend_printf(xendev, "output", "chardev:%s",
                                    chr->label);
     }
-    xen_device_frontend_printf(xendev, "tty", "%s", tty);
+    xen_device_frontend_printf(xendev, "tty", "%s", tty ?: "");
 }
 
 void xen_console_publish(XenConsole *con)

@@ -13,9 +13,10 @@
 #include "hw/i386/kvm/xen_evtchn.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "hw/i386/kvm/xen_primary_console.h"
-#include "hw/sysbus.h"
+#include "hw/core/sysbus.h"
 #include "hw/xen/xen.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "system/kvm_xen.h"
@@ -178,7 +179,7 @@ static void reset_notify(Notifier *n, void *phase)
     }
 }
 
-static void primary_class_init(ObjectClass *oc, void *data)
+static void primary_class_init(ObjectClass *oc, XenClassData *data)
 {
     DEVICE_CLASS(oc)->realize = primary_realize;
 }

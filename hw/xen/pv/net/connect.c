@@ -5,6 +5,7 @@
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
 #include "qemu/units.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "hw/xen/xen-bus-helper.h"
 #include "qapi/error.h"
 #include "xen-net.h"
@@ -88,9 +89,8 @@ static void set_peer_offloads(XenNetDev *net, const XenNetFeatures *f)
     f = f ?: &none;
     for (unsigned i = 0; i < net->nr_clients; i++) {
         /* One bit for both: what the front end cannot is summed up here. */
-        qemu_set_offload(qemu_get_subqueue(net->nic, i)->peer,
-                         f->csum_v4 || f->csum_v6, f->gso_v4, f->gso_v6,
-                         0, 0, 0, 0);
+        xen_set_offload(qemu_get_subqueue(net->nic, i)->peer,
+                        f->csum_v4 || f->csum_v6, f->gso_v4, f->gso_v6);
     }
 }
 

@@ -3,11 +3,12 @@
  * vif: the device
  */
 #include "qemu/osdep.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "qemu/error-report.h"
 #include "qemu/module.h"
 #include "qemu/units.h"
-#include "block/aio-wait.h"
-#include "hw/qdev-properties.h"
+#include "qemu/aio-wait.h"
+#include "hw/core/qdev-properties.h"
 #include "hw/xen/xen-bus-helper.h"
 #include "qapi/error.h"
 #include "system/runstate.h"
@@ -323,8 +324,7 @@ static void realize(XenDevice *xendev, Error **errp)
     net->shut_bh = qemu_bh_new_guarded(shut, net, &dev->mem_reentrancy_guard);
     net->rx_timer = timer_new_ms(QEMU_CLOCK_VIRTUAL, xen_net_rx_poll, net);
     net->running = runstate_is_running();
-    net->vm_state = qdev_add_vm_change_state_handler(dev, vm_state_changed,
-                                                     net);
+    net->vm_state = xen_add_vm_state_handler(dev, vm_state_changed, net);
     net->wakeup_bh = qemu_bh_new_guarded(flush_bh, net,
                                          &dev->mem_reentrancy_guard);
     net->wakeup.notify = woken_up;
@@ -393,7 +393,7 @@ static const Property properties[] = {
                                          iothread_vq_mapping),
 };
 
-static void class_init(ObjectClass *oc, void *data)
+static void class_init(ObjectClass *oc, XenClassData *data)
 {
     DeviceClass *dc = DEVICE_CLASS(oc);
     XenDeviceClass *xdc = XEN_DEVICE_CLASS(oc);

@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "migration.h"
 #include "xen-net.h"
 #include "trace.h"
@@ -46,15 +47,16 @@ static int net_pre_save(void *opaque)
 }
 
 /* What was noted for a save is no list to restore. */
-static int net_post_save(void *opaque)
+static void forget_collected(void *opaque)
 {
     XenNetDev *net = opaque;
 
     if (!net->loaded) {
         net->nr_saved_mcast = 0;
     }
-    return 0;
 }
+
+XEN_POST_SAVE(net_post_save, forget_collected)
 
 static int net_pre_load(void *opaque)
 {

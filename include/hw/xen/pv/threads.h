@@ -12,7 +12,7 @@
 #define HW_XEN_PV_THREADS_H
 
 #include "qapi/qapi-types-virtio.h"
-#include "block/aio.h"
+#include "qemu/aio.h"
 #include "system/iothread.h"
 
 typedef struct XenPvThreads {

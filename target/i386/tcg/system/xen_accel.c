@@ -9,23 +9,27 @@
 #include "qemu/main-loop.h"
 #include "qemu/rcu.h"
 #include "exec/cputlb.h"
-#include "exec/exec-all.h"
+#include "exec/target_page.h"
+#include "exec/tlb-flags.h"
+#include "exec/translation-block.h"
+#include "accel/tcg/cpu-loop.h"
+#include "accel/tcg/probe.h"
 #include "hw/core/cpu.h"
 #include "hw/xen/emu/accel-tcg.h"
 #include "hw/xen/emu/accel-callbacks.h"
+#include "hw/xen/emu/qemu-compat.h"
 #include "qemu/accel.h"
 #include "system/tcg.h"
 #include "cpu.h"
+#include "tcg/seg_helper.h"
 #include "tcg/xen-tcg.h"
 
 static int tcg_xen_translate(CPUState *cs, uint64_t gva, bool write,
                              uint64_t *gpa, uint64_t *len)
 {
-    uint64_t page = gva & TARGET_PAGE_MASK;
-    MemTxAttrs attrs;
-    hwaddr frame = cpu_get_phys_page_attrs_debug(cs, page, &attrs);
+    hwaddr frame;
 
-    if (frame == (hwaddr)-1) {
+    if (!xen_debug_translate(cs, gva & TARGET_PAGE_MASK, &frame)) {
         return -EFAULT;
     }
     if (write && qemu_cpu_is_self(cs)) {

@@ -10,7 +10,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/rcu.h"
 #include "cpu.h"
-#include "exec/exec-all.h"
+#include "accel/tcg/cpu-loop.h"
 #include "hw/i386/apic_internal.h"
 #include "hw/pci/msi.h"
 #include "hw/xen/emu/accel-tcg.h"

@@ -57,7 +57,7 @@
 #ifndef HW_XEN_EMU_IRQ_UPCALL_H
 #define HW_XEN_EMU_IRQ_UPCALL_H
 
-#include "hw/irq.h"
+#include "hw/core/irq.h"
 
 /* Lower vectors are exceptions'; a guest may use any other. */
 #define XEN_UPCALL_LOWEST_VECTOR    0x10

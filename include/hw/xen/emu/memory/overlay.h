@@ -9,7 +9,7 @@
 #ifndef HW_XEN_EMU_MEMORY_OVERLAY_H
 #define HW_XEN_EMU_MEMORY_OVERLAY_H
 
-#include "exec/memory.h"
+#include "system/memory.h"
 
 /*
  * QEMU or KVM writes to @page by its host address, without dirty tracking:

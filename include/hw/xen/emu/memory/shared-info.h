@@ -10,7 +10,7 @@
 #ifndef HW_XEN_EMU_MEMORY_SHARED_INFO_H
 #define HW_XEN_EMU_MEMORY_SHARED_INFO_H
 
-#include "exec/memory.h"
+#include "system/memory.h"
 #include "hw/xen/emu/page.h"
 
 typedef struct XenSharedInfo {

@@ -5,7 +5,6 @@
  * Included by hmp-commands.hx inside that table, so there is no include guard.
  * hw/xen/emu/monitor/xenstore-qmp-cmds.c registers the functions.
  */
-#ifdef CONFIG_XEN_EMU
     {
         .name       = "xenstore-list",
         .args_type  = "path:s",
@@ -24,4 +23,3 @@
         .params     = "path value",
         .help       = "write a xenstore node",
     },
-#endif

@@ -5,11 +5,9 @@
  * Included by hmp-commands-info.hx inside that table, so there is no include
  * guard.  hw/xen/emu/monitor/xen-qmp-cmds.c registers the function.
  */
-#ifdef CONFIG_XEN_EMU
     {
         .name       = "xen",
         .args_type  = "",
         .params     = "",
         .help       = "show the state of Xen emulation",
     },
-#endif
