@@ -21,6 +21,11 @@ static void spin_disabled(void *unused)
     }
 }
 
+/*
+ * A poll may end early, or because of the event that is sent.  A CPU that went idle
+ * then would take the event, and INIT could end its handler in the middle: the guest
+ * itself would have lost it.
+ */
 static void poll_forever(void *port)
 {
     uint32_t ports[] = { (uintptr_t)port };
@@ -29,7 +34,9 @@ static void poll_forever(void *port)
     set_xen_guest_handle(op.ports, ports);
     interrupts_off();
     ready = true;
-    SCHED_OP(SCHEDOP_poll, &op);
+    for (;;) {
+        SCHED_OP(SCHEDOP_poll, &op);
+    }
 }
 
 static void be_idle(void *unused)
