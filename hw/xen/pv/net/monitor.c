@@ -19,6 +19,7 @@ static const struct {
     COUNTER("tx-bytes", tx_bytes),
     COUNTER("tx-errors", tx_errors),
     COUNTER("tx-dropped", tx_dropped),
+    COUNTER("tx-waits", tx_waits),
     COUNTER("tx-turns", tx_turns),
     COUNTER("tx-batches", tx_batches),
     COUNTER("rx-frames", rx_frames),

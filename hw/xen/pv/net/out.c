@@ -89,6 +89,7 @@ static void send_frame(XenNetQueue *queue, const uint8_t *frame, size_t size)
     }
     if (!qemu_send_packet_async(nc, frame, size, sent)) {
         net->blocked[nc->queue_index]++;
+        stat64_add(&queue->stats.tx_waits, 1);
     }
 }
 

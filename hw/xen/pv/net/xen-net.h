@@ -104,6 +104,7 @@ typedef struct XenNetStats {
     Stat64 tx_frames, tx_bytes;
     Stat64 tx_errors;           /* malformed, or its pages were not granted */
     Stat64 tx_dropped;          /* well-formed, and not sent */
+    Stat64 tx_waits;            /* the network had no room for the frame */
     Stat64 tx_turns;            /* that ended with the budget */
     Stat64 tx_batches;          /* handed over by an iothread */
     Stat64 rx_frames, rx_bytes;
