@@ -84,7 +84,8 @@ const XenEmuConfig *xen_emu_accel_config(Object *obj)
     return config ?: &default_config;
 }
 
-static XenEmuConfig *config_for_writing(Object *obj)
+/* @name: the property that is to be set; a constant. */
+static XenEmuConfig *config_for_writing(Object *obj, const char *name)
 {
     XenEmuConfig *config;
 
@@ -96,6 +97,11 @@ static XenEmuConfig *config_for_writing(Object *obj)
         config = g_memdup2(xen_emu_accel_config(obj), sizeof(*config));
         config->kvm_fail = g_strdup(config->kvm_fail);
         g_hash_table_insert(configs, obj, config);
+    }
+    if (g_str_equal(name, "xen-version")) {
+        config->version_given = true;
+    } else {
+        config->other_given = name;
     }
     return config;
 }
@@ -168,7 +174,7 @@ static void set_version(Object *obj, Visitor *v, const char *name,
                           "for no Xen.\n");
         return;
     }
-    config_for_writing(obj)->version = version;
+    config_for_writing(obj, "xen-version")->version = version;
 }
 
 static char *get_extraversion(Object *obj, Error **errp)
@@ -193,7 +199,8 @@ static void set_extraversion(Object *obj, const char *value, Error **errp)
                           "characters without spaces.\n", size - 1);
         return;
     }
-    pstrcpy(config_for_writing(obj)->extraversion, size, value);
+    pstrcpy(config_for_writing(obj, "xen-extraversion")->extraversion, size,
+            value);
 }
 
 /* A uint16_t of XenEmuConfig with its limits. */
@@ -240,7 +247,8 @@ static void set_number(Object *obj, Visitor *v, const char *name,
                           prop->max);
         return;
     }
-    *(uint16_t *)((char *)config_for_writing(obj) + prop->offset) = value;
+    *(uint16_t *)((char *)config_for_writing(obj, prop->name) + prop->offset) =
+        value;
 }
 
 static char *get_abi(Object *obj, Error **errp)
@@ -252,7 +260,7 @@ static void set_abi(Object *obj, const char *value, Error **errp)
 {
     for (size_t i = 0; i < ARRAY_SIZE(abi_names); i++) {
         if (g_str_equal(value, abi_names[i])) {
-            config_for_writing(obj)->evtchn_abi = i;
+            config_for_writing(obj, "xen-evtchn-abi")->evtchn_abi = i;
             return;
         }
     }
@@ -266,13 +274,27 @@ static char *get_hypercalls(Object *obj, Error **errp)
     return g_strdup(hypercalls_names[xen_emu_accel_config(obj)->hypercalls]);
 }
 
+/* A machine's value is for KVM alone, whatever else is tried. */
+static bool can_choose_hypercalls(Object *obj)
+{
+    return object_dynamic_cast(obj, ACCEL_CLASS_NAME("kvm")) ||
+           object_dynamic_cast(obj, TYPE_MACHINE);
+}
+
 static void set_hypercalls(Object *obj, const char *value, Error **errp)
 {
     for (size_t i = 0; i < ARRAY_SIZE(hypercalls_names); i++) {
-        if (g_str_equal(value, hypercalls_names[i])) {
-            config_for_writing(obj)->hypercalls = i;
+        if (!g_str_equal(value, hypercalls_names[i])) {
+            continue;
+        }
+        if (i != XEN_EMU_HYPERCALLS_AUTO && !can_choose_hypercalls(obj)) {
+            error_setg(errp, "xen-hypercalls=%s has no effect without KVM",
+                       value);
+            error_append_hint(errp, "Use it with -accel kvm, or omit it.\n");
             return;
         }
+        config_for_writing(obj, "xen-hypercalls")->hypercalls = i;
+        return;
     }
     error_setg(errp, "Property 'xen-hypercalls' doesn't take value '%s'",
                value);
@@ -287,7 +309,7 @@ static bool get_bql_check(Object *obj, Error **errp)
 
 static void set_bql_check(Object *obj, bool value, Error **errp)
 {
-    config_for_writing(obj)->bql_check = value;
+    config_for_writing(obj, "x-xen-bql-check")->bql_check = value;
 }
 
 static bool get_upcall_vector(Object *obj, Error **errp)
@@ -297,7 +319,7 @@ static bool get_upcall_vector(Object *obj, Error **errp)
 
 static void set_upcall_vector(Object *obj, bool value, Error **errp)
 {
-    config_for_writing(obj)->upcall_vector = value;
+    config_for_writing(obj, "x-xen-upcall-vector")->upcall_vector = value;
 }
 
 static bool get_tsc_stable(Object *obj, Error **errp)
@@ -307,7 +329,7 @@ static bool get_tsc_stable(Object *obj, Error **errp)
 
 static void set_tsc_stable(Object *obj, bool value, Error **errp)
 {
-    config_for_writing(obj)->tsc_stable = value;
+    config_for_writing(obj, "xen-tsc-stable")->tsc_stable = value;
 }
 
 static void get_kvm_caps(Object *obj, Visitor *v, const char *name,
@@ -324,7 +346,7 @@ static void set_kvm_caps(Object *obj, Visitor *v, const char *name,
     uint32_t value;
 
     if (visit_type_uint32(v, name, &value, errp)) {
-        config_for_writing(obj)->kvm_caps_mask = value;
+        config_for_writing(obj, "x-kvm-xen-caps")->kvm_caps_mask = value;
     }
 }
 
@@ -335,7 +357,7 @@ static char *get_kvm_fail(Object *obj, Error **errp)
 
 static void set_kvm_fail(Object *obj, const char *value, Error **errp)
 {
-    XenEmuConfig *config = config_for_writing(obj);
+    XenEmuConfig *config = config_for_writing(obj, "x-kvm-xen-fail");
 
     g_free(config->kvm_fail);
     config->kvm_fail = g_strdup(value);

@@ -9,6 +9,7 @@
 #include "qemu/option.h"
 #include "qom/object.h"
 #include "hw/core/qdev-properties.h"
+#include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/options.h"
 
 #define VERSION "xen-version"
@@ -181,6 +182,7 @@ static int check_accel(void *opaque, QemuOpts *opts, Error **errp)
 
 static int check_global(void *opaque, QemuOpts *opts, Error **errp)
 {
+    ERRP_GUARD();
     Search *s = opaque;
     const char *driver = qemu_opt_get(opts, "driver");
     const char *property = qemu_opt_get(opts, "property");
@@ -191,9 +193,23 @@ static int check_global(void *opaque, QemuOpts *opts, Error **errp)
         !g_hash_table_contains(tried, driver)) {
         error_setg(errp, "%s.%s=%s has no effect: accelerator '%s' is in use",
                    driver, property, value, s->name);
+        error_append_hint(errp, "Use -global %s-accel.%s=%s or -machine %s=%s."
+                          "\n", s->name, VERSION, value, VERSION, value);
         return -1;
     }
     return 0;
+}
+
+/* A property of the accelerator or the machine; xen-version=0 says that it is off. */
+static void check_others(const XenEmuConfig *config, Error **errp)
+{
+    ERRP_GUARD();
+
+    if (config->other_given && !config->version_given) {
+        error_setg(errp, "%s has no effect without xen-version",
+                   config->other_given);
+        error_append_hint(errp, XEN_EMU_HINT);
+    }
 }
 
 void xen_options_check(Object *accel)
@@ -203,4 +219,5 @@ void xen_options_check(Object *accel)
     qemu_opts_foreach(qemu_find_opts("accel"), check_accel, &s, &error_fatal);
     qemu_opts_foreach(qemu_find_opts("global"), check_global, &s,
                       &error_fatal);
+    check_others(xen_emu_accel_config(accel), &error_fatal);
 }

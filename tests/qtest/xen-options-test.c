@@ -212,8 +212,27 @@ static void test_no_effect(const void *opaque)
         { "-accel %s -machine xen-version=4.99", "'4.99'", VERSIONS },
         { "-accel %s -accel %s,xen-version=4.99", "'4.99'", VERSIONS },
         { "-accel %s -global %s-accel.xen-version=4.99", "'4.99'", VERSIONS },
+        { "-accel %s -global kvm-accel.xen-version=4.16",
+          "kvm-accel.xen-version=4.16", "Use -global %s-accel.xen-version" },
         { "-accel %s -machine xen-pv-twins=on", "xen-pv-twins=on",
           "no effect without xen-version" },
+        { "-accel %s -machine xen-pv-twins=on", "-machine pc-i440fx-xen",
+          "-accel kvm,xen-version=4.17" },
+        { "-accel %s,xen-evtchn-abi=2level", "xen-evtchn-abi",
+          "no effect without xen-version" },
+        { "-accel %s,xen-gnttab-max-frames=32", "xen-gnttab-max-frames",
+          "no effect without xen-version" },
+        { "-accel %s,xen-tsc-stable=off", "-machine pc-i440fx-xen",
+          "-accel kvm,xen-version=4.17" },
+        { "-accel %s -global %s-accel.xen-extraversion=.a",
+          "xen-extraversion", "no effect without xen-version" },
+        { "-accel %s -machine xen-evtchn-max-pirq=24",
+          "xen-evtchn-max-pirq", "no effect without xen-version" },
+        { "-accel %s,xen-version=4.17,xen-hypercalls=page",
+          "xen-hypercalls=page", "no effect without KVM" },
+        { "-accel %s -machine xen-version=4.17 "
+          "-global %s-accel.xen-hypercalls=kvm",
+          "xen-hypercalls=kvm", "no effect without KVM" },
     };
     const char *accel = opaque;
 
@@ -337,7 +356,8 @@ static void test_accepted(const void *opaque)
         "xen-version=4.17,xen-evtchn-abi=auto",
         "xen-version=4.17,xen-evtchn-abi=2level",
         "xen-version=4.17,xen-evtchn-abi=fifo",
-        "xen-version=0", "xen-version=0x0",
+        "xen-version=4.17,xen-hypercalls=auto",
+        "xen-version=0", "xen-version=0x0", "xen-version=0,xen-evtchn-abi=fifo",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(options); i++) {

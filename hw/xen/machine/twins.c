@@ -10,6 +10,7 @@
 #include "hw/pci/pci_bus.h"
 #include "hw/pci/pci_device.h"
 #include "hw/core/qdev-properties.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/xen.h"
 #include "hw/xen/pv/twin.h"
 #include "net/net.h"
@@ -245,6 +246,7 @@ static void check_xen(Notifier *notifier, void *data)
 {
     if (enabled && xen_mode != XEN_EMULATE) {
         error_report("xen-pv-twins=on has no effect without xen-version");
+        error_printf(XEN_EMU_HINT);
         exit(1);
     }
 }

@@ -29,6 +29,12 @@
 
 #define XEN_EMU_VERSION(major, minor)   ((uint32_t)(major) << 16 | (minor))
 
+/* For messages about what does not work without Xen: how to get it. */
+#define XEN_EMU_HINT \
+    "Use -machine pc-i440fx-xen or pc-q35-xen, or -accel kvm,xen-version=4.17 " \
+    "(or -accel tcg,...).\n"
+#define XEN_EMU_IS_OFF  "Xen is not emulated (-accel ...,xen-version=...)"
+
 typedef enum XenEmuAbi {
     XEN_EMU_ABI_AUTO,
     XEN_EMU_ABI_2LEVEL,
@@ -45,6 +51,8 @@ typedef enum XenEmuHypercalls {
 /* The accelerator's properties, xen-*. */
 typedef struct XenEmuConfig {
     uint32_t version;           /* XEN_EMU_VERSION(); 0: no Xen */
+    bool version_given;         /* also if it is 0 */
+    const char *other_given;    /* another property that was set last; or NULL */
     char extraversion[16];      /* XEN_EXTRAVERSION_LEN; ".0-qemu" */
     uint16_t gnttab_max_frames; /* 64 */
     uint16_t evtchn_max_pirq;   /* 256 */

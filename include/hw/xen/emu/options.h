@@ -25,7 +25,7 @@ struct Object;
 void xen_options_apply(struct Object *accel);
 /*
  * @accel has started without Xen.  Ends QEMU with an error if an option asks for
- * Xen on an accelerator that was not tried.
+ * Xen on an accelerator that was not tried, or is of use with xen-version only.
  */
 void xen_options_check(struct Object *accel);
 #endif
