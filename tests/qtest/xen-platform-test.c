@@ -93,6 +93,22 @@ static void test_hot_plug(void)
     xen_vm_stop(vm);
 }
 
+/* The fixed ports are one device's, and so is what a guest has unplugged. */
+static void test_another(void)
+{
+    XenVm *vm = xen_vm_start_bare(1, true, NULL, "-nodefaults");
+    QDict *answer = qtest_qmp(vm->qts, "{ 'execute': 'device_add', 'arguments': "
+                              "{ 'driver': 'xen-platform', 'addr': '5' } }");
+    const QDict *error = qdict_get_qdict(answer, "error");
+
+    g_assert_nonnull(error);
+    g_assert_nonnull(strstr(qdict_get_str(error, "desc"), "already"));
+    qobject_unref(answer);
+    g_assert_cmphex(ids(vm, 5, 0), ==, UINT32_MAX);
+    g_assert_cmphex(platform_slot(vm), ==, 2);
+    xen_vm_stop(vm);
+}
+
 /* The place is the same for the same options, so its state is found. */
 static void test_moved(void)
 {
@@ -168,6 +184,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("xen/platform/slots", test_slots);
     qtest_add_func("xen/platform/hot-plug", test_hot_plug);
+    qtest_add_func("xen/platform/another", test_another);
     qtest_add_func("xen/platform/moved", test_moved);
     qtest_add_func("xen/platform/firmware-segment", test_firmware_segment);
     return g_test_run();

@@ -29,6 +29,7 @@
 #include "hw/pci/pci_device.h"
 #include "hw/pci/pci_ids.h"
 #include "hw/core/resettable.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/xen.h"
 #include "migration/vmstate.h"
 #include "firmware-segment.h"
@@ -396,10 +397,19 @@ static void platform_reset_exit(Object *obj, ResetType type)
 
 static void platform_realize(PCIDevice *dev, Error **errp)
 {
+    ERRP_GUARD();
     XenPlatform *s = XEN_PLATFORM(dev);
+    bool another;
 
     if (xen_mode != XEN_EMULATE) {
         error_setg(errp, TYPE_XEN_PLATFORM " requires a Xen guest");
+        error_append_hint(errp, XEN_EMU_HINT);
+        return;
+    }
+    /* The fixed ports are one device's. */
+    object_resolve_path_type("", TYPE_XEN_PLATFORM, &another);
+    if (another) {
+        error_setg(errp, "the machine has a " TYPE_XEN_PLATFORM " already");
         return;
     }
     pci_set_word(dev->config + PCI_COMMAND,
