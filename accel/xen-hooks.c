@@ -25,6 +25,8 @@
  *                       cpu_thread_is_idle   ops_init       BQL (accel-tcg.h)
  *   CPUClass on tcg     tcg_ops, sysemu_ops  first vCPU of  the same
  *                                            its model
+ *   DeviceClass         bus_type, realize    without Xen    an error that says what
+ *     of PV devices                                         to do
  *
  * All are installed under the BQL, and stay.
  */
@@ -45,6 +47,7 @@
 #include "hw/xen/emu/emu.h"
 #include "hw/xen/emu/options.h"
 #include "hw/xen/emu/qemu-compat.h"
+#include "hw/xen/xen-bus.h"
 #include "accel/accel-ops.h"
 #include "system/tcg.h"
 #include "cpu.h"
@@ -191,6 +194,30 @@ static void ops_init(XenOpsInitClass *oc)
     }
 }
 
+/* --------------------------------------------------------- without Xen -- */
+
+/*
+ * PV devices.  Without their bus QEMU says "No 'xen-bus' bus found", which does
+ * not tell a user what to do.  So they need no bus then, and cannot be realized.
+ * device_add fails before that, since nothing on the machine takes such a device.
+ */
+static void refuse_realize(DeviceState *dev, Error **errp)
+{
+    ERRP_GUARD();
+
+    error_setg(errp, "%s requires a Xen guest",
+               object_get_typename(OBJECT(dev)));
+    error_append_hint(errp, XEN_EMU_HINT);
+}
+
+static void refuse_device(ObjectClass *oc, void *opaque)
+{
+    DeviceClass *dc = DEVICE_CLASS(oc);
+
+    dc->bus_type = NULL;
+    dc->realize = refuse_realize;
+}
+
 /* ------------------------------------------------------- accelerators -- */
 
 typedef struct Accel {
@@ -244,6 +271,7 @@ static int do_init_machine(MachineState *ms)
     }
     if (!xen_emu_accel_config(OBJECT(ms->accelerator))->version) {
         xen_options_check(OBJECT(ms->accelerator));
+        object_class_foreach(refuse_device, TYPE_XEN_DEVICE, true, NULL);
     } else {
         xen_emu_enable(OBJECT(ms->accelerator), accel->xen_ops());
         ops = ACCEL_OPS_CLASS(module_object_class_by_name(accel->ops_name));

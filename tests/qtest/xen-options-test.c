@@ -246,6 +246,39 @@ static void test_no_effect(const void *opaque)
     }
 }
 
+/* Without Xen, QEMU has no bus for PV devices. */
+static void test_devices_without_xen(const void *opaque)
+{
+    static const char *const devices[] = {
+        "xen-disk", "xen-cdrom", "xen-net-device", "xen-console",
+        "xen-platform",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+        g_autofree char *options = g_strdup_printf(
+            "-accel %s -device %s", (const char *)opaque, devices[i]);
+        g_autofree char *message = g_strdup_printf("%s requires a Xen guest",
+                                                   devices[i]);
+
+        expect_refusal(options, message, "-machine pc-i440fx-xen",
+                       "-accel kvm,xen-version=4.17");
+    }
+}
+
+/* In the monitor, too; the machine stays. */
+static void test_plugged_without_xen(const void *opaque)
+{
+    QTestState *qts = qtest_initf("-accel %s -S -nodefaults",
+                                  (const char *)opaque);
+
+    for (unsigned i = 0; i < 2; i++) {
+        g_autofree char *words = qtest_hmp(qts, "device_add xen-cdrom,id=d");
+
+        expect_part(words, "'xen-cdrom' can not be hotplugged on this machine");
+    }
+    xen_qtest_quit(qts);
+}
+
 /* A file for -readconfig, as a section of which it may come. */
 static void test_config_file(const void *opaque)
 {
@@ -408,6 +441,8 @@ int main(int argc, char **argv)
         { "machines", test_machines },
         { "places", test_places },
         { "no-effect", test_no_effect },
+        { "devices-without-xen", test_devices_without_xen },
+        { "plugged-without-xen", test_plugged_without_xen },
         { "config-file", test_config_file },
         { "versions", test_versions },
         { "accepted", test_accepted },
