@@ -297,9 +297,31 @@ static void test_mux_away(const void *long_mode)
     unlink(path);
 }
 
+/* A guest cannot let go of its primary console, so nobody can take it away. */
+static void test_primary_stays(const void *long_mode)
+{
+    XenVm *vm = xen_con_start(long_mode, "-chardev null,id=c "
+                              "-device xen-console,chardev=c,id=con");
+
+    for (unsigned i = 0; i < 2; i++) {
+        QDict *answer = qtest_qmp(vm->qts, "{ 'execute': 'device_del', "
+                                  "'arguments': { 'id': 'con' } }");
+        const QDict *error = qdict_get_qdict(answer, "error");
+
+        g_assert_nonnull(error);
+        g_assert_nonnull(strstr(qdict_get_str(error, "desc"),
+                                "primary console"));
+        qobject_unref(answer);
+        qtest_system_reset(vm->qts);
+        xen_vm_set_up(vm);
+    }
+    xen_vm_stop(vm);
+}
+
 int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
+        { "primary/stays", test_primary_stays },
         { "output/slow-reader", test_slow_reader },
         { "output/pieces", test_pieces },
         { "output/no-reader", test_away },

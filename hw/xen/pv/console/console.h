@@ -72,6 +72,8 @@ struct XenConsole {
     int32_t idx;                /* -1 until realize chooses */
     uint64_t limit;             /* bytes kept for a reader who is away */
 
+    Error *unplug_blocker;      /* of the primary console */
+
     /* The connection, connect.c. */
     bool connected;
     XenGrantMap *map;           /* of the ring; NULL for the primary console */

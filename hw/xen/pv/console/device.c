@@ -175,6 +175,9 @@ static void console_realize(XenDevice *xendev, Error **errp)
     if (!con->idx) {
         xen_primary_console_create();
         xen_primary_console_set_backend(con);
+        error_setg(&con->unplug_blocker, "the primary console (idx=0) cannot be "
+                   "removed from a running guest");
+        qdev_add_unplug_blocker(DEVICE(con), con->unplug_blocker);
     }
     trace_xen_pv_console_realize(con->idx,
                                  object_get_typename(OBJECT(con->chr.chr)));
@@ -191,6 +194,8 @@ static void console_unrealize(XenDevice *xendev)
         xen_console_disconnect(con);
         xen_console_stop(con);
         if (!con->idx) {
+            qdev_del_unplug_blocker(DEVICE(con), con->unplug_blocker);
+            g_clear_pointer(&con->unplug_blocker, error_free);
             xen_primary_console_set_backend(NULL);
         }
     }
