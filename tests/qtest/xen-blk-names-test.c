@@ -52,11 +52,20 @@ static void test_names(const void *long_mode)
 
 static void test_bad_properties(const void *long_mode)
 {
-    static const char *const bad[] = {
-        "'vdev': 'xvd'", "'vdev': 'xvda0'", "'vdev': 'vda'",
-        "'num-queues': 33", "'max-ring-page-order': 5",
-        "'logical_block_size': 8192, 'physical_block_size': 8192",
-        "'driver': 'xen-disk'",
+    static const struct {
+        const char *properties, *words;
+    } bad[] = {
+        { "'vdev': 'xvd'", "'xvd' is not the name" },
+        { "'vdev': 'xvda0'", "in use" },
+        { "'vdev': 'vda'", "'vda' is not the name" },
+        { "'num-queues': 33", "num-queues" },
+        { "'max-ring-page-order': 5", "max-ring-page-order" },
+        { "'logical_block_size': 8192, 'physical_block_size': 8192",
+          "logical_block_size" },
+        { "'frontend-id': 0", "the only guest is domain 1" },
+        { "'frontend-id': 2", "the only guest is domain 1" },
+        { "'frontend-id': 32752", "the only guest is domain 1" },
+        { "'driver': 'xen-disk'", "drive=ID is missing" },
     };
     XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode),
                               "-device xen-cdrom,vdev=xvda");
@@ -64,13 +73,15 @@ static void test_bad_properties(const void *long_mode)
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         g_autofree char *command = g_strdup_printf(
             "{'execute': 'device_add', 'arguments': {%s%s}}",
-            strstr(bad[i], "driver") ? "" : "'driver': 'xen-cdrom', ",
-            bad[i]);
+            strstr(bad[i].properties, "driver") ? "" :
+                "'driver': 'xen-cdrom', ", bad[i].properties);
         QDict *answer = qtest_qmp(v->vm->qts, "%p",
                                   qobject_from_json(command, &error_abort));
+        const QDict *error = qdict_get_qdict(answer, "error");
 
-        g_test_message("%s", bad[i]);
-        g_assert_true(qdict_haskey(answer, "error"));
+        g_test_message("%s", bad[i].properties);
+        g_assert_nonnull(error);
+        g_assert_nonnull(strstr(qdict_get_str(error, "desc"), bad[i].words));
         qobject_unref(answer);
     }
     xen_vbd_stop(v);

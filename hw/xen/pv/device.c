@@ -63,9 +63,9 @@ static bool choose_name(XenDevice *xendev, Error **errp)
     if (xendev->frontend_id == DOMID_INVALID) {
         xendev->frontend_id = xen_domid;
     }
-    if (xendev->frontend_id >= DOMID_FIRST_RESERVED) {
-        error_setg(errp, "frontend-id=%u: not the number of a domain",
-                   xendev->frontend_id);
+    if (xendev->frontend_id != xen_domid) {
+        error_setg(errp, "frontend-id=%u: the only guest is domain %u",
+                   xendev->frontend_id, xen_domid);
         return false;
     }
     xendev->name = XEN_DEVICE_GET_CLASS(xendev)->get_name(xendev, errp);

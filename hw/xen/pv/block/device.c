@@ -45,8 +45,9 @@ static void set_vdev(Object *obj, Visitor *v, const char *name, void *opaque,
     }
     if (!xen_vdev_parse(vdev, value)) {
         error_setg(errp, "'%s' is not the name of a virtual disk", value);
-        error_append_hint(errp, "Valid values are xvda, hda, sda and d0p0, "
-                          "and the names that follow these.\n");
+        error_append_hint(errp, "Valid values are xvda to xvdz, xvdaa and so "
+                          "on, hda to hdd, sda to sdp, each with or without the "
+                          "number of a partition (xvda1), and dDpP, such as d0p0.\n");
     }
 }
 
@@ -224,7 +225,7 @@ static bool get_blk(XenBlockDevice *dev, bool cdrom, Error **errp)
 
     if (dev->conf.blk || !cdrom) {
         if (!dev->conf.blk) {
-            error_setg(errp, "drive property not set");
+            error_setg(errp, "no drive: drive=ID is missing");
         } else if (!cdrom && !blk_is_inserted(dev->conf.blk)) {
             error_setg(errp, "the drive has no medium, which a xen-disk "
                        "needs");
