@@ -349,11 +349,11 @@ static void test_no_xen(void)
     expect_error(qtest_qmp(qts, "{ 'execute': 'query-xen' }"),
                  "xen-version");
     expect_error(qtest_qmp(qts, "{ 'execute': 'xen-event-list' }"),
-                 "not enabled");
-    expect_error(inject(qts, 1), "not enabled");
+                 "xen-version=");
+    expect_error(inject(qts, 1), "xen-version=");
     expect_text(qts, "info xen", "xen-version");
-    expect_text(qts, "xen-event-list", "not enabled");
-    expect_text(qts, "xen-event-inject 1", "not enabled");
+    expect_text(qts, "xen-event-list", "xen-version=");
+    expect_text(qts, "xen-event-inject 1", "xen-version=");
     xen_qtest_quit(qts);
 }
 

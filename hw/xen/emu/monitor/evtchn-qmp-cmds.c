@@ -25,7 +25,7 @@ QEMU_BUILD_BUG_ON(EVTCHN_PORT_TYPE_IPI != EVTCHNSTAT_ipi);
 static bool emulation_is_on(Error **errp)
 {
     if (!xen_emu_is_on()) {
-        error_setg(errp, "Xen event channel emulation not enabled");
+        error_setg(errp, XEN_EMU_IS_OFF);
         return false;
     }
     return true;

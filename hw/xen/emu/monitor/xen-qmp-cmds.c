@@ -129,7 +129,7 @@ XenEmulationInfo *qmp_query_xen(Error **errp)
     CPUState *cs;
 
     if (!xen_emu_is_on()) {
-        error_setg(errp, "Xen is not emulated (-accel ...,xen-version=...)");
+        error_setg(errp, XEN_EMU_IS_OFF);
         return NULL;
     }
     info = g_new0(XenEmulationInfo, 1);
@@ -170,8 +170,8 @@ static void print_hypercalls(Monitor *mon, XenEmulationInfo *info)
                        "xen-hypercalls=page was requested.\n"
                        "  Then guests work that use Xen's hypercall page.  Linux "
                        "6.13, 6.12.6, 6.6.67, 6.1.121,\n"
-                       "  5.10.232 and later do not: they need "
-                       "a KVM with CONFIG_KVM_XEN, or -accel tcg.\n");
+                       "  5.15.175, 5.10.232 and later do not: they need a KVM "
+                       "with CONFIG_KVM_XEN, or -accel tcg.\n");
     }
 }
 

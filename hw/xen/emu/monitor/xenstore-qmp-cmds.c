@@ -20,6 +20,7 @@
 #include "qapi/qapi-commands-xen-emu-target.h"
 #include "qapi/qapi-events-xen-emu-target.h"
 #include "qobject/qdict.h"
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/xenstore/wire.h"
 #include "hw/xen/emu/xenstore/instance.h"
 
@@ -71,7 +72,7 @@ static bool connect_tools(Error **errp)
     static const XenstoreConnOps ops = { .pending = event_pending };
 
     if (!xen_xenstore) {
-        error_setg(errp, "Xen is not emulated (-accel ...,xen-version=...)");
+        error_setg(errp, XEN_EMU_IS_OFF);
         return false;
     }
     if (!tools.conn) {
