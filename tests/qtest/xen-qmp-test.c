@@ -357,6 +357,48 @@ static void test_no_xen(void)
     xen_qtest_quit(qts);
 }
 
+/* Those of QEMU's disks without a description, which are not ours to describe. */
+static bool is_undescribed(const char *name)
+{
+    static const char *const names[] = {
+        "discard_granularity", "min_io_size", "opt_io_size",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (g_str_equal(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All properties of PV devices have one. */
+static void test_descriptions(void)
+{
+    static const char *const types[] = {
+        "xen-disk", "xen-cdrom", "xen-net-device", "xen-console",
+    };
+    QTestState *qts = qtest_init("-nodefaults");
+
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        QDict *reply = qtest_qmp(qts, "{ 'execute': 'device-list-properties', "
+                                 "'arguments': { 'typename': %s } }", types[i]);
+        const QListEntry *e;
+
+        QLIST_FOREACH_ENTRY(qdict_get_qlist(reply, "return"), e) {
+            const QDict *property = qobject_to(QDict, qlist_entry_obj(e));
+            const char *name = qdict_get_str(property, "name");
+
+            if (!qdict_haskey(property, "description") &&
+                !is_undescribed(name)) {
+                g_error("%s.%s has no description", types[i], name);
+            }
+        }
+        qobject_unref(reply);
+    }
+    xen_qtest_quit(qts);
+}
+
 int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
@@ -372,5 +414,6 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     xen_add_tests("qmp", tests, ARRAY_SIZE(tests));
     qtest_add_func("xen/qmp/no-xen", test_no_xen);
+    qtest_add_func("xen/qmp/descriptions", test_descriptions);
     return g_test_run();
 }

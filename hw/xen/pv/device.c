@@ -167,6 +167,8 @@ static void device_class_init(ObjectClass *oc, XenClassData *data)
     dc->realize = device_realize;
     dc->unrealize = device_unrealize;
     device_class_set_props(dc, device_properties);
+    object_class_property_set_description(oc, "frontend-id",
+        "Domain of the guest; only the default is valid");
     RESETTABLE_CLASS(oc)->phases.enter = xen_pv_reset_enter;
 }
 

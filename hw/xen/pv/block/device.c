@@ -53,7 +53,8 @@ static void set_vdev(Object *obj, Visitor *v, const char *name, void *opaque,
 
 static const PropertyInfo vdev_property = {
     .type = "str",
-    .description = "Name of the virtual disk: xvda, hda, sda, d0p0 and on",
+    .description = "Name of the virtual disk: xvda, hda, sda, d0p0 and on "
+                   "(default: the first free xvdX)",
     .get = get_vdev,
     .set = set_vdev,
 };
@@ -416,6 +417,12 @@ static void block_class_init(ObjectClass *oc, XenClassData *data)
     xc->reset = block_reset;
     dc->vmsd = &xen_block_vmstate;
     device_class_set_props(dc, block_properties);
+    object_class_property_set_description(oc, "num-queues",
+        "Maximum number of queues, 1 to 32; 0 (default): one per vCPU, up to 8");
+    object_class_property_set_description(oc, "max-ring-page-order",
+        "A ring has up to 2^N pages; N is 0 to 4, the default");
+    object_class_property_set_description(oc, "iothread",
+        "IOThread that handles the requests");
     set_bit(DEVICE_CATEGORY_STORAGE, dc->categories);
 }
 

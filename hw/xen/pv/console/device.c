@@ -224,6 +224,10 @@ static void class_init(ObjectClass *oc, XenClassData *data)
     dc->desc = "Xen PV console";
     set_bit(DEVICE_CATEGORY_INPUT, dc->categories);
     device_class_set_props(dc, properties);
+    object_class_property_set_description(oc, "idx",
+        "Number of the console: 0 is hvc0 (default: the first free one)");
+    object_class_property_set_description(oc, "limit",
+        "Bytes of output to keep while nobody reads; at most 1M, the default");
 }
 
 static const TypeInfo console_info = {

@@ -409,6 +409,14 @@ static void class_init(ObjectClass *oc, XenClassData *data)
     dc->desc = "Xen network device (vif)";
     set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);
     device_class_set_props(dc, properties);
+    object_class_property_set_description(oc, "idx",
+        "Number of the vif (default: the first free one)");
+    object_class_property_set_description(oc, "queues",
+        "Maximum number of queues, 1 to 64; 0 (default): as the netdev has");
+    object_class_property_set_description(oc, "host_mtu",
+        "MTU to be written to xenstore, 68 to 65517; 0 (default): none");
+    object_class_property_set_description(oc, "iothread",
+        "IOThread that takes the guest's frames");
     xen_net_add_stats(oc);
 }
 
