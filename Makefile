@@ -9,7 +9,12 @@ REPEAT ?= 1
 ACCEL ?= tcg kvm
 export REPEAT
 
-build := $(CURDIR)/build
+# The scripts take it from the environment; their default is the same.
+ifdef BUILD_DIR
+override BUILD_DIR := $(abspath $(BUILD_DIR))
+export BUILD_DIR
+endif
+build := $(or $(BUILD_DIR),$(CURDIR)/build)
 meson := /usr/bin/meson
 # One build at a time; a second make waits for the first.
 locked := scripts/locked $(build)/.lock
@@ -30,6 +35,8 @@ help:
 	while read -r name text; do printf '  %-16s%s\n' "$$name" "$$text"; done
 	@echo 'Variables:'
 	@echo '  QEMU_SRC=DIR    build from this QEMU 10.0 tree; kept until QEMU_SRC= resets it'
+	@echo '  QEMU_SERIES=11.1   the series of the source that is fetched (10.0): docs/porting.rst'
+	@echo '  BUILD_DIR=DIR   the folder for all that is built and downloaded (build)'
 	@echo '  MINIMAL=1       build without VNC, TLS and other features; kept until MINIMAL=0'
 	@echo '  PREFIX=DIR      where "make install" puts it (/usr/local); DESTDIR too'
 	@echo '  SUITES="unit qtest"   what "make coverage" runs (also guest, nested), and'
