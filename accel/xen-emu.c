@@ -453,6 +453,12 @@ bool xen_emu_accel_check(Object *accel, Error **errp)
         error_append_hint(errp, "Valid machines are pc and q35.\n");
         return false;
     }
+    /* Hypercalls, shared pages and grants need memory that QEMU can read. */
+    if (ms->cgs) {
+        error_setg(errp, "xen-version: a confidential guest "
+                   "(confidential-guest-support) cannot be a Xen guest");
+        return false;
+    }
     if (ms->smp.max_cpus > XEN_EVTCHN_MAX_VCPUS) {
         error_setg(errp, "xen-version: %u vCPUs (smp.maxcpus) exceed the limit "
                    "of a Xen guest", ms->smp.max_cpus);

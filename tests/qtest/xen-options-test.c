@@ -134,6 +134,9 @@ static void test_machines(const void *opaque)
         { "-machine microvm", "'microvm'", "pc and q35" },
         { "-machine none", "'none'", "pc and q35" },
         { "-machine isapc", "'isapc'", "pc and q35" },
+        { "-machine pc,confidential-guest-support=sev "
+          "-object sev-guest,id=sev,cbitpos=47,reduced-phys-bits=1",
+          "confidential-guest-support", "" },
     };
     const char *accel = opaque;
 
