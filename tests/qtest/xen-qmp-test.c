@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Monitor commands in QMP and HMP: query-xen, xen-event-list, xen-event-inject
+ * Monitor commands in QMP and HMP: query-xen, xen-event-list, xen-event-inject;
+ * a client of QMP that does not read its events
  */
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
 #include "qobject/qlist.h"
 #include "qobject/qstring.h"
-#include "libxen.h"
+#include "libxen-store.h"
 
 #include "hw/xen/interface/hvm/params.h"
 #include "hw/xen/interface/vcpu.h"
@@ -341,6 +342,151 @@ static void test_called(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+/* -------------------------------------------------- a client that is slow -- */
+
+/* Each watch gets this many events at once, unmerged: 7 MB for all watches. */
+#define WATCHES         64
+#define NODES           60
+#define ID_SIZE         900
+/* Events are sent each 100 ms.  Fewer than 10 batches may do on a busy host. */
+#define BATCHES         20
+#define BATCH_US        (110 * 1000)
+/* Sockets have 0.2 MB of it, and QEMU a backlog of 64 KiB. */
+#define UNREAD_MAX      (2 * 1024 * 1024)
+
+static void write_nodes(XenStore *store)
+{
+    for (unsigned i = 0; i < NODES; i++) {
+        char payload[] = "data/nn\0v";
+
+        payload[5] = 'a' + i / 10;
+        payload[6] = '0' + i % 10;
+        xen_store_expect(store, XS_WRITE, 0,
+                         (XenStoreBytes) { payload, sizeof(payload) - 1 },
+                         XEN_STORE_STRINGS("OK"));
+    }
+}
+
+static char *watch_id(unsigned i)
+{
+    return g_strdup_printf("%0*u", ID_SIZE, i);
+}
+
+static void watch(XenVm *vm, unsigned i)
+{
+    g_autofree char *id = watch_id(i);
+
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'xenstore-watch',"
+                             " 'arguments': { 'id': %s, 'path': 'data' } }",
+                             id);
+}
+
+/* What is not sent yet is forgotten. */
+static void unwatch(XenVm *vm, unsigned i)
+{
+    g_autofree char *id = watch_id(i);
+
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'xenstore-unwatch',"
+                             " 'arguments': { 'id': %s } }", id);
+}
+
+static void client_send(int fd, const char *text)
+{
+    ssize_t len = strlen(text);
+
+    g_assert_cmpint(send(fd, text, len, MSG_NOSIGNAL), ==, len);
+}
+
+/* Reads until a line has @text.  How many bytes there were. */
+static size_t client_read_until(int fd, const char *text)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+    size_t bytes = 0;
+
+    while (true) {
+        char buf[4096];
+        ssize_t len = recv(fd, buf, sizeof(buf), 0);
+
+        g_assert_cmpint(len, >, 0);
+        for (ssize_t i = 0; i < len; i++, bytes++) {
+            if (buf[i] != '\n') {
+                g_string_append_c(line, buf[i]);
+            } else if (strstr(line->str, text)) {
+                return bytes;
+            } else {
+                g_string_truncate(line, 0);
+            }
+        }
+    }
+}
+
+static void wait_for_last(XenVm *vm)
+{
+    bool last;
+
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'xenstore-watch',"
+                             " 'arguments': { 'id': 'last',"
+                             " 'path': 'error' } }");
+    do {
+        QDict *event = qtest_qmp_eventwait_ref(vm->qts, "XENSTORE_CHANGED");
+
+        last = g_str_equal(qdict_get_str(qdict_get_qdict(event, "data"), "id"),
+                           "last");
+        qobject_unref(event);
+    } while (!last);
+}
+
+/*
+ * The guest writes to watched nodes in a loop, and a client does not read what it
+ * is told of them: QEMU keeps no more for it however long this goes on.
+ */
+static void test_slow_client(const void *long_mode)
+{
+    g_autofree char *options = NULL;
+    XenStore store;
+    XenVm *vm;
+    int fds[2];
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
+    /* QEMU is not to have the client's end as well. */
+    g_assert_cmpint(fcntl(fds[0], F_SETFD, FD_CLOEXEC), ==, 0);
+    options = g_strdup_printf("-nodefaults -chardev socket,id=slow,fd=%d "
+                              "-mon chardev=slow,mode=control", fds[1]);
+    vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode), options);
+    close(fds[1]);
+    store = xen_store_open(vm);
+    client_read_until(fds[0], "QMP");
+    client_send(fds[0], "{ 'execute': 'qmp_capabilities' }");
+    client_read_until(fds[0], "return");
+
+    for (unsigned i = 0; i < WATCHES; i++) {
+        watch(vm, i);
+    }
+    for (unsigned i = 0; i < BATCHES; i++) {
+        write_nodes(&store);
+        g_usleep(BATCH_US);
+    }
+    for (unsigned i = 0; i < WATCHES; i++) {
+        unwatch(vm, i);
+    }
+    client_send(fds[0], "{ 'execute': 'query-status', 'id': 'end' }");
+    g_assert_cmpuint(client_read_until(fds[0], "\"end\""), <=, UNREAD_MAX);
+
+    /* It has caught up. */
+    for (unsigned i = 0; i < WATCHES / 8; i++) {
+        watch(vm, i);
+    }
+    client_read_until(fds[0], "XENSTORE_CHANGED");
+    /* One that leaves with events unread holds up nobody. */
+    for (unsigned i = 0; i < 2; i++) {
+        write_nodes(&store);
+        g_usleep(BATCH_US);
+    }
+    close(fds[0]);
+    wait_for_last(vm);
+    xen_vm_stop(vm);
+}
+
 /* A machine without Xen emulation returns errors. */
 static void test_no_xen(void)
 {
@@ -409,6 +555,7 @@ int main(int argc, char **argv)
         { "list-fifo", test_list_fifo },
         { "inject", test_inject },
         { "text", test_text },
+        { "slow-client", test_slow_client },
     };
 
     g_test_init(&argc, &argv, NULL);

@@ -8,14 +8,18 @@
  *
  * The guest can make a watched node change at any rate.  So events are sent at
  * most every EVENT_INTERVAL_NS, and at most XENSTORE_MAX_MERGED_EVENTS for each
- * of at most MAX_WATCHES watches (the store merges further ones).
+ * of at most MAX_WATCHES watches (the store merges further ones).  A monitor keeps
+ * what its client does not read, without a bound; so events stay in the store
+ * while a client has more than CLIENT_BACKLOG bytes to read.
  */
 #include "qemu/osdep.h"
 #include "qemu/base64.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
+#include "qemu/units.h"
 #include "monitor/hmp.h"
 #include "monitor/monitor.h"
+#include "monitor/monitor-internal.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-xen-emu-target.h"
 #include "qapi/qapi-events-xen-emu-target.h"
@@ -26,6 +30,7 @@
 
 #define MAX_WATCHES         64
 #define EVENT_INTERVAL_NS   (100 * SCALE_MS)
+#define CLIENT_BACKLOG      (64 * KiB)
 
 static struct {
     XenstoreConn *conn;         /* NULL before the first command */
@@ -34,6 +39,24 @@ static struct {
     int64_t last;               /* time of the last events, host clock */
     GHashTable *watches;        /* id -> path */
 } tools;
+
+/*
+ * All clients get the same events, in the same order: they wait for the slowest.
+ * One that is gone has nothing to read.
+ */
+static bool client_is_behind(void)
+{
+    Monitor *mon;
+
+    QEMU_LOCK_GUARD(&monitor_lock);
+    QTAILQ_FOREACH(mon, &mon_list, entry) {
+        QEMU_LOCK_GUARD(&mon->mon_lock);
+        if (monitor_is_qmp(mon) && mon->outbuf->len > CLIENT_BACKLOG) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* Main loop. */
 static void send_events(void *opaque)
@@ -50,6 +73,11 @@ static void send_events(void *opaque)
         g_autofree char *id = NULL;
         g_autofree char *path = NULL;
 
+        if (client_is_behind()) {
+            /* No monitor tells when its client has read. */
+            timer_mod(tools.timer, now + EVENT_INTERVAL_NS);
+            return;
+        }
         WITH_QEMU_LOCK_GUARD(&xen_xenstore_mutex) {
             if (!xenstore_next_event(tools.conn, &ev)) {
                 return;
