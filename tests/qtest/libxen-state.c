@@ -57,6 +57,19 @@ void xen_state_load(XenVm *vm, const char *path)
                              "'arguments': { 'uri': %s } }", uri);
 }
 
+void xen_state_change_told(const char *path, const char *key, char first)
+{
+    size_t size, len = strlen(key) + 1;
+    char *data, *at;
+
+    g_assert_true(g_file_get_contents(path, &data, &size, NULL));
+    at = memmem(data, size, key, len);
+    g_assert_nonnull(at);
+    at[len] = first;
+    g_assert_true(g_file_set_contents(path, data, size, NULL));
+    g_free(data);
+}
+
 static bool is_loaded(XenVm *vm)
 {
     QDict *info = qtest_qmp_assert_success_ref(vm->qts,

@@ -78,10 +78,33 @@ static void test_refused(const void *variant)
 
         expect_refused(v, path, target, cases[i].reason);
     }
+    /* As if a later release had more. */
+    xen_state_change_told(path, "feature-max-indirect-segments", '9');
+    expect_refused(v, path, options, "xen-disk '51712': the number of segments "
+                   "in a request is 256, but must be at least 956");
     unlink(path);
     /* The guest is none the worse for it. */
     xen_vbd_qmp(v, "{'execute': 'cont'}");
     xen_vbd_check_works(v, 0);
+    xen_vbd_stop(v);
+}
+
+static void test_refused_discard(const void *variant)
+{
+    const XenVariant *va = variant;
+    XenVbd *v = xen_vbd_start(va->long_mode,
+                              "-blockdev null-co,node-name=n,size=1048576,"
+                              "discard=unmap -device xen-disk,drive=n");
+    g_autofree char *path = NULL;
+
+    xen_vbd_connect(v, 1, 0);
+    xen_vbd_fill_page(v, 0, 0x99);
+    path = xen_state_save(v->vm);
+    expect_refused(v, path, "-blockdev null-co,node-name=n,size=1048576 "
+                   "-device xen-disk,drive=n",
+                   "xen-disk '51712': discard is not set, but must be at least "
+                   "1");
+    unlink(path);
     xen_vbd_stop(v);
 }
 
@@ -142,6 +165,45 @@ static void test_larger(const void *variant)
                      "-device xen-disk,drive=n");
     wait_for_sectors(v, 4096);
     g_assert_cmpint(xen_vbd_do_pages(v, 0, BLKIF_OP_READ, 4088, 0, 1), ==, OK);
+    xen_vbd_stop(v);
+}
+
+/*
+ * To a disk with more of everything, and back: what the guest is told there is what
+ * it was told here, also after a reset.
+ */
+static void test_back(const void *variant)
+{
+    static const char *const options[] = {
+        "-blockdev null-co,node-name=n,size=1048576 -device xen-disk,drive=n,"
+        "num-queues=2,max-ring-page-order=1",
+        "-blockdev null-co,node-name=n,size=1048576,discard=unmap "
+        "-object iothread,id=io -device xen-disk,drive=n,num-queues=8,"
+        "max-ring-page-order=4,iothread=io",
+    };
+    const XenVariant *va = variant;
+    XenVbd *v = xen_vbd_start(va->long_mode, options[0]);
+
+    xen_vbd_connect(v, 2, 1);
+    for (unsigned i = 1; i < 5; i++) {
+        v = xen_vbd_move(v, options[i & 1]);
+        for (unsigned new = i >= 3 ? 2 : 1; new; new--) {
+            char *discard = xen_vbd_read(v, "feature-discard");
+
+            g_assert_null(discard);
+            g_assert_cmpuint(xen_vbd_read_uint(v, "multi-queue-max-queues"), ==,
+                             2);
+            g_assert_cmpuint(xen_vbd_read_uint(v, "max-ring-page-order"), ==,
+                             1);
+            xen_vbd_check_works(v, 1);
+            if (new > 1) {
+                qtest_system_reset(v->vm->qts);
+                xen_vm_set_up(v->vm);
+                xen_vbd_set_up(v);
+                xen_vbd_connect(v, 2, 1);
+            }
+        }
+    }
     xen_vbd_stop(v);
 }
 
@@ -244,8 +306,10 @@ int main(int argc, char **argv)
 {
     static const XenVariantTest tests[] = {
         { "refused", test_refused, true },
+        { "refused-discard", test_refused_discard, true },
         { "hot-plugged", test_hot_plugged, true },
         { "larger", test_larger, true },
+        { "back", test_back, true },
         { "snapshot", test_snapshot },
         { "snapshot-before", test_snapshot_before, true },
     };

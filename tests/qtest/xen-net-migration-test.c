@@ -42,16 +42,21 @@ static void qmp_ok(XenVif *vif, const char *command)
 }
 
 /* The VM goes on there as it was here. */
-static XenVif *move(XenVif *vif)
+static XenVif *move_to(XenVif *vif, const char *properties)
 {
     g_autofree char *path = xen_state_save(vif->vm);
-    XenVif *target = xen_vif_start_target(vif, PROPERTIES, NULL);
+    XenVif *target = xen_vif_start_target(vif, properties, NULL);
 
     xen_state_load(target->vm, path);
     xen_state_wait(target->vm);
     xen_vif_stop(vif);
     unlink(path);
     return target;
+}
+
+static XenVif *move(XenVif *vif)
+{
+    return move_to(vif, PROPERTIES);
 }
 
 static void expect_works(XenVif *vif)
@@ -284,6 +289,50 @@ static void test_asked(const void *variant)
     xen_vif_stop(vif);
 }
 
+/*
+ * To a device with more queues, with or without an iothread, and back: what the
+ * guest is told there is what it was told here, also after a reset.
+ */
+static void test_back(const void *variant)
+{
+    XenVif *vif = start(variant, 2, true, XEN_VIF_NODES);
+
+    for (unsigned i = 0; i < 4; i++) {
+        xen_vif_iothread = i & 1;
+        vif = move_to(vif, i & 1 ? PROPERTIES :
+                                   "queues=4,mac=52:54:00:01:02:03");
+        xen_vif_check_backend(vif, "multi-queue-max-queues", "2");
+        expect_works(vif);
+        if (i >= 2) {
+            qtest_system_reset(vif->vm->qts);
+            xen_vm_set_up(vif->vm);
+            xen_vif_set_up(vif);
+            xen_vif_check_backend(vif, "multi-queue-max-queues", "2");
+            g_assert_cmpint(xen_vif_connect(vif, 2, true, XEN_VIF_NODES), ==,
+                            XenbusStateConnected);
+            expect_works(vif);
+        }
+    }
+    xen_vif_stop(vif);
+}
+
+static void expect_refused(XenVif *vif, const char *path,
+                           const char *properties, const char *reason)
+{
+    g_autofree char *log = g_strdup_printf("%s.log", path);
+    g_autofree char *all = g_strdup_printf("%s 2>%s", properties, log);
+    g_autofree char *said = NULL;
+    XenVif *target = xen_vif_start_target(vif, all, NULL);
+
+    xen_state_expect_refused(target->vm, path);
+    g_assert_true(g_file_get_contents(log, &said, NULL, NULL));
+    if (!strstr(said, reason)) {
+        g_error("'%s' is not in '%s'", reason, said);
+    }
+    xen_vif_stop(target);
+    unlink(log);
+}
+
 static void test_refused(const void *variant)
 {
     static const struct {
@@ -300,20 +349,13 @@ static void test_refused(const void *variant)
     g_autofree char *path = xen_state_save(vif->vm);
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        g_autofree char *log = g_strdup_printf("%s.log", path);
-        g_autofree char *properties = g_strdup_printf(
-            "%s 2>%s", cases[i].properties, log);
-        g_autofree char *said = NULL;
-        XenVif *target = xen_vif_start_target(vif, properties, NULL);
-
-        xen_state_expect_refused(target->vm, path);
-        g_assert_true(g_file_get_contents(log, &said, NULL, NULL));
-        if (!strstr(said, cases[i].reason)) {
-            g_error("'%s' is not in '%s'", cases[i].reason, said);
-        }
-        xen_vif_stop(target);
-        unlink(log);
+        expect_refused(vif, path, cases[i].properties, cases[i].reason);
     }
+    /* Here no netdev has these headers: as if one there had. */
+    xen_state_change_told(path, "feature-gso-tcpv6", '1');
+    expect_refused(vif, path, PROPERTIES,
+                   "xen-net-device '0': the netdev's vnet header is 0, but must "
+                   "be at least 1");
     unlink(path);
     qmp_ok(vif, "{'execute': 'cont'}");
     expect_works(vif);
@@ -332,6 +374,7 @@ int main(int argc, char **argv)
         { "broken", test_broken, true },
         { "anew", test_anew, true },
         { "asked", test_asked },
+        { "back", test_back },
         { "refused", test_refused, true },
     };
 

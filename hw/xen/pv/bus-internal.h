@@ -43,6 +43,11 @@ struct XenDeviceLife {
 
     const XenPvRule *rules;     /* of the class, migration.c; or NULL */
     bool config_loaded;         /* the incoming state has this device */
+    /*
+     * key -> value of back end's nodes that are less to the guest than those above,
+     * by what it was told where it came from; a value may be NULL.
+     */
+    GHashTable *told;
     uint32_t config_len;        /* only while saved or loaded */
     uint8_t *config;
 
@@ -65,7 +70,10 @@ void xen_pv_nodes_init(void);
 bool xen_pv_nodes_set_paths(XenDevice *xendev, Error **errp);
 /* Creates what the bus writes for each device. */
 bool xen_pv_nodes_create(XenDevice *xendev, Error **errp);
-/* As for a new domain: created once more, with what realize() wrote. */
+/*
+ * As for a new domain: created once more, with what realize() wrote, or less
+ * (XenDeviceLife.told).
+ */
 void xen_pv_nodes_renew(XenDevice *xendev);
 void xen_pv_nodes_destroy(XenDevice *xendev);
 /*
@@ -100,6 +108,14 @@ void xen_pv_reset_enter(Object *obj, ResetType type);
 /* A section of its own, early in the stream.  BQL. */
 void xen_pv_migration_begin(XenDevice *xendev);
 void xen_pv_migration_end(XenDevice *xendev);
+/* A guest is about to be loaded, which may have no such device. */
+void xen_pv_migration_reset(XenDevice *xendev);
+/*
+ * What the guest is told by a node that realize() wrote with @value: that, less,
+ * or NULL, which is nothing.
+ */
+const char *xen_pv_migration_told(XenDevice *xendev, const char *key,
+                                  const char *value);
 
 /* --------------------------------------------------------------- channel.c */
 

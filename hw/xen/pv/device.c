@@ -142,6 +142,8 @@ static void device_init(Object *obj)
                                                         g_free, g_free);
     xendev->life->frontend_nodes = g_hash_table_new_full(
         g_str_hash, g_str_equal, g_free, g_free);
+    xendev->life->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                               g_free);
     xen_pv_report_init(xendev);
 }
 
@@ -152,6 +154,7 @@ static void device_finalize(Object *obj)
     xen_pv_report_cleanup(xendev);
     g_hash_table_unref(xendev->life->backend_nodes);
     g_hash_table_unref(xendev->life->frontend_nodes);
+    g_hash_table_unref(xendev->life->told);
     g_free(xendev->life);
 }
 

@@ -372,7 +372,7 @@ void xen_pv_reset_enter(Object *obj, ResetType type)
     if (type == RESET_TYPE_SNAPSHOT_LOAD) {
         /* Also of a VM that was stopped before: no run state tells. */
         xendev->life->loading = true;
-        xendev->life->config_loaded = false;
+        xen_pv_migration_reset(xendev);
     }
     if (xendev->life->realized && type != RESET_TYPE_WAKEUP &&
         xendev->backend_state == XenbusStateConnected) {

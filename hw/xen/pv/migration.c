@@ -7,6 +7,10 @@
  * would tell a guest less, the load ends before RAM or anything else has been
  * loaded.  A device that is missing ends it as well, by the section's name.
  *
+ * If it would tell a guest more (more queues, say), it does not: this guest, and
+ * the next one after a reset, is told what it was where it came from.  So it can be
+ * moved back at any time, in the midst of a reset too.
+ *
  * A stream is somebody else's data.
  */
 #include "qemu/osdep.h"
@@ -26,6 +30,21 @@ void xen_pv_set_rules(XenDevice *xendev, const XenPvRule *rules)
     xendev->life->rules = rules;
 }
 
+const char *xen_pv_migration_told(XenDevice *xendev, const char *key,
+                                  const char *value)
+{
+    gpointer told;
+
+    return g_hash_table_lookup_extended(xendev->life->told, key, NULL, &told) ?
+           told : value;
+}
+
+void xen_pv_migration_reset(XenDevice *xendev)
+{
+    xendev->life->config_loaded = false;
+    g_hash_table_remove_all(xendev->life->told);
+}
+
 /* -------------------------------------------------------------------- save */
 
 static void put_string(GByteArray *out, const char *s)
@@ -38,14 +57,19 @@ static int compare_keys(gconstpointer a, gconstpointer b, gpointer opaque)
     return strcmp(a, b);
 }
 
-static void put_nodes(GByteArray *out, GHashTable *nodes)
+static void put_nodes(GByteArray *out, XenDevice *xendev, GHashTable *nodes)
 {
     g_autoptr(GList) keys = g_list_sort_with_data(
         g_hash_table_get_keys(nodes), compare_keys, NULL);
 
     for (GList *l = keys; l; l = l->next) {
-        put_string(out, l->data);
-        put_string(out, g_hash_table_lookup(nodes, l->data));
+        const char *told = xen_pv_migration_told(
+            xendev, l->data, g_hash_table_lookup(nodes, l->data));
+
+        if (told) {
+            put_string(out, l->data);
+            put_string(out, told);
+        }
     }
 }
 
@@ -62,8 +86,8 @@ static int config_pre_save(void *opaque)
 
     forget_config(life);
     put_string(out, object_get_typename(OBJECT(life->xendev)));
-    put_nodes(out, life->backend_nodes);
-    put_nodes(out, life->frontend_nodes);
+    put_nodes(out, life->xendev, life->backend_nodes);
+    put_nodes(out, life->xendev, life->frontend_nodes);
     life->config_len = out->len;
     life->config = g_byte_array_free(out, false);
     return 0;
@@ -115,11 +139,34 @@ static bool obeys(const struct XenDeviceLife *life, const XenPvRule *rule,
     return fits;
 }
 
-static bool node_fits(const struct XenDeviceLife *life, const char *key,
+/* @value: NULL if the guest was told nothing. */
+static void tell_no_more(struct XenDeviceLife *life, const char *key,
+                         const char *value)
+{
+    g_hash_table_remove(life->told, key);
+    if (number(own_value(life, key)) > number(value)) {
+        g_hash_table_insert(life->told, g_strdup(key), g_strdup(value));
+    }
+}
+
+/* Until it is found in the incoming state. */
+static void tell_nothing(struct XenDeviceLife *life)
+{
+    for (const XenPvRule *r = life->rules; r && r->key; r++) {
+        if (r->kind == XEN_PV_AT_LEAST) {
+            tell_no_more(life, r->key, NULL);
+        }
+    }
+}
+
+static bool node_fits(struct XenDeviceLife *life, const char *key,
                       const char *value)
 {
     for (const XenPvRule *r = life->rules; r && r->key; r++) {
         if (g_str_equal(r->key, key)) {
+            if (r->kind == XEN_PV_AT_LEAST) {
+                tell_no_more(life, key, value);
+            }
             return obeys(life, r, value);
         }
     }
@@ -162,8 +209,10 @@ static int config_pre_load(void *opaque)
 static int config_post_load(void *opaque, int version_id)
 {
     struct XenDeviceLife *life = opaque;
-    bool fits = config_fits(life);
+    bool fits;
 
+    tell_nothing(life);
+    fits = config_fits(life);
     trace_xen_pv_config(object_get_typename(OBJECT(life->xendev)),
                         life->xendev->name, fits);
     forget_config(life);

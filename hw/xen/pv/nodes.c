@@ -183,7 +183,11 @@ static void write_kept(XenDevice *xendev, GHashTable *nodes, const char *path)
 
     g_hash_table_iter_init(&iter, nodes);
     while (g_hash_table_iter_next(&iter, &key, &value)) {
-        write_node(xendev, path, key, value);
+        const char *told = xen_pv_migration_told(xendev, key, value);
+
+        if (told) {
+            write_node(xendev, path, key, told);
+        }
     }
 }
 
@@ -291,6 +295,7 @@ static void class_write(XenDevice *xendev, bool frontend, const char *key,
         return;                 /* unrealized since a late write was queued */
     }
     if (!g_str_equal(key, "state")) {
+        g_hash_table_remove(life->told, key);
         keep(frontend ? life->frontend_nodes : life->backend_nodes,
              life->recording, key, value);
     }

@@ -62,11 +62,12 @@
  * Save: pre_save() finds the VM stopped.  Load: a device was reset, as for a new
  * domain, or has just been made.  The bus first compares what the guest was told
  * with what this device would tell it, by the class's rules: nothing else has
- * been loaded yet.  From then until the VM runs it keeps all changes of the front
- * end to itself; post_load() notes what it gets and touches nothing.  Then, with
- * everything loaded, frontend_changed() is called once with the front end's state
- * as the guest left it, and xen_device_backend_get_state() says what the guest
- * saw of ours: XenbusStateConnected here tells the class that it takes over.  So may
+ * been loaded yet.  What is more here is not told, also after a reset.  From then
+ * until the VM runs the bus keeps all changes of the front end to itself;
+ * post_load() notes what it gets and touches nothing.  Then, with everything
+ * loaded, frontend_changed() is called once with the front end's state as the guest
+ * left it, and xen_device_backend_get_state() says what the guest saw of ours:
+ * XenbusStateConnected here tells the class that it takes over.  So may
  * XenbusStateClosing: one that was asked to go works until its front end has closed,
  * and our state stays what it is.  A class that cannot tell this from one that it has
  * shut keeps it in its vmsd.
