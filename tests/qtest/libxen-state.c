@@ -57,17 +57,22 @@ void xen_state_load(XenVm *vm, const char *path)
                              "'arguments': { 'uri': %s } }", uri);
 }
 
-void xen_state_change_told(const char *path, const char *key, char first)
+void xen_state_change(const char *path, const char *text, size_t offset, char c)
 {
-    size_t size, len = strlen(key) + 1;
-    char *data, *at;
+    g_autofree char *data = NULL;
+    size_t size;
+    char *at;
 
     g_assert_true(g_file_get_contents(path, &data, &size, NULL));
-    at = memmem(data, size, key, len);
+    at = memmem(data, size, text, strlen(text));
     g_assert_nonnull(at);
-    at[len] = first;
+    at[offset] = c;
     g_assert_true(g_file_set_contents(path, data, size, NULL));
-    g_free(data);
+}
+
+void xen_state_change_told(const char *path, const char *key, char c)
+{
+    xen_state_change(path, key, strlen(key) + 1, c);
 }
 
 static bool is_loaded(XenVm *vm)

@@ -25,10 +25,15 @@ void xen_state_wait(XenVm *vm);
 /* The target must refuse it; waits until it has. */
 void xen_state_expect_refused(XenVm *vm, const char *path);
 /*
- * In a file of xen_state_save(), what the guest was told by node @key of a PV
- * device: the first character of the value becomes @first.
+ * In a file of xen_state_save(): the byte at @offset from the first place that has
+ * @text.
  */
-void xen_state_change_told(const char *path, const char *key, char first);
+void xen_state_change(const char *path, const char *text, size_t offset, char c);
+/*
+ * What the guest was told by node @key of a PV device: the first character of the
+ * value becomes @c.  No other text of the file ends in @key.
+ */
+void xen_state_change_told(const char *path, const char *key, char c);
 /*
  * Moves the guest to another QEMU through a file; @vm is stopped.  The virtual
  * clock, which is not migrated under qtest, starts at @clock_ns.

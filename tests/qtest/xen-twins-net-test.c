@@ -145,16 +145,21 @@ static void test_queries(const void *long_mode)
     xen_vif_stop(vif);
 }
 
-static XenVif *move(XenVif *vif)
+static XenVif *move_to(XenVif *vif, const char *options)
 {
     g_autofree char *path = xen_state_save(vif->vm);
-    XenVif *target = xen_vif_start_twin_target(vif, E1000, "");
+    XenVif *target = xen_vif_start_twin_target(vif, E1000, options);
 
     xen_state_load(target->vm, path);
     xen_state_wait(target->vm);
     xen_vif_stop(vif);
     unlink(path);
     return target;
+}
+
+static XenVif *move(XenVif *vif)
+{
+    return move_to(vif, "");
 }
 
 static void test_migration(const void *long_mode)
@@ -286,6 +291,21 @@ static char *mac_of(XenVif *vif, unsigned number)
     return read_node(vif, path);
 }
 
+static void expect_mac(XenVif *vif, unsigned number, const char *expected)
+{
+    g_autofree char *mac = mac_of(vif, number);
+
+    g_assert_cmpstr(mac, ==, expected);
+}
+
+static void delete_nic(XenVif *vif, const char *id, unsigned slot)
+{
+    qtest_qmp_assert_success(vif->vm->qts, "{ 'execute': 'device_del',"
+                             " 'arguments': { 'id': %s } }", id);
+    qtest_outl(vif->vm->qts, EJECT, 1 << slot);
+    wait_deleted(vif, id);
+}
+
 static void write_state(XenVif *vif, unsigned number, unsigned state)
 {
     g_autoptr(GString) payload = g_string_new(NULL);
@@ -348,6 +368,138 @@ static void test_hot_plug_hidden(const void *long_mode)
     add_nic(vif, "third", "a");
     qobject_unref(qtest_qmp(vif->vm->qts, "{ 'execute': 'query-status' }"));
     g_assert_true(xen_pci_has(vif->vm, 0, 10));
+    xen_vif_stop(vif);
+}
+
+/* ---------------------------------------------- numbers where it is loaded -- */
+
+#define FIRST_MAC   "52:54:00:01:02:99"
+#define FIRST       "-device e1000,id=first,addr=5,mac=" FIRST_MAC
+
+/* The first NIC is gone: the second's twin keeps its number, there and further. */
+static void test_first_gone(const void *long_mode)
+{
+    XenVif *vif = xen_vif_start_twin(GPOINTER_TO_INT(long_mode), E1000, FIRST);
+
+    expect_mac(vif, 0, FIRST_MAC);
+    expect_mac(vif, 1, MAC);
+    delete_nic(vif, "first", 5);
+    for (unsigned i = 0; i < 3; i++) {
+        if (i == 1) {
+            /* A NIC that only the target has gets what is free. */
+            vif = move_to(vif, FIRST);
+            expect_mac(vif, 0, FIRST_MAC);
+            delete_nic(vif, "first", 5);
+        } else {
+            vif = move(vif);
+        }
+        expect_mac(vif, 0, NULL);
+        expect_mac(vif, 1, MAC);
+        write_state(vif, 1, XenbusStateInitialised);
+        qtest_system_reset(vif->vm->qts);
+        xen_vm_set_up(vif->vm);
+        vif->store = xen_store_open(vif->vm);
+        expect_mac(vif, 0, NULL);
+        expect_mac(vif, 1, MAC);
+    }
+    xen_vif_stop(vif);
+}
+
+/*
+ * A NIC was plugged in at a slot before the other's: where both are there from the
+ * start, it would be the first.  The guest goes on with its vif, as it was.
+ */
+static void test_swapped(const void *long_mode)
+{
+    static const char both[] = "-device e1000,id=hot,addr=5,mac=" FIRST_MAC;
+    XenVif *vif = start(long_mode);
+
+    qtest_qmp_assert_success(vif->vm->qts, "{ 'execute': 'device_add',"
+                             " 'arguments': { 'driver': 'e1000',"
+                             " 'id': 'hot', 'addr': '5', 'mac': %s } }",
+                             FIRST_MAC);
+    connect_vif(vif);
+    for (unsigned i = 0; i < 3; i++) {
+        vif = move_to(vif, both);
+        expect_mac(vif, 0, MAC);
+        expect_mac(vif, 1, FIRST_MAC);
+        if (!i) {
+            expect_no_network(vif, 1);
+            xen_unplug(vif->vm, XEN_UNPLUG_NICS);
+        }
+        xen_vif_check_backend(vif, "carrier", "1");
+        xen_vif_check_send(vif, 0, 0x30 + i);
+        g_assert_false(xen_pci_has(vif->vm, 0, SLOT));
+    }
+    /* The emulated NICs are as they were at first. */
+    reset(vif);
+    g_assert_true(xen_pci_has(vif->vm, 0, 5));
+    g_assert_true(xen_pci_has(vif->vm, 0, SLOT));
+    connect_vif(vif);
+    xen_unplug(vif->vm, XEN_UNPLUG_NICS);
+    expect_works(vif);
+    xen_vif_stop(vif);
+}
+
+/* A snapshot knows the numbers as well, for a VM where they have changed since. */
+static void test_snapshot_numbers(const void *long_mode)
+{
+    XenVif *vif = xen_vif_start_twin(GPOINTER_TO_INT(long_mode), E1000, FIRST);
+    XenSnapshot *snapshot;
+    g_autofree char *said = NULL;
+
+    delete_nic(vif, "first", 5);
+    snapshot = xen_snapshot_new(vif->vm);
+    qtest_qmp_assert_success(vif->vm->qts, "{ 'execute': 'cont' }");
+    delete_nic(vif, "vif", SLOT);
+    qtest_qmp_assert_success(vif->vm->qts, "{ 'execute': 'device_add',"
+                             " 'arguments': { 'driver': 'e1000',"
+                             " 'id': 'vif', 'addr': '8', 'netdev': 'net',"
+                             " 'mac': %s } }", MAC);
+    expect_mac(vif, 0, MAC);
+    said = xen_snapshot_load(snapshot);
+    g_assert_null(said);
+    qtest_qmp_assert_success(vif->vm->qts, "{ 'execute': 'cont' }");
+    expect_mac(vif, 0, NULL);
+    expect_mac(vif, 1, MAC);
+    xen_snapshot_free(snapshot);
+    xen_vif_stop(vif);
+}
+
+static void expect_refused(XenVif *vif, const char *path, const char *device,
+                           const char *options, const char *reason)
+{
+    g_autofree char *log = g_strdup_printf("%s.log", path);
+    g_autofree char *all = g_strdup_printf("%s 2>%s", options, log);
+    g_autofree char *said = NULL;
+    XenVif *target = xen_vif_start_twin_target(vif, device, all);
+
+    xen_state_expect_refused(target->vm, path);
+    g_assert_true(g_file_get_contents(log, &said, NULL, NULL));
+    if (!strstr(said, reason)) {
+        g_error("'%s' is not in '%s'", reason, said);
+    }
+    xen_vif_stop(target);
+    unlink(log);
+}
+
+static void test_refused(const void *long_mode)
+{
+    XenVif *vif = xen_vif_start_twin(GPOINTER_TO_INT(long_mode), E1000, FIRST);
+    g_autofree char *path = NULL;
+
+    delete_nic(vif, "first", 5);
+    path = xen_state_save(vif->vm);
+    expect_refused(vif, path, "e1000,addr=9,mac=" MAC, "",
+                   "xen-pv-twins: the incoming guest has a PV twin of a device "
+                   "at 0000:00:08.0, and this machine has not");
+    expect_refused(vif, path, E1000, "-device xen-net-device,idx=1",
+                   "xen-pv-twins: the twin of the device at 0000:00:08.0: "
+                   "there is a vif 1 already");
+    xen_state_change(path, "1 0000:00:08.0", 0, 'x');
+    expect_refused(vif, path, E1000, "",
+                   "xen-pv-twins: its list of numbers is not a valid one");
+    unlink(path);
     xen_vif_stop(vif);
 }
 
@@ -430,6 +582,10 @@ int main(int argc, char **argv)
         { "leaving-snapshot", test_leaving_snapshot },
         { "hot-plug", test_hot_plug },
         { "hot-plug-hidden", test_hot_plug_hidden },
+        { "first-gone", test_first_gone },
+        { "swapped", test_swapped },
+        { "snapshot-numbers", test_snapshot_numbers },
+        { "refused", test_refused },
         { "netdev-goes", test_netdev_goes },
         { "root-port", test_root_port },
     };

@@ -33,15 +33,20 @@ static char *disk_options(const char *more)
                            "%s", image, more);
 }
 
-static XenVbd *start(const void *long_mode)
+static XenVbd *start_with(const void *long_mode, const char *more)
 {
     g_autofree char *options = NULL;
     int fd = g_file_open_tmp("xen-twins-XXXXXX", &image, NULL);
 
     g_assert_cmpint(ftruncate(fd, SECTORS * SECTOR), ==, 0);
     close(fd);
-    options = disk_options("");
+    options = disk_options(more);
     return xen_vbd_start(GPOINTER_TO_INT(long_mode), options);
+}
+
+static XenVbd *start(const void *long_mode)
+{
+    return start_with(long_mode, "");
 }
 
 static void stop(XenVbd *v)
@@ -265,6 +270,51 @@ static void test_migration(const void *long_mode)
     stop(v);
 }
 
+static void expect_none(XenVbd *v, unsigned number)
+{
+    g_autofree char *mode = NULL;
+
+    xen_vbd_use(v, number);
+    mode = xen_vbd_read(v, "mode");
+    g_assert_null(mode);
+}
+
+/*
+ * The user's own disk was xvda, and is gone: the twin is xvdb, there as well,
+ * connected and not.
+ */
+static void test_own_gone(const void *long_mode)
+{
+    XenVbd *v = start_with(long_mode, NODE("x") "-device xen-disk,drive=x,id=own,"
+                           "vdev=xvda");
+    g_autofree char *options = disk_options("");
+
+    qtest_qmp_assert_success(v->vm->qts, "{ 'execute': 'device_del',"
+                             " 'arguments': { 'id': 'own' } }");
+    qtest_qmp_eventwait(v->vm->qts, "DEVICE_DELETED");
+    xen_vbd_use(v, XVD(1));
+    for (int i = 0; i < 3; i++) {
+        v = xen_vbd_move(v, options);
+        expect_none(v, XVD(0));
+        xen_vbd_use(v, XVD(1));
+        if (!i) {
+            xen_vbd_connect(v, 1, 0);
+            expect_same_disk(v, 1);
+            xen_unplug(v->vm, XEN_UNPLUG_DISKS);
+        }
+        g_assert_cmpuint(xen_ide_sectors(v->vm, XEN_IDE_PRIMARY, 0), ==, 0);
+        xen_vbd_check_works(v, 0);
+    }
+    /* The emulated disk still follows its size. */
+    reset(v);
+    xen_vbd_use(v, XVD(1));
+    resize(v, 2 * SECTORS);
+    g_assert_cmpuint(xen_ide_sectors(v->vm, XEN_IDE_PRIMARY, 0), ==,
+                     2 * SECTORS);
+    wait_sectors(v, 2 * SECTORS);
+    stop(v);
+}
+
 /* ------------------------------------------------------------------ names -- */
 
 /* @options start a VM that has these disks, and no others of the first 16. */
@@ -323,6 +373,7 @@ int main(int argc, char **argv)
         { "resize", test_resize },
         { "twin-goes", test_twin_goes },
         { "migration", test_migration },
+        { "own-gone", test_own_gone },
     };
 
     g_test_init(&argc, &argv, NULL);

@@ -37,6 +37,7 @@
 #include "platform.h"
 #include "platform-slot.h"
 #include "trace.h"
+#include "twin-numbers.h"
 #include "twins.h"
 #include "unplug.h"
 
@@ -428,6 +429,7 @@ static void platform_realize(PCIDevice *dev, Error **errp)
                                 &s->fixed);
     xen_platform_make_room();
     xen_twins_init();
+    xen_twin_numbers_init();
     xen_firmware_segment_init();
     xen_nic_hotplug_init(&s->unplug);
 }

@@ -15,6 +15,7 @@
 #include "hw/xen/pv/twin.h"
 #include "net/net.h"
 #include "system/system.h"
+#include "hw/xen/xen-bus.h"
 #include "emulated.h"
 #include "trace.h"
 #include "twins.h"
@@ -27,6 +28,8 @@ static bool enabled;
 static bool chosen;
 /* The machine is complete. */
 static bool ready;
+/* PV devices have come or gone since. */
+static bool changed;
 
 static void no_twin(DeviceState *dev, Error *err)
 {
@@ -62,52 +65,62 @@ static const BlockDevOps ide_ops = {
     .resize_cb = ide_resized,
 };
 
-typedef struct Disk {
-    IDEDevice *disk;
-    unsigned unit;              /* of its controller */
-} Disk;
+static DeviceState *new_disk(IDEDevice *disk, uint32_t number, Error **errp)
+{
+    XenTwinDisk twin = {
+        .blk = disk->conf.blk,
+        .conf = &disk->conf,
+        .ops = &ide_ops,
+        .opaque = disk,
+        .number = number,
+    };
+
+    return xen_twin_new_disk(DEVICE(disk), &twin, errp);
+}
+
+static unsigned unit_of(IDEDevice *disk)
+{
+    IDEBus *bus = IDE_BUS(qdev_get_parent_bus(DEVICE(disk)));
+
+    return bus->bus_id * bus->max_units + (disk == bus->slave);
+}
 
 static int add_disk(DeviceState *dev, void *disks)
 {
     IDEDevice *disk = xen_emulated_disk(dev);
 
     if (disk) {
-        IDEBus *bus = IDE_BUS(qdev_get_parent_bus(dev));
-        Disk d = {
-            .disk = disk,
-            .unit = bus->bus_id * bus->max_units + (disk == bus->slave),
-        };
-
-        g_array_append_val(disks, d);
+        g_ptr_array_add(disks, disk);
     }
     return 0;
 }
 
 static int by_unit(gconstpointer a, gconstpointer b)
 {
-    return (int)((const Disk *)a)->unit - (int)((const Disk *)b)->unit;
+    return (int)unit_of(*(IDEDevice **)a) - (int)unit_of(*(IDEDevice **)b);
+}
+
+/* Of a controller, in the order of their units. */
+static GPtrArray *find_disks(PCIDevice *controller)
+{
+    GPtrArray *disks = g_ptr_array_new();
+
+    qdev_walk_children(DEVICE(controller), NULL, NULL, add_disk, NULL, disks);
+    g_ptr_array_sort(disks, by_unit);
+    return disks;
 }
 
 static void new_disks(PCIDevice *controller)
 {
-    g_autoptr(GArray) disks = g_array_new(false, false, sizeof(Disk));
+    g_autoptr(GPtrArray) disks = find_disks(controller);
 
-    qdev_walk_children(DEVICE(controller), NULL, NULL, add_disk, NULL, disks);
-    g_array_sort(disks, by_unit);
     for (unsigned i = 0; i < disks->len; i++) {
-        Disk *d = &g_array_index(disks, Disk, i);
-        DeviceState *dev = DEVICE(d->disk);
-        XenTwinDisk disk = {
-            .blk = d->disk->conf.blk,
-            .conf = &d->disk->conf,
-            .ops = &ide_ops,
-            .opaque = d->disk,
-            .number = d->unit,
-        };
+        IDEDevice *disk = g_ptr_array_index(disks, i);
         Error *err = NULL;
 
-        if (!xen_twin_of(dev) && !xen_twin_new_disk(dev, &disk, &err)) {
-            no_twin(dev, err);
+        if (!xen_twin_of(DEVICE(disk)) &&
+            !new_disk(disk, unit_of(disk), &err)) {
+            no_twin(DEVICE(disk), err);
         }
     }
 }
@@ -147,7 +160,7 @@ static void new_nic(PCIDevice *pci)
     Error *err = NULL;
 
     if (nic && !xen_twin_of(DEVICE(pci)) &&
-        !xen_twin_new_nic(DEVICE(pci), nic, &err)) {
+        !xen_twin_new_nic(DEVICE(pci), nic, XEN_TWIN_NIC_ANY, &err)) {
         no_twin(DEVICE(pci), err);
     }
 }
@@ -196,6 +209,78 @@ static void machine_done(Notifier *notifier, void *data)
     ready = true;
     pci_for_each_bus(PC_MACHINE(current_machine)->pcibus, new_twins_on_bus,
                      NULL);
+    changed = false;
+}
+
+bool xen_twins_have_changed(void)
+{
+    return changed;
+}
+
+static void add_twin(DeviceState *emulated, GPtrArray *devices)
+{
+    if (xen_twin_of(emulated)) {
+        g_ptr_array_add(devices, emulated);
+    }
+}
+
+static void find_twins(PCIBus *bus, PCIDevice *pci, void *devices)
+{
+    if (xen_emulated_kind(pci) == XEN_EMULATED_DISKS) {
+        g_autoptr(GPtrArray) disks = find_disks(pci);
+
+        for (unsigned i = 0; i < disks->len; i++) {
+            add_twin(g_ptr_array_index(disks, i), devices);
+        }
+    } else {
+        add_twin(DEVICE(pci), devices);
+    }
+}
+
+static void find_twins_on_bus(PCIBus *bus, void *devices)
+{
+    pci_for_each_device_under_bus(bus, find_twins, devices);
+}
+
+GPtrArray *xen_twins_find(void)
+{
+    GPtrArray *devices = g_ptr_array_new();
+
+    pci_for_each_bus(PC_MACHINE(current_machine)->pcibus, find_twins_on_bus,
+                     devices);
+    return devices;
+}
+
+uint32_t xen_twins_number(DeviceState *emulated)
+{
+    DeviceState *twin = xen_twin_of(emulated);
+
+    return xen_emulated_disk(emulated) ? xen_twin_disk_number(twin) :
+                                         xen_twin_nic_number(twin);
+}
+
+DeviceState *xen_twins_make_again(DeviceState *emulated, int64_t number,
+                                  Error **errp)
+{
+    IDEDevice *disk = xen_emulated_disk(emulated);
+    NICState *nic;
+
+    if (disk) {
+        return new_disk(disk, number == XEN_TWINS_ANY ? unit_of(disk) : number,
+                        errp);
+    }
+    nic = find_nic(PCI_DEVICE(emulated));
+    assert(nic);
+    return xen_twin_new_nic(emulated, nic,
+                            number == XEN_TWINS_ANY ? XEN_TWIN_NIC_ANY : number,
+                            errp);
+}
+
+static void note_change(DeviceState *dev)
+{
+    if (object_dynamic_cast(OBJECT(dev), TYPE_XEN_DEVICE)) {
+        changed = true;
+    }
 }
 
 static void device_realized(DeviceListener *listener, DeviceState *dev)
@@ -206,6 +291,7 @@ static void device_realized(DeviceListener *listener, DeviceState *dev)
     if (ready && pci) {
         new_twins(pci_get_bus(pci), pci, NULL);
     }
+    note_change(dev);
 }
 
 /* A NIC's twin is gone by now. */
@@ -216,6 +302,7 @@ static void device_unrealized(DeviceListener *listener, DeviceState *dev)
     if (twin) {
         object_unparent(OBJECT(twin));
     }
+    note_change(dev);
 }
 
 void xen_twins_init(void)

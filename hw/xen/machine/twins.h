@@ -15,7 +15,8 @@
  *
  * The twins of the devices that a machine starts with are made when it is
  * complete, so that a user's own PV devices come first; that of a NIC that is
- * plugged in, with the NIC.  They go with their devices.
+ * plugged in, with the NIC.  They go with their devices.  Where a guest is loaded
+ * they have the numbers that the guest knows (twin-numbers.h).
  *
  * All functions: BQL.
  */
@@ -37,4 +38,21 @@ void xen_twins_init(void);
  */
 void xen_twins_device_hidden(DeviceState *emulated);
 void xen_twins_device_restored(DeviceState *emulated);
+
+/* PV devices, twins or others, have come or gone since the machine's start. */
+bool xen_twins_have_changed(void);
+/*
+ * The emulated devices that have a twin, in the order in which twins are made.
+ * To be freed.
+ */
+GPtrArray *xen_twins_find(void);
+/* The twin's number: 0 for xvda, or of the vif. */
+uint32_t xen_twins_number(DeviceState *emulated);
+/*
+ * A twin of @emulated, which has none: with this number, or as at the machine's
+ * start.  A disk gets the next free one if there is such a disk.
+ */
+#define XEN_TWINS_ANY   (-1)
+DeviceState *xen_twins_make_again(DeviceState *emulated, int64_t number,
+                                  Error **errp);
 #endif

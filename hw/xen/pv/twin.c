@@ -14,6 +14,11 @@ DeviceState *xen_twin_of(DeviceState *emulated)
                                                         CHILD);
 }
 
+void xen_twin_begin_load(DeviceState *twin)
+{
+    XEN_DEVICE(twin)->life->loading = true;
+}
+
 bool xen_twin_realize(DeviceState *twin, DeviceState *emulated, Error **errp)
 {
     BusState *bus = (BusState *)object_resolve_path_type("", TYPE_XEN_BUS,

@@ -144,7 +144,12 @@ static bool check_headers(NICState *nic, Error **errp)
     return true;
 }
 
-DeviceState *xen_twin_new_nic(DeviceState *emulated, NICState *nic,
+uint32_t xen_twin_nic_number(DeviceState *twin)
+{
+    return XEN_NET_DEVICE(twin)->dev;
+}
+
+DeviceState *xen_twin_new_nic(DeviceState *emulated, NICState *nic, int number,
                               Error **errp)
 {
     DeviceState *dev;
@@ -157,6 +162,7 @@ DeviceState *xen_twin_new_nic(DeviceState *emulated, NICState *nic,
     net = XEN_NET_DEVICE(dev);
     net->twin = g_new0(XenNetTwin, 1);
     net->twin->nic = nic;
+    net->dev = number;
     net->conf.macaddr = nic->conf->macaddr;
     net->conf.peers.queues = nic->conf->peers.queues;
     return xen_twin_realize(dev, emulated, errp) ? dev : NULL;

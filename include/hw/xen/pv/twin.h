@@ -45,11 +45,25 @@ typedef struct XenTwinDisk {
     uint32_t number;
 } XenTwinDisk;
 
-/* Both: NULL with @errp set, or a realized child of @emulated. */
+/* A NIC's twin: the first number that is free. */
+#define XEN_TWIN_NIC_ANY    (-1)
+
+/*
+ * Both: NULL with @errp set, or a realized child of @emulated.  @number: that of
+ * the vif, which must be free; or XEN_TWIN_NIC_ANY.
+ */
 DeviceState *xen_twin_new_disk(DeviceState *emulated, const XenTwinDisk *disk,
                                Error **errp);
-DeviceState *xen_twin_new_nic(DeviceState *emulated, NICState *nic,
+DeviceState *xen_twin_new_nic(DeviceState *emulated, NICState *nic, int number,
                               Error **errp);
+/* That of XenTwinDisk, and that of the vif. */
+uint32_t xen_twin_disk_number(DeviceState *twin);
+uint32_t xen_twin_nic_number(DeviceState *twin);
+/*
+ * A twin that was made in the middle of a load is part of the guest that is being
+ * loaded; others notice the load's begin.
+ */
+void xen_twin_begin_load(DeviceState *twin);
 /* NULL: none, or no longer. */
 DeviceState *xen_twin_of(DeviceState *emulated);
 
