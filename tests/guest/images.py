@@ -45,7 +45,7 @@ PROGRAM_MODULES = {'many-channels': ('xen-evtchn',), 'kexec-now': (),
                    'event-rate': ('xen-evtchn',), 'lateness': (),
                    'tcp-load': (), 'fs-load': ('ext4',), 'udp-flood': (),
                    'pv-load': ('virtio-pci', 'virtio-blk', 'virtio-net'),
-                   'disk-load': ()}
+                   'disk-load': (), 'code-read': ()}
 # Modules without a program.
 MODULE_SETS = {'emulated-disks': ('ata-piix', 'ahci', 'sd-mod', 'sr-mod',
                                   'ext4'),

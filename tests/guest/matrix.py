@@ -78,7 +78,7 @@ BUSY_KEXEC_STEPS = ('modules', 'disk', 'net', 'writing', 'kexec')
 
 # TCP over PV network, where a lost frame shows as a retransmission, and a file
 # system on a PV disk.
-PV_STEPS = ALL_STEPS + ('tcp', 'fs')
+PV_STEPS = ALL_STEPS[:2] + ('code',) + ALL_STEPS[2:] + ('tcp', 'fs')
 FLOOD_STEPS = ('facts', 'modules', 'net', 'flood')
 FORWARD_STEPS = ('facts', 'modules', 'forward')
 DISKS_STEPS = ('facts', 'modules', 'disks', 'disk', 'resize')
@@ -166,7 +166,8 @@ MATRIX = [
     row('debian13-8cpu', 'debian13', 8),
 ] + [
     row(guest + '-2cpu-pv', guest, 2, steps=PV_STEPS,
-        program='tcp-load fs-load', hosts=(hostside.Tcp, hostside.Ext4))
+        program='tcp-load fs-load code-read',
+        hosts=(hostside.Tcp, hostside.Ext4))
     for guest in RELEASES
 ] + [
     row(guest + '-2cpu-scp', guest, 2, steps=('facts', 'modules', 'scp'),

@@ -102,6 +102,14 @@ step_disk() {
     say "disk-sha256=${sum%% *}"
 }
 
+# Before step_write, which writes all of this disk.
+step_code() {
+    wait_for /dev/xvdb || return
+    code-read /dev/xvdb 200 >/tmp/code 2>&1 ||
+        say "error=code-read failed: $(cat /tmp/code)"
+    say "$(cat /tmp/code)"
+}
+
 # The host checks the second disk, whose contents are a function of the nonce.
 step_write() {
     wait_for /dev/xvdb || return
