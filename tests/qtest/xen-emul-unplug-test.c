@@ -233,6 +233,27 @@ static void test_functions(void)
     xen_vm_stop(vm);
 }
 
+/*
+ * With twins, a device that has none stays: nothing would be in its place.  A NIC
+ * loses its twin when a user deletes that.
+ */
+static void test_no_twin(void)
+{
+    XenVm *vm = start("-nodefaults -machine xen-pv-twins=on " NODE("n")
+                      "-device e1000,addr=8 -device e1000,addr=9,id=alone "
+                      "-device lsi53c895a,addr=a "
+                      "-device nvme,serial=1,drive=n,addr=b");
+
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'device_del', 'arguments': {"
+                             " 'id': '/machine/peripheral/alone/xen-twin' } }");
+    unplug(vm, DISKS | NICS | NVME);
+    g_assert_false(has_function(vm, 0, 8));
+    g_assert_true(has_function(vm, 0, 9));
+    g_assert_true(has_function(vm, 0, 10));
+    g_assert_true(has_function(vm, 0, 11));
+    xen_vm_stop(vm);
+}
+
 /* A NIC keeps its netdev. */
 static void test_netdev(void)
 {
@@ -484,6 +505,7 @@ int main(int argc, char **argv)
     qtest_add_func("xen/emul-unplug/aux", test_aux);
     qtest_add_func("xen/emul-unplug/resize", test_resize);
     qtest_add_func("xen/emul-unplug/functions", test_functions);
+    qtest_add_func("xen/emul-unplug/no-twin", test_no_twin);
     qtest_add_func("xen/emul-unplug/netdev", test_netdev);
     qtest_add_func("xen/emul-unplug/q35", test_q35);
     qtest_add_func("xen/emul-unplug/ports", test_ports);

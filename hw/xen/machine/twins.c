@@ -351,6 +351,11 @@ static void set_twins(Object *obj, bool value, Error **errp)
     }
 }
 
+bool xen_twins_enabled(void)
+{
+    return enabled;
+}
+
 void xen_twins_set_default(bool on)
 {
     if (!chosen) {

@@ -11,7 +11,8 @@
  *   NICs that are PCI functions, but not virtio ones and assigned ones.
  *
  * CD-ROMs have none: Linux has no driver for a PV CD-ROM, and an emulated one
- * stays after the unplug.
+ * stays after the unplug.  Nor have disks of SCSI and NVMe controllers, which stay
+ * as well.
  *
  * The twins of the devices that a machine starts with are made when it is
  * complete, so that a user's own PV devices come first; that of a NIC that is
@@ -30,6 +31,8 @@
  * the platform device asks for it.
  */
 void xen_twins_set_default(bool on);
+/* The property's value. */
+bool xen_twins_enabled(void);
 /* The machine has Xen.  May be called again. */
 void xen_twins_init(void);
 /*

@@ -5,6 +5,7 @@
 #include "hw/pci/pci_bus.h"
 #include "hw/pci/pci_device.h"
 #include "system/block-backend.h"
+#include "hw/xen/pv/twin.h"
 #include "emulated.h"
 #include "trace.h"
 #include "twins.h"
@@ -75,6 +76,15 @@ static void add_hidden(XenUnplug *u, DeviceState *dev)
     hide_device(dev);
 }
 
+/*
+ * The guest has a PV device in its place.  Without twins, that is for the user to
+ * see to, as on Xen; with them, a device that has none is all that the guest has.
+ */
+static bool is_replaced(DeviceState *dev)
+{
+    return !xen_twins_enabled() || xen_twin_of(dev);
+}
+
 /* ------------------------------------------------- the guest's request -- */
 
 typedef struct Request {
@@ -89,7 +99,7 @@ static int unplug_disk(DeviceState *dev, void *opaque)
     Request *r = opaque;
     IDEState *s;
 
-    if (!disk || is_hidden(dev)) {
+    if (!disk || is_hidden(dev) || !is_replaced(dev)) {
         return 0;
     }
     s = xen_emulated_disk_state(disk);
@@ -119,7 +129,7 @@ static void unplug_function(PCIBus *bus, PCIDevice *d, void *opaque)
         return;
     }
     if (kind != XEN_EMULATED_DISKS) {
-        if (r->mask & needed[kind]) {
+        if (r->mask & needed[kind] && is_replaced(DEVICE(d))) {
             add_hidden(r->unplug, DEVICE(d));
         }
     } else if (r->mask & (XEN_UNPLUG_DISKS | XEN_UNPLUG_AUX_DISKS)) {

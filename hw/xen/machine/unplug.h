@@ -13,8 +13,9 @@
  * BARs are unmapped.
  *
  * Only devices of PCI functions that are emulated (emulated.h) are hidden.  Virtio
- * devices and assigned ones stay, and so do CD-ROMs, as in Xen.  While a NIC is
- * hidden, its PV twin (twins.h) has its network.
+ * devices and assigned ones stay, and so do CD-ROMs, as in Xen.  With PV twins
+ * (twins.h), a device that has none stays as well: SCSI and NVMe controllers.  While
+ * a NIC is hidden, its twin has its network.
  *
  * Source of the ABI: Xen's docs/misc/hvm-emulated-unplug.pandoc.
  * All functions: BQL.
