@@ -254,6 +254,70 @@ static void test_no_twin(void)
     xen_vm_stop(vm);
 }
 
+static void delete_device(XenVm *vm, const char *id)
+{
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'device_del',"
+                             " 'arguments': { 'id': %s } }", id);
+}
+
+static void expect_deleted(XenVm *vm, const char *id)
+{
+    const char *deleted;
+    bool found;
+
+    do {
+        QDict *event = qtest_qmp_eventwait_ref(vm->qts, "DEVICE_DELETED");
+
+        deleted = qdict_get_try_str(qdict_get_qdict(event, "data"), "device");
+        found = deleted && g_str_equal(deleted, id);
+        qobject_unref(event);
+    } while (!found);
+}
+
+/*
+ * device_del of hidden devices, with ACPI and with PCIe's own hot plug: the guest need
+ * not do anything, as it has let go of them.  Also if it was asked before.
+ */
+static void test_delete(void)
+{
+    for (int twins = 0; twins < 2; twins++) {
+        g_autofree char *options = g_strdup_printf(
+            "-nodefaults -machine xen-pv-twins=%s -device e1000,id=nic,addr=8 "
+            "-device e1000,id=asked,addr=9 -device lsi53c895a,id=scsi,addr=a",
+            twins ? "on" : "off");
+        XenVm *vm = start(options);
+
+        delete_device(vm, "asked");
+        unplug(vm, DISKS | NICS);
+        expect_deleted(vm, "asked");
+        delete_device(vm, "nic");
+        expect_deleted(vm, "nic");
+        if (!twins) {
+            delete_device(vm, "scsi");
+            expect_deleted(vm, "scsi");
+        }
+        qtest_system_reset(vm->qts);
+        g_assert_false(has_function(vm, 0, 8));
+        g_assert_false(has_function(vm, 0, 9));
+        g_assert_cmpint(has_function(vm, 0, 10), ==, twins);
+        xen_vm_stop(vm);
+    }
+}
+
+static void test_delete_q35(void)
+{
+    XenVm *vm = start("-nodefaults -machine q35 -global ICH9-LPC."
+                      "acpi-pci-hotplug-with-bridge-support=off "
+                      "-device pcie-root-port,id=rp,addr=8,chassis=1 "
+                      "-device e1000e,id=nic,bus=rp");
+
+    unplug(vm, NICS);
+    delete_device(vm, "nic");
+    expect_deleted(vm, "nic");
+    qtest_system_reset(vm->qts);
+    xen_vm_stop(vm);
+}
+
 /* A NIC keeps its netdev. */
 static void test_netdev(void)
 {
@@ -506,6 +570,8 @@ int main(int argc, char **argv)
     qtest_add_func("xen/emul-unplug/resize", test_resize);
     qtest_add_func("xen/emul-unplug/functions", test_functions);
     qtest_add_func("xen/emul-unplug/no-twin", test_no_twin);
+    qtest_add_func("xen/emul-unplug/delete", test_delete);
+    qtest_add_func("xen/emul-unplug/delete-q35", test_delete_q35);
     qtest_add_func("xen/emul-unplug/netdev", test_netdev);
     qtest_add_func("xen/emul-unplug/q35", test_q35);
     qtest_add_func("xen/emul-unplug/ports", test_ports);

@@ -65,31 +65,7 @@ static void device_realized(DeviceListener *listener, DeviceState *dev)
 
 /* -------------------------------------------------------------- device_del -- */
 
-static HotplugHandler *get_handler(MachineState *ms, DeviceState *dev)
-{
-    /* Most are not even realized. */
-    if (unplug && xen_unplug_has_hidden(unplug, dev) && is_nic(dev) &&
-        xen_twin_of(dev)) {
-        return handler;
-    }
-    return parent_get_handler ? parent_get_handler(ms, dev) : NULL;
-}
-
-static void unplug_request(HotplugHandler *plug_handler, DeviceState *dev,
-                           Error **errp)
-{
-    Error *err = NULL;
-
-    g_hash_table_add(leaving, dev);
-    qdev_unplug(xen_twin_of(dev), &err);
-    if (err) {
-        /* The twin may go later, by itself; then the NIC stays. */
-        g_hash_table_remove(leaving, dev);
-        error_propagate(errp, err);
-    }
-}
-
-static void delete_nic(void *opaque)
+static void delete_device(void *opaque)
 {
     DeviceState *dev = opaque;
     Error *err = NULL;
@@ -105,6 +81,65 @@ static void delete_nic(void *opaque)
     object_unref(OBJECT(dev));
 }
 
+static HotplugHandler *get_handler(MachineState *ms, DeviceState *dev)
+{
+    /* Most are not even realized. */
+    if (unplug && xen_unplug_has_hidden(unplug, dev)) {
+        return handler;
+    }
+    return parent_get_handler ? parent_get_handler(ms, dev) : NULL;
+}
+
+static void unplug_request(HotplugHandler *plug_handler, DeviceState *dev,
+                           Error **errp)
+{
+    DeviceState *twin = xen_twin_of(dev);
+    Error *err = NULL;
+
+    if (!twin) {
+        /* The guest has let go of it already. */
+        do_later(delete_device, dev);
+        return;
+    }
+    g_hash_table_add(leaving, dev);
+    qdev_unplug(twin, &err);
+    if (err) {
+        /* The twin may go later, by itself; then the NIC stays. */
+        g_hash_table_remove(leaving, dev);
+        error_propagate(errp, err);
+    }
+}
+
+/*
+ * A device_del from before the unplug: what the guest answers is for a device that it
+ * does not find any more, and is ignored.
+ */
+static void request_again(void *opaque)
+{
+    DeviceState *dev = opaque;
+    Error *err = NULL;
+
+    if (dev->realized && unplug && xen_unplug_has_hidden(unplug, dev)) {
+        unplug_request(handler, dev, &err);
+        if (err) {
+            error_report_err(err);
+        }
+    }
+    object_unref(OBJECT(dev));
+}
+
+void xen_nic_hotplug_hidden(void)
+{
+    for (unsigned i = 0; unplug->hidden && i < unplug->hidden->len; i++) {
+        DeviceState *dev = g_ptr_array_index(unplug->hidden, i);
+
+        if (dev->pending_deleted_event && !g_hash_table_contains(leaving, dev)) {
+            dev->pending_deleted_event = false;
+            do_later(request_again, dev);
+        }
+    }
+}
+
 static void device_unrealized(DeviceListener *listener, DeviceState *dev)
 {
     DeviceState *parent = (DeviceState *)
@@ -116,7 +151,7 @@ static void device_unrealized(DeviceListener *listener, DeviceState *dev)
     }
     if (parent && g_hash_table_remove(leaving, parent)) {
         /* The twin is about to leave its parent. */
-        do_later(delete_nic, parent);
+        do_later(delete_device, parent);
     }
 }
 

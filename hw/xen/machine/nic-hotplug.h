@@ -9,6 +9,10 @@
  * do with one that is hidden.  It is asked to let go of the twin instead; when the
  * twin is gone, the emulated NIC goes, and the user is told of this one by its id.
  * A second device_del does not wait for the guest.
+ *
+ * A hidden device without a twin, NIC or not, goes at once: the guest has let go of it
+ * when it unplugged it.  What device_del has asked for before the unplug is done after
+ * it in the same way.
  */
 #ifndef HW_XEN_MACHINE_NIC_HOTPLUG_H
 #define HW_XEN_MACHINE_NIC_HOTPLUG_H
@@ -20,6 +24,8 @@
 /* The machine's only platform device has @unplug; NULL: it goes. */
 void xen_nic_hotplug_init(XenUnplug *unplug);
 
+/* The guest has had devices hidden. */
+void xen_nic_hotplug_hidden(void);
 /* There is a NIC that goes when the guest lets go of its twin. */
 bool xen_nic_hotplug_is_leaving(void);
 /* The places of these NICs, as xen_unplug_save() has them; to be freed. */

@@ -87,6 +87,7 @@ static void log_character(XenPlatform *s, char c)
 static void unplug(XenPlatform *s, unsigned mask)
 {
     xen_unplug(&s->unplug, pci_get_bus(PCI_DEVICE(s)), mask);
+    xen_nic_hotplug_hidden();
 }
 
 /* --------------------------------------------------------- fixed ports -- */
