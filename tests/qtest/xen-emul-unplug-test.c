@@ -8,6 +8,7 @@
 #include "qobject/qlist.h"
 #include "libxen.h"
 #include "libxen-state.h"
+#include "libxen-twin.h"
 
 /* The platform device's fixed ports. */
 #define PORT            0x10
@@ -65,30 +66,6 @@ static bool has_cdrom(XenVm *vm, uint16_t base, unsigned unit)
     qtest_outb(vm->qts, base + 6, 0xa0 | unit << 4);
     qtest_outb(vm->qts, base + 7, 0xa1);
     return (qtest_inb(vm->qts, base + 7) & 0x09) == 0x08;
-}
-
-static uint32_t config_address(unsigned bus, unsigned slot, unsigned at)
-{
-    return 0x80000000 | bus << 16 | slot << 11 | at;
-}
-
-static uint32_t config_read(XenVm *vm, unsigned bus, unsigned slot,
-                            unsigned at)
-{
-    qtest_outl(vm->qts, 0xcf8, config_address(bus, slot, at));
-    return qtest_inl(vm->qts, 0xcfc);
-}
-
-static void config_write(XenVm *vm, unsigned bus, unsigned slot, unsigned at,
-                         uint32_t value)
-{
-    qtest_outl(vm->qts, 0xcf8, config_address(bus, slot, at));
-    qtest_outl(vm->qts, 0xcfc, value);
-}
-
-static bool has_function(XenVm *vm, unsigned bus, unsigned slot)
-{
-    return config_read(vm, bus, slot, 0) != UINT32_MAX;
 }
 
 /* ---------------------------------------------------------------- IDE -- */
@@ -153,6 +130,38 @@ static void test_aux(void)
 }
 
 /* The user still has the disk, and may change its size meanwhile. */
+/*
+ * The guest unplugs a disk on which a write has failed, for which the VM stops.  When
+ * the user has it continue, nothing is tried again.
+ */
+static void test_failed_write(void)
+{
+    XenVm *vm = start("-nodefaults -blockdev \"{'driver':'blkdebug',"
+                      "'node-name':'a','image':{'driver':'null-co',"
+                      "'size':1048576},'inject-error':[{'event':'none',"
+                      "'iotype':'write','once':true}]}\" "
+                      "-device ide-hd,drive=a,bus=ide.0,unit=0,werror=stop "
+                      "-device ide-cd,bus=ide.1,unit=0");
+
+    for (int i = 2; i < 6; i++) {
+        qtest_outb(vm->qts, PRIMARY + i, i == 2);
+    }
+    qtest_outb(vm->qts, PRIMARY + 6, 0xe0);
+    qtest_outb(vm->qts, PRIMARY + 7, 0x30);
+    for (int i = 0; i < 256; i++) {
+        qtest_outw(vm->qts, PRIMARY, i);
+    }
+    qtest_qmp_eventwait(vm->qts, "STOP");
+    /* Another vCPU may do so before the VM has stopped. */
+    unplug(vm, DISKS);
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");
+    qtest_qmp_eventwait(vm->qts, "RESUME");
+    g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, 0);
+    qtest_system_reset(vm->qts);
+    g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, SECTORS);
+    xen_vm_stop(vm);
+}
+
 static void test_resize(void)
 {
     g_autofree char *path = NULL;
@@ -217,7 +226,7 @@ static void test_functions(void)
         given = 0;
         for (size_t m = 0; m <= ARRAY_SIZE(masks); m++) {
             for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
-                if (has_function(vm, 0, first + i) !=
+                if (xen_pci_has(vm, 0, first + i) !=
                     !(devices[i].mask & given)) {
                     g_error("%s after unplug of 0x%x", devices[i].device,
                             given);
@@ -247,10 +256,10 @@ static void test_no_twin(void)
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'device_del', 'arguments': {"
                              " 'id': '/machine/peripheral/alone/xen-twin' } }");
     unplug(vm, DISKS | NICS | NVME);
-    g_assert_false(has_function(vm, 0, 8));
-    g_assert_true(has_function(vm, 0, 9));
-    g_assert_true(has_function(vm, 0, 10));
-    g_assert_true(has_function(vm, 0, 11));
+    g_assert_false(xen_pci_has(vm, 0, 8));
+    g_assert_true(xen_pci_has(vm, 0, 9));
+    g_assert_true(xen_pci_has(vm, 0, 10));
+    g_assert_true(xen_pci_has(vm, 0, 11));
     xen_vm_stop(vm);
 }
 
@@ -297,9 +306,9 @@ static void test_delete(void)
             expect_deleted(vm, "scsi");
         }
         qtest_system_reset(vm->qts);
-        g_assert_false(has_function(vm, 0, 8));
-        g_assert_false(has_function(vm, 0, 9));
-        g_assert_cmpint(has_function(vm, 0, 10), ==, twins);
+        g_assert_false(xen_pci_has(vm, 0, 8));
+        g_assert_false(xen_pci_has(vm, 0, 9));
+        g_assert_cmpint(xen_pci_has(vm, 0, 10), ==, twins);
         xen_vm_stop(vm);
     }
 }
@@ -327,7 +336,7 @@ static void test_netdev(void)
     g_autofree char *after = NULL;
 
     unplug(vm, NICS);
-    g_assert_false(has_function(vm, 0, 8));
+    g_assert_false(xen_pci_has(vm, 0, 8));
     after = qtest_hmp(vm->qts, "info network");
     g_assert_cmpstr(after, ==, before);
     xen_vm_stop(vm);
@@ -338,8 +347,8 @@ static void suspend_q35(XenVm *vm)
 {
     const uint32_t base = 0x600;
 
-    config_write(vm, 0, 0x1f, 0x40, base | 1);
-    config_write(vm, 0, 0x1f, 0x44, 0x80);
+    xen_pci_write(vm, 0, 0x1f, 0x40, base | 1);
+    xen_pci_write(vm, 0, 0x1f, 0x44, 0x80);
     qtest_outw(vm->qts, base + 4, 1 << 13 | 1 << 10);
     qtest_qmp_eventwait(vm->qts, "SUSPEND");
 }
@@ -358,23 +367,23 @@ static void test_q35(void)
 
     for (int i = 0; i < 2; i++) {
         /* The port's secondary and subordinate bus is 1. */
-        config_write(vm, 0, port, 0x18, 0x00010100);
-        g_assert_cmphex(config_read(vm, 0, port, express) & 0xff, ==, 0x10);
-        g_assert_true(has_function(vm, 1, 0));
+        xen_pci_write(vm, 0, port, 0x18, 0x00010100);
+        g_assert_cmphex(xen_pci_read(vm, 0, port, express) & 0xff, ==, 0x10);
+        g_assert_true(xen_pci_has(vm, 1, 0));
 
         unplug(vm, NICS | DISKS);
-        g_assert_false(has_function(vm, 1, 0));
+        g_assert_false(xen_pci_has(vm, 1, 0));
         /* Power and attention indicators on, then power off and on. */
-        config_write(vm, 0, port, slot_control, 0x0140);
-        g_assert_false(has_function(vm, 1, 0));
-        config_write(vm, 0, port, slot_control, 0x0700);
-        config_write(vm, 0, port, slot_control, 0x0140);
-        g_assert_false(has_function(vm, 1, 0));
+        xen_pci_write(vm, 0, port, slot_control, 0x0140);
+        g_assert_false(xen_pci_has(vm, 1, 0));
+        xen_pci_write(vm, 0, port, slot_control, 0x0700);
+        xen_pci_write(vm, 0, port, slot_control, 0x0140);
+        g_assert_false(xen_pci_has(vm, 1, 0));
         /* A wake-up resets the slot, too. */
         suspend_q35(vm);
         xen_vm_wake_up(vm);
-        config_write(vm, 0, port, 0x18, 0x00010100);
-        g_assert_false(has_function(vm, 1, 0));
+        xen_pci_write(vm, 0, port, 0x18, 0x00010100);
+        g_assert_false(xen_pci_has(vm, 1, 0));
 
         qtest_system_reset(vm->qts);
     }
@@ -390,9 +399,9 @@ static void test_ports(void)
     const uint16_t base = 0xc000;
     unsigned slot = 2;
 
-    g_assert_cmphex(config_read(vm, 0, slot, 0), ==, 0x00015853);
-    config_write(vm, 0, slot, 0x10, base);
-    config_write(vm, 0, slot, 4, 3);
+    g_assert_cmphex(xen_pci_read(vm, 0, slot, 0), ==, 0x00015853);
+    xen_pci_write(vm, 0, slot, 0x10, base);
+    xen_pci_write(vm, 0, slot, 4, 3);
 
     g_assert_cmpuint(qtest_inb(vm->qts, PORT + 2), ==, 1);
     g_assert_cmphex(qtest_inw(vm->qts, PORT + 2), ==, 0xffff);
@@ -411,22 +420,22 @@ static void test_ports(void)
         qtest_outb(vm->qts, base + 8, 'x');
     }
     g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, SECTORS);
-    g_assert_true(has_function(vm, 0, 8));
+    g_assert_true(xen_pci_has(vm, 0, 8));
 
     /* The requests of old SUSE kernels. */
     qtest_outb(vm->qts, base + 8, 1);
     g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, 0);
-    g_assert_true(has_function(vm, 0, 8));
+    g_assert_true(xen_pci_has(vm, 0, 8));
     qtest_outb(vm->qts, base + 8, 2);
-    g_assert_false(has_function(vm, 0, 8));
+    g_assert_false(xen_pci_has(vm, 0, 8));
 
     qtest_system_reset(vm->qts);
-    config_write(vm, 0, slot, 0x10, base);
-    config_write(vm, 0, slot, 4, 3);
+    xen_pci_write(vm, 0, slot, 0x10, base);
+    xen_pci_write(vm, 0, slot, 4, 3);
     g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, SECTORS);
     qtest_outl(vm->qts, base + 4, 1);
     g_assert_cmpuint(disk_sectors(vm, PRIMARY, 0), ==, 0);
-    g_assert_false(has_function(vm, 0, 8));
+    g_assert_false(xen_pci_has(vm, 0, 8));
     xen_vm_stop(vm);
 }
 
@@ -457,11 +466,11 @@ static void test_migration(void)
     xen_vm_stop(vm);
     g_assert_cmpuint(disk_sectors(target, PRIMARY, 0), ==, SECTORS);
     g_assert_cmpuint(disk_sectors(target, SECONDARY, 0), ==, 0);
-    g_assert_false(has_function(target, 0, 8));
+    g_assert_false(xen_pci_has(target, 0, 8));
 
     qtest_system_reset(target->qts);
     g_assert_cmpuint(disk_sectors(target, SECONDARY, 0), ==, SECTORS);
-    g_assert_true(has_function(target, 0, 8));
+    g_assert_true(xen_pci_has(target, 0, 8));
     xen_vm_stop(target);
     unlink(path);
 }
@@ -476,10 +485,10 @@ static void test_snapshot(void)
     unplug(vm, NICS);
     snapshot = xen_snapshot_new(vm);
     unplug(vm, DISKS);
-    g_assert_false(has_function(vm, 0, 9));
+    g_assert_false(xen_pci_has(vm, 0, 9));
     g_assert_null(xen_snapshot_load(snapshot));
-    g_assert_true(has_function(vm, 0, 9));
-    g_assert_false(has_function(vm, 0, 8));
+    g_assert_true(xen_pci_has(vm, 0, 9));
+    g_assert_false(xen_pci_has(vm, 0, 8));
     xen_snapshot_free(snapshot);
     xen_vm_stop(vm);
 }
@@ -555,7 +564,7 @@ static void test_nothing_hidden(void)
     target = xen_vm_start_target(vm, NULL, "-nodefaults " MIGRATED "x" TARGET);
     xen_state_load(target, path);
     xen_state_wait(target);
-    g_assert_true(has_function(target, 0, 8));
+    g_assert_true(xen_pci_has(target, 0, 8));
     xen_vm_stop(target);
     xen_vm_stop(vm);
     unlink(path);
@@ -567,6 +576,7 @@ int main(int argc, char **argv)
     qtest_add_func("xen/emul-unplug/ide", test_ide);
     qtest_add_func("xen/emul-unplug/ide-drive", test_ide_drive);
     qtest_add_func("xen/emul-unplug/aux", test_aux);
+    qtest_add_func("xen/emul-unplug/failed-write", test_failed_write);
     qtest_add_func("xen/emul-unplug/resize", test_resize);
     qtest_add_func("xen/emul-unplug/functions", test_functions);
     qtest_add_func("xen/emul-unplug/no-twin", test_no_twin);

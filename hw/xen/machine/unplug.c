@@ -20,6 +20,15 @@ static bool is_hidden(DeviceState *dev)
     return disk ? !xen_emulated_disk_state(disk)->blk : !PCI_DEVICE(dev)->enabled;
 }
 
+/*
+ * A request that has failed, with "werror=stop", is tried again when the user lets
+ * the VM continue.  A hidden disk cannot, and a reset of the controller has ended it.
+ */
+static void drop_retry(IDEBus *bus)
+{
+    bus->error_status = 0;
+}
+
 static void hide_device(DeviceState *dev)
 {
     IDEDevice *disk = xen_emulated_disk(dev);
@@ -30,6 +39,7 @@ static void hide_device(DeviceState *dev)
         /* Without identify data, a change of size is nothing to the bus. */
         s->blk = NULL;
         s->identify_set = 0;
+        drop_retry(s->bus);
     } else {
         /*
          * Without the flag, the guest could power the device on by the control
@@ -115,6 +125,18 @@ static int unplug_disk(DeviceState *dev, void *opaque)
     return 0;
 }
 
+static void reset_controller(PCIDevice *d)
+{
+    BusState *bus;
+
+    pci_device_reset(d);
+    QLIST_FOREACH(bus, &DEVICE(d)->child_bus, sibling) {
+        if (object_dynamic_cast(OBJECT(bus), TYPE_IDE_BUS)) {
+            drop_retry(IDE_BUS(bus));
+        }
+    }
+}
+
 static void unplug_function(PCIBus *bus, PCIDevice *d, void *opaque)
 {
     static const unsigned needed[] = {
@@ -136,7 +158,7 @@ static void unplug_function(PCIBus *bus, PCIDevice *d, void *opaque)
         r->disk_hidden = false;
         qdev_walk_children(DEVICE(d), NULL, NULL, unplug_disk, NULL, r);
         if (r->disk_hidden) {
-            pci_device_reset(d);
+            reset_controller(d);
         }
     }
 }
