@@ -292,7 +292,7 @@ static void test_delete(void)
     for (int twins = 0; twins < 2; twins++) {
         g_autofree char *options = g_strdup_printf(
             "-nodefaults -machine xen-pv-twins=%s -device e1000,id=nic,addr=8 "
-            "-device e1000,id=asked,addr=9 -device lsi53c895a,id=scsi,addr=a",
+            "-device i82551,id=asked,addr=9 -device lsi53c895a,id=scsi,addr=a",
             twins ? "on" : "off");
         XenVm *vm = start(options);
 
