@@ -116,6 +116,24 @@ void xen_state_expect_refused(XenVm *vm, const char *path)
     }
 }
 
+void xen_state_expect_reason(XenVm *vm, const char *path, const char *log,
+                             const char *reason)
+{
+    g_autofree char *said = NULL;
+    const char *desc;
+    QDict *answer;
+
+    xen_state_expect_refused(vm, path);
+    answer = qtest_qmp(vm->qts, "{ 'execute': 'query-migrate' }");
+    desc = qdict_get_try_str(qdict_get_qdict(answer, "return"), "error-desc");
+    g_assert_true(g_file_get_contents(log, &said, NULL, NULL));
+    if (!strstr(said, reason) && !(desc && strstr(desc, reason))) {
+        g_error("'%s' is not in '%s' '%s'", reason, said, desc ?: "");
+    }
+    qobject_unref(answer);
+    unlink(log);
+}
+
 XenVm *xen_state_move(XenVm *vm, const char *accel, int64_t clock_ns)
 {
     g_autofree char *path = xen_state_save(vm);

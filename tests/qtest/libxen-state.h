@@ -25,6 +25,12 @@ void xen_state_wait(XenVm *vm);
 /* The target must refuse it; waits until it has. */
 void xen_state_expect_refused(XenVm *vm, const char *path);
 /*
+ * The same, and QEMU says @reason: on its standard error, which goes to the file @log and
+ * is removed here, or in the answer of query-migrate, as from 10.2 on.
+ */
+void xen_state_expect_reason(XenVm *vm, const char *path, const char *log,
+                             const char *reason);
+/*
  * In a file of xen_state_save(): the byte at @offset from the first place that has
  * @text.
  */

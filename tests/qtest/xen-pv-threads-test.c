@@ -2,7 +2,7 @@
 /*
  * PV disks and networks: which thread handles which queue
  *
- * QEMU's trace says in which thread a request or a frame was taken.
+ * QEMU writes a log for each thread, and traces there which request or frame it took.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -14,19 +14,40 @@
 
 #define QUEUES      4
 #define THREADS     "-object iothread,id=a -object iothread,id=b " \
-                    "-msg timestamp=on -trace xen_blk_step -trace xen_net_tx "
+                    "-d tid -trace xen_blk_step -trace xen_net_tx "
 #define NULL_DISK   "-blockdev null-co,node-name=d,size=8388608 "
 
-static char *log_path;
+static char *log_folder;
 
-/* QEMU's trace goes to a file. */
+/* Each thread's trace goes to a file. */
 static char *options(const char *more)
 {
-    int fd = g_file_open_tmp("xen-pv-threads-XXXXXX", &log_path, NULL);
+    log_folder = g_dir_make_tmp("xen-pv-threads-XXXXXX", NULL);
+    g_assert_nonnull(log_folder);
+    return g_strdup_printf(THREADS "-D %s/%%d %s", log_folder, more);
+}
 
-    g_assert_cmpint(fd, >=, 0);
-    close(fd);
-    return g_strdup_printf(THREADS "-D %s %s", log_path, more);
+/* Calls @fn, unless it is NULL, for each log, and removes them. */
+static void take_logs(void (*fn)(const char *text, int thread, void *opaque),
+                      void *opaque)
+{
+    GDir *dir = g_dir_open(log_folder, 0, NULL);
+    const char *name;
+
+    g_assert_nonnull(dir);
+    while ((name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(log_folder, name, NULL);
+        g_autofree char *text = NULL;
+
+        g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+        if (fn) {
+            fn(text, atoi(name), opaque);
+        }
+        unlink(path);
+    }
+    g_dir_close(dir);
+    g_assert_cmpint(rmdir(log_folder), ==, 0);
+    g_clear_pointer(&log_folder, g_free);
 }
 
 static int thread_of(XenVm *vm, const char *id)
@@ -47,25 +68,36 @@ static int thread_of(XenVm *vm, const char *id)
     return thread;
 }
 
-/* The lines about @event are from these, in their order.  Ends the trace. */
-static void expect_threads(const char *event, const int *expected)
-{
-    g_autofree char *text = NULL;
-    g_auto(GStrv) lines = NULL;
-    unsigned nr = 0;
+/* Threads that took the request or the frame of each queue. */
+typedef struct Taken {
+    const char *event;          /* has %u for the queue's number times @step */
+    unsigned step;
+    int thread[QUEUES];
+} Taken;
 
-    g_assert_true(g_file_get_contents(log_path, &text, NULL, NULL));
-    lines = g_strsplit(text, "\n", -1);
-    for (char **line = lines; *line; line++) {
-        if (strstr(*line, event)) {
-            g_assert_cmpuint(nr, <, QUEUES);
-            g_assert_cmpint(atoi(*line), ==, expected[nr]);
-            nr++;
+static void look_for_taken(const char *text, int thread, void *opaque)
+{
+    Taken *taken = opaque;
+
+    for (unsigned q = 0; q < QUEUES; q++) {
+        g_autofree char *line = g_strdup_printf(taken->event, q * taken->step);
+
+        if (strstr(text, line)) {
+            /* By one thread only. */
+            g_assert_cmpint(taken->thread[q], ==, 0);
+            taken->thread[q] = thread;
         }
     }
-    g_assert_cmpuint(nr, ==, QUEUES);
-    unlink(log_path);
-    g_clear_pointer(&log_path, g_free);
+}
+
+static void expect_threads(const char *event, unsigned step, const int *expected)
+{
+    Taken taken = { .event = event, .step = step };
+
+    take_logs(look_for_taken, &taken);
+    for (unsigned q = 0; q < QUEUES; q++) {
+        g_assert_cmpint(taken.thread[q], ==, expected[q]);
+    }
 }
 
 #define A_AND_B     "'iothread-vq-mapping':[{'iothread':'a'},{'iothread':'b'}]"
@@ -100,11 +132,11 @@ static void try_disk(const void *long_mode, const char *json,
     }
     xen_vbd_connect(v, QUEUES, 0);
     for (unsigned q = 0; q < QUEUES; q++) {
-        g_assert_cmpint(xen_vbd_do_pages(v, q, BLKIF_OP_READ, 0, 0, 1), ==,
+        g_assert_cmpint(xen_vbd_do_pages(v, q, BLKIF_OP_READ, q * 8, 0, 1), ==,
                         BLKIF_RSP_OKAY);
     }
     xen_vbd_stop(v);
-    expect_threads("xen_blk_step ", expected);
+    expect_threads(" at %u + ", XEN_PAGE_SIZE, expected);
 }
 
 static void test_disk(const void *long_mode)
@@ -170,7 +202,7 @@ static void try_net(const void *long_mode, const char *more,
     }
     g_assert_cmpuint(xen_vif_counter(vif, "tx-batches"), ==, QUEUES);
     xen_vif_stop(vif);
-    expect_threads("xen_net_tx ", expected);
+    expect_threads("xen_net_tx vif0 queue %u ", 1, expected);
 }
 
 static void test_net(const void *long_mode)
@@ -258,8 +290,7 @@ static void test_errors(const void *long_mode)
                 "{'qom-type':'iothread','id':'a'}}", NULL);
     }
     xen_vm_stop(vm);
-    unlink(log_path);
-    g_clear_pointer(&log_path, g_free);
+    take_logs(NULL, NULL);
 }
 
 int main(int argc, char **argv)
