@@ -34,8 +34,8 @@ help:
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1 /p' Makefile | \
 	while read -r name text; do printf '  %-16s%s\n' "$$name" "$$text"; done
 	@echo 'Variables:'
-	@echo '  QEMU_SRC=DIR    build from this QEMU 10.0 tree; kept until QEMU_SRC= resets it'
-	@echo '  QEMU_SERIES=11.1   the series of the source that is fetched (10.0): docs/porting.rst'
+	@echo '  QEMU_SRC=DIR    build from this QEMU tree; kept until QEMU_SRC= resets it'
+	@echo '  QEMU_SERIES=10.2   build this series of QEMU (10.0): docs/porting.rst; kept, too'
 	@echo '  BUILD_DIR=DIR   the folder for all that is built and downloaded (build)'
 	@echo '  MINIMAL=1       build without VNC, TLS and other features; kept until MINIMAL=0'
 	@echo '  PREFIX=DIR      where "make install" puts it (/usr/local); DESTDIR too'
@@ -73,6 +73,10 @@ ifneq ($(origin QEMU_SRC),undefined)
 	@QEMU_SRC=$(QEMU_SRC) $(if $(QEMU_SRC),scripts/qemu-pristine,:) >/dev/null
 	@$(locked) $(meson) configure $(build) \
 		-Dqemu_src=$(if $(QEMU_SRC),$(abspath $(QEMU_SRC)))
+endif
+ifneq ($(origin QEMU_SERIES),undefined)
+	@$(if $(QEMU_SRC),:,QEMU_SERIES=$(QEMU_SERIES) scripts/qemu-pristine >/dev/null)
+	@$(locked) $(meson) configure $(build) -Dqemu_series=$(QEMU_SERIES)
 endif
 ifneq ($(origin MINIMAL),undefined)
 	@$(locked) $(meson) configure $(build) \
