@@ -79,6 +79,7 @@ class Checkout(unittest.TestCase):
         self.dir = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.dir)
         shutil.copytree(os.path.join(ROOT, 'scripts'), self.at('scripts'))
+        shutil.copy(os.path.join(ROOT, 'meson_options.txt'), self.dir)
         os.mkdir(self.at('build'))
         self.env = {'QEMU_SRC': '', 'BUILD_DIR': self.at('build')}
 
