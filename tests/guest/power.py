@@ -125,7 +125,8 @@ class Panic(hostside.HostSide):
     EACH = 1                        # so many MiB of the dump, the first is read
 
     def parameters(self):
-        return ('crashkernel=160M', 'XE_VMCORE=%d' % self.EACH)
+        # A kernel in the middle of the memory would leave no room for the other.
+        return ('nokaslr', 'crashkernel=160M', 'XE_VMCORE=%d' % self.EACH)
 
     def arguments(self):
         return ('-m', str(self.MIB))
