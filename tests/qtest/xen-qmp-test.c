@@ -508,6 +508,7 @@ static bool is_undescribed(const char *name)
 {
     static const char *const names[] = {
         "discard_granularity", "min_io_size", "opt_io_size",
+        "stats-intervals",      /* from 10.2 on */
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

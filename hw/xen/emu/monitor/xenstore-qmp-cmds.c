@@ -42,7 +42,8 @@ static struct {
 
 /*
  * All clients get the same events, in the same order: they wait for the slowest.
- * One that is gone has nothing to read.
+ * One that is gone has nothing to read.  The locks are taken in the order in which
+ * QEMU takes them to send an event to all monitors.
  */
 static bool client_is_behind(void)
 {
