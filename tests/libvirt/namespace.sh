@@ -106,7 +106,9 @@ remember_owner = 0
 END
 
 ip link set lo up
-ip link add br0 type bridge
+# With an address of its own.  Otherwise it is the lowest of the ports', and where that
+# is a domain's tap, the host that the domain migrates from has the same one.
+ip link add br0 address "$(printf '52:54:00:07:00:%02x' "${address##*.}")" type bridge
 ip address add "$address/24" dev br0
 ip link set br0 up
 
