@@ -12,6 +12,7 @@ import tempfile
 
 import bundle
 import guestvm
+import hang
 import hostside
 import material
 import migration
@@ -200,7 +201,7 @@ class Plan:
         self.folder = os.path.join(folder, self.name)
         self.command = ' '.join(shlex.quote(word) for word in [
             bundle.PROGRAM, '-L', bundle.FIRMWARE_FOLDER,
-            '-chardev', 'file,id=serial,path=console.log',
+            '-chardev', 'file,id=serial,path=console.log', *hang.IN_L1,
             *arguments(row, names, 'tcg' if row.instead_of else 'kvm',
                        'kernel')])
         if pauses.TEST in names:

@@ -21,6 +21,7 @@ import cpio
 import exits
 import faults
 import guestvm
+import hang
 import images
 import material
 import nested_table
@@ -70,6 +71,7 @@ class InnerRun:
         self._allow_crash = allow_crash
         self.serial = vm.LogFile(os.path.join(folder, 'console.log'))
         self.errors = vm.LogFile(os.path.join(folder, 'qemu.log'))
+        self.hang = hang.shown(vm.LogFile(os.path.join(folder, 'hang.log')).lines)
         for line in self.serial.lines:
             match = vm.FACT.search(line)
             if match:
@@ -123,6 +125,8 @@ class Plan:
         words = [bundle.PROGRAM, '-L', bundle.FIRMWARE_FOLDER,
                  '-chardev', 'file,id=serial,path=console.log,append=on',
                  '-chardev', 'pipe,id=hvc,path=hvc',
+                 # Two QEMUs at a time cannot have the same pipe.
+                 *([] if row.moves else hang.IN_L1),
                  *guestvm.guest_arguments(
                      boot, [row.accel], row.smp, 'disk.img', 'written.img',
                      guestvm.init_parameters(self.stimulus, url, row.steps,
@@ -213,7 +217,8 @@ def l1_boot(qemu, boots, name='l1', modules=(), extras=(), l1_kernel=L1_KERNEL):
     extras = [bundle.qemu(qemu), *extras]
     key = images.content_key(
         kernel, busybox, ' '.join(modules), __file__, bundle.__file__,
-        cpio.__file__, images.__file__, *images.scripts_in(L1_SCRIPTS),
+        hang.__file__, cpio.__file__, images.__file__,
+        *images.scripts_in(L1_SCRIPTS),
         *images.program_sources(L1_PROGRAM),
         *(path for files, _ in extras for path in files),
         *(part for item in boots.items() for part in (item[0], *item[1])))
@@ -222,6 +227,7 @@ def l1_boot(qemu, boots, name='l1', modules=(), extras=(), l1_kernel=L1_KERNEL):
         images.add_userland(archive, busybox)
         images.add_scripts(archive, L1_SCRIPTS)
         images.add_modules(archive, kernel, modules)
+        archive.file('etc/hang', hang.QUESTIONS.encode(), 0o644)
         archive.file('bin/' + L1_PROGRAM, images.compiled(L1_PROGRAM), 0o755)
         for _, add in extras:
             add(archive)

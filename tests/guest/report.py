@@ -73,6 +73,10 @@ class Tally:
                 self.say('    --- last messages of QEMU ---')
                 for line in messages[-CONSOLE_TAIL:]:
                     self.say('    | ' + line)
+            if machine.hang:
+                self.say('    --- when it was to be killed ---')
+                for line in machine.hang:
+                    self.say('    | ' + line)
             lines = machine.serial.lines[-CONSOLE_TAIL:]
             self.say('    --- last %d lines of the console (%s) ---'
                      % (len(lines), machine.log_folder))

@@ -15,6 +15,8 @@ import socket
 import subprocess
 import time
 
+import hang
+
 FACT = re.compile(r'XENEMU: ([a-z0-9-]+)=(.*)$')
 
 
@@ -119,6 +121,9 @@ class Vm:
         self.errors = self._channel('stderr')
         self.serial = self.add_channel('serial')
         self.serial.on_line = self._serial_line
+        self._hang = self._channel('hang')
+        self.add(*hang.arguments('hang', 'socket,id=hang,fd=%d'
+                                 % self._hang.theirs.fileno()))
 
     def add(self, *arguments):
         self.argv += [str(a) for a in arguments]
@@ -153,6 +158,11 @@ class Vm:
     def fact(self, key):
         """The first value that the guest reported, or None."""
         return self.facts.get(key, [None])[0]
+
+    @property
+    def hang(self):
+        """What QEMU told of a guest that hung, lines for a report."""
+        return hang.shown(self._hang.lines)
 
     def command_line(self):
         """The command for a user to run: with the first console on the
@@ -191,6 +201,9 @@ class Vm:
                 self.timed_out = True
             else:
                 self.timed_out = not self._listen(selector, started + timeout)
+            if self.timed_out:
+                self._hang.send(hang.QUESTIONS)
+                self._listen(selector, time.monotonic() + hang.SECONDS)
         finally:
             self._stop()
             self.seconds = time.monotonic() - started

@@ -77,11 +77,23 @@ wake_up() {
     done
 }
 
+# Ends the guest's processes, those of group $1, when its time is over.  Before that,
+# QEMU tells where the guest hangs.
+end_in_time() {
+    sleep "$(cat limit)"
+    # Blocks if no QEMU has the monitor, or if it does not serve it.
+    cat /etc/hang > hang.in &
+    sleep 10
+    kill -KILL "-$1"
+}
+
 run_guest() {
     cd "/plan/$1" || return
-    mkfifo hvc.in hvc.out monitor.in monitor.out
+    mkfifo hvc.in hvc.out monitor.in monitor.out hang.in hang.out
     answer_console &
     helpers=$!
+    cat hang.out > hang.log &
+    helpers="$helpers $!"
     if [ -e monitor ] || [ -e sleeper ]; then
         cat monitor.out > monitor.log &
         helpers="$helpers $!"
@@ -97,7 +109,11 @@ run_guest() {
     # Tracing takes time, which must not be measured by a benchmark.
     [ -e untraced ] || count_from_here
     began=$(date +%s)
-    timeout -s KILL "$(cat limit)" sh ./command > qemu.log 2>&1
+    setsid sh ./command > qemu.log 2>&1 &
+    guest=$!
+    end_in_time $guest &
+    helpers="$helpers $!"
+    wait $guest
     status=$?
     echo 0 > $T/tracing_on
     # shellcheck disable=SC2086 # a list
@@ -105,7 +121,7 @@ run_guest() {
     mkdir -p "/results/$1"
     echo "$status $began $(date +%s)" > "/results/$1/status"
     # shellcheck disable=SC2046 # a list
-    for file in console.log qemu.log monitor.log written.img $(
+    for file in console.log qemu.log hang.log monitor.log written.img $(
         cat returned 2>/dev/null); do
         [ ! -e "$file" ] || cp "$file" "/results/$1"
     done
