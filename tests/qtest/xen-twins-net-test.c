@@ -493,6 +493,10 @@ static void test_refused(const void *long_mode)
     xen_state_change(path, "1 0000:00:08.0", 0, 'x');
     expect_refused(vif, path, E1000, "",
                    "xen-pv-twins: its list of numbers is not a valid one");
+    /* 64 KiB more than it has; an instance and a version are before the length. */
+    xen_state_change(path, "xen-pv-twins", strlen("xen-pv-twins") + 8 + 1, 1);
+    expect_refused(vif, path, E1000, "",
+                   "xen-pv-twins/list of numbers too long");
     unlink(path);
     xen_vif_stop(vif);
 }
