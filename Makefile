@@ -161,6 +161,10 @@ fuzz: deps-fuzz build ## hostile guests against parts of the emulation, SECONDS 
 		tests/fuzz/run $(SECONDS) $$target; \
 	done
 
+fuzz-system: features source ## hostile guests with all PV devices, SECONDS (60) in all, from SEED on
+	@XEN_HOSTILE_SECONDS=$(or $(SECONDS),60) \
+		$(if $(SEED),XEN_HOSTILE_SEED=$(SEED)) tests/sanitized/run --ours system
+
 fuzz-corpus: ## add what "make fuzz" has found and counted to tests/fuzz
 	@tests/fuzz/corpus merge
 
