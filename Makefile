@@ -193,6 +193,9 @@ bench-pv: deps-guest deps-bench build ## PV disk and network beside virtio's and
 			$(if $(QUICK),--quick); \
 	done
 
+bench-page: deps-guest build ## hypercalls by port, beside in-kernel ones and TCG, in instructions
+	@tests/guest/run bench-page
+
 docs: deps-docs ## the documentation as HTML, in build/docs
 	@sphinx-build -q -b html docs $(build)/docs
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Hypercalls by the page on a KVM without Xen support, beside in-kernel Xen support
 and beside TCG.  Debian 11's kernel boots, sends events to itself and powers off, once
-in each way.  L1 has one CPU whose clock counts instructions, so the figures are the
-same in each run, whatever else the host does."""
+in each way.  L1 has one CPU whose clock counts instructions, so figures hardly differ
+from run to run, whatever else the host does."""
 import os
 import shlex
 

@@ -22,6 +22,8 @@ class HostSide:
     # How to boot the guest, if not by -kernel: a function as
     # guestvm.direct_boot().
     boot = None
+    # The files in @folder that what it returns names.
+    boot_files = ()
     # The guest has the usual PV devices, too, if it boots so.
     PV = False
     # TCP streams both ways until the guest has had enough.

@@ -120,7 +120,11 @@ class Plan:
         self.files = [self.stimulus.disk, self.stimulus.written,
                       *(path for host in self.hosts for path in host.files())]
         self.limit = GUEST_LIMIT + sum(host.TIME for host in self.hosts)
-        boot = boot_in_l1(image_name(row))
+        boot, boots = boot_in_l1(image_name(row)), guestvm.direct_boot
+        booter = next((host for host in self.hosts if host.boot), None)
+        if booter:
+            # It reads the kernel, so that is the host's.
+            boot, boots = images.guest(row.guest, row.program), booter.boot
         url = 'http://10.0.2.2:8000/%s/fetched' % row.name
         words = [bundle.PROGRAM, '-L', bundle.FIRMWARE_FOLDER,
                  '-chardev', 'file,id=serial,path=console.log,append=on',
@@ -132,9 +136,10 @@ class Plan:
                      guestvm.init_parameters(self.stimulus, url, row.steps,
                                              row.sleeps, row.then)
                      + list(row.append)
-                     + [w for host in self.hosts for w in host.parameters()]),
-                 *(w.replace(self.folder + '/', '')
-                   for host in self.hosts for w in host.arguments())]
+                     + [w for host in self.hosts for w in host.parameters()],
+                     boots=boots),
+                 *(w for host in self.hosts for w in host.arguments())]
+        words = [word.replace(self.folder + '/', '') for word in words]
         if row.monitor or row.sleeper:
             words += ['-chardev', 'pipe,id=monitor,path=monitor',
                       '-mon', 'chardev=monitor']
@@ -156,7 +161,8 @@ class Plan:
             texts['returned'] = '\n'.join(map(os.path.basename, self.files[2:]))
         add_texts(tar, self.row.name, texts)
         add_member(tar, '%s/fetched' % self.row.name, self.stimulus.fetched)
-        for path in self.files:
+        for path in self.files + [path for host in self.hosts
+                                  for path in host.boot_files]:
             tar.add(path, '%s/%s' % (self.row.name, os.path.basename(path)))
 
     def outcome(self, allow_crash):

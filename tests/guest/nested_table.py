@@ -10,6 +10,7 @@ import checks
 import hostside
 import matrix
 import power
+import pvgrub
 import upcalls
 import webserver
 
@@ -196,6 +197,12 @@ TABLE = (
           traced=False, steps=('modules', 'disk', 'net', 'sleep', 'facts', 'clock'))
       for cpus in (2, 1, 4) for abi in ('2level', 'fifo')
       if LONG or (cpus, abi) == (1, '2level')),
+    *((row('page-debian11-1cpu-moves', guest='debian11', cpus=1, l1=OLD_L1,
+           abi='fifo', steps=MOVES_STEPS, moves='move 2', program='disk-load',
+           traced=False),
+       row('page-debian11-1cpu-pvgrub', guest='debian11', cpus=1, l1=OLD_L1,
+           abi='fifo', steps=SHORT_STEPS, hosts=(pvgrub.PvGrub,), traced=False))
+      if LONG else ()),
     row('page-refused', accel=PLAIN_ACCEL + ',xen-hypercalls=kvm', l1=OLD_L1,
         refused=('KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL', 'xen-hypercalls=page')),
     # There is no alternative to this capability but the one above.

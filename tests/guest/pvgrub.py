@@ -26,6 +26,7 @@ class PvGrub(hostside.HostSide):
         super().__init__(folder)
         self.grub = os.path.join(folder, 'grub.bin')
         self.image = os.path.join(folder, 'pv.img')
+        self.boot_files = (self.grub, self.image)
 
     def boot(self, boot, command_line):
         self._extract()
@@ -53,7 +54,7 @@ class PvGrub(hostside.HostSide):
         raise material.MissingMaterial('%s has no %s' % (PACKAGE, PROGRAM))
 
     def close(self):
-        for path in (self.grub, self.image):
+        for path in self.boot_files:
             if os.path.exists(path):
                 os.unlink(path)
 
