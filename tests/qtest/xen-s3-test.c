@@ -8,6 +8,7 @@
 #include "libxen-blk.h"
 #include "libxen-con.h"
 #include "libxen-net.h"
+#include "libxen-state.h"
 
 #define NR_SLEEPS       3
 #define NR_REQUESTS     8
@@ -69,6 +70,27 @@ static void check_disk(const void *long_mode, bool in_iothread)
         take_answers(v);
         g_assert_false(xen_vbd_poll(v, 0, &a));
     }
+    xen_vbd_stop(v);
+}
+
+/* It goes on where it was migrated from, and wakes up there. */
+static void test_migrated(const void *long_mode)
+{
+    XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode),
+                              "-nodefaults -object iothread,id=io");
+    g_autofree char *path = NULL;
+
+    xen_vm_add_slow_disk(v->vm, false);
+    xen_vbd_connect(v, 1, 0);
+    put_reads(v);
+    xen_vm_suspend(v->vm);
+    /* Once: QEMU forgets the file's name, which is a leak, at the next time. */
+    path = xen_state_save(v->vm);
+    unlink(path);
+    xen_vbd_qmp(v, "{ 'execute': 'cont' }");
+    xen_vm_wake_up(v->vm);
+    take_answers(v);
+    g_assert_cmpint(xen_vbd_state(v), ==, XenbusStateConnected);
     xen_vbd_stop(v);
 }
 
@@ -193,6 +215,7 @@ int main(int argc, char **argv)
     static const XenTest tests[] = {
         { "disk", test_disk },
         { "disk-iothread", test_disk_iothread },
+        { "migrated", test_migrated },
         { "net", test_net },
         { "console", test_console },
         { "watch", test_watch },
