@@ -65,24 +65,27 @@ def direct_boot(boot, command_line):
 
 def guest_arguments(boot, accels, cpus, disk, written, parameters,
                     machine='pc', memory=256, pv=True, user_net=True,
-                    boots=direct_boot):
+                    boots=direct_boot, serial=True):
     """QEMU's arguments for a guest. The caller provides the chardevs serial
     and hvc. @accels are the values of -accel in order of preference,
     @parameters go to the kernel's command line. Without @pv it has no PV
     devices; without @user_net only no network. @boots returns those that boot
-    @boot with a command line."""
+    @boot with a command line. Without @serial the chardev serial is that of the
+    first PV console, and hvc that of a second one."""
     words = []
     for accel in accels:
         words += ['-accel', accel]
     words += ['-machine', machine, '-m', str(memory), '-smp', str(cpus), *BASE,
-              '-serial', 'chardev:serial']
+              *(('-serial', 'chardev:serial') if serial else
+                ('-device', 'xen-console,chardev=serial'))]
     if pv:
         words += ['-device', 'xen-console,chardev=hvc',
                   *_disk(disk, 'xvda'), *_disk(written, 'xvdb')]
     if pv and user_net:
         words += ['-netdev', 'user,id=net',
                   '-device', 'xen-net-device,netdev=net']
-    words += boots(boot, ' '.join(['console=ttyS0', 'panic=-1', *parameters]))
+    words += boots(boot, ' '.join([
+        'console=' + ('ttyS0' if serial else 'hvc0'), 'panic=-1', *parameters]))
     return words
 
 
@@ -102,19 +105,20 @@ def init_parameters(stimulus, url, steps, sleeps, then=()):
 
 def guest_vm(qemu, folder, boot, accels, cpus, stimulus, parameters,
              machine='pc', extra=(), pv=True, user_net=True,
-             boots=direct_boot):
+             boots=direct_boot, serial=True):
     """Returns a Vm with such a guest, not yet started. @extra are additional
     arguments for QEMU. The guest's console gets answers."""
     running = vm.Vm(qemu, folder)
     hvc = running.add_channel('hvc')
     running.add(*guest_arguments(boot, accels, cpus, stimulus.disk,
                                  stimulus.written, parameters, machine,
-                                 pv=pv, user_net=user_net, boots=boots),
+                                 pv=pv, user_net=user_net, boots=boots,
+                                 serial=serial),
                 *extra)
 
     def heard(line):
         # A boot loader may have left the cursor in the line.
-        if line.strip().endswith('hvc0 of %s speaks' % stimulus.nonce):
+        if line.strip().endswith('of %s speaks' % stimulus.nonce):
             hvc.send(stimulus.answer + '\n')
         if line == 'in of %s wanted' % stimulus.nonce:
             hvc.send(''.join('%s %d\n' % (stimulus.answer, i)

@@ -43,6 +43,13 @@ class Package:
         if unpack.returncode:
             raise self._damaged()
 
+    def read(self, wanted):
+        """The contents of the file @wanted."""
+        for name, read in self.files():
+            if name == wanted:
+                return read()
+        raise MissingMaterial('%s has no %s' % (self.file_name, wanted))
+
     def unpack(self, folder):
         """Writes all files below @folder."""
         if subprocess.run(['dpkg-deb', '-x', self.path, folder],

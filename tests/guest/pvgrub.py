@@ -8,12 +8,33 @@ import tempfile
 
 import diskimage
 import hostside
+import images
 import material
 
 SUITE = 'trixie'
 PACKAGE = 'grub-xen-host'
-PROGRAM = 'usr/lib/grub-xen/grub-i386-xen_pvh.bin'
-MIB = 1 << 20
+PVH_PROGRAM = 'usr/lib/grub-xen/grub-i386-xen_pvh.bin'
+PV_PROGRAM = 'usr/lib/grub-xen/grub-x86_64-xen.bin'
+# Sparse; Linux unpacked takes 60 MiB.
+SIZE = 96 << 20
+
+
+def program(name):
+    """One of the two above, as bytes."""
+    return material.package(SUITE, 'amd64', PACKAGE).read(name)
+
+
+def make_image(path, boot, command_line, disk):
+    """The file system @path, whose GRUB configuration boots @boot from @disk, its
+    name on Xen."""
+    with tempfile.TemporaryDirectory() as root:
+        shutil.copy(boot.kernel, os.path.join(root, 'vmlinuz'))
+        shutil.copy(boot.initrd, os.path.join(root, 'initrd'))
+        os.makedirs(os.path.join(root, 'boot/grub'))
+        with open(os.path.join(root, 'boot/grub/grub.cfg'), 'w') as f:
+            f.write('set root=(xen/%s)\nlinux /vmlinuz %s\n'
+                    'initrd /initrd\nboot\n' % (disk, command_line))
+        diskimage.make_file_system(path, root, SIZE)
 
 
 class PvGrub(hostside.HostSide):
@@ -29,29 +50,13 @@ class PvGrub(hostside.HostSide):
         self.boot_files = (self.grub, self.image)
 
     def boot(self, boot, command_line):
-        self._extract()
-        with tempfile.TemporaryDirectory() as root:
-            shutil.copy(boot.kernel, os.path.join(root, 'vmlinuz'))
-            shutil.copy(boot.initrd, os.path.join(root, 'initrd'))
-            os.makedirs(os.path.join(root, 'boot/grub'))
-            with open(os.path.join(root, 'boot/grub/grub.cfg'), 'w') as f:
-                # The disk by its name on Xen.
-                f.write('set root=(xen/%s)\nlinux /vmlinuz %s\n'
-                        'initrd /initrd\nboot\n' % (self.NAME, command_line))
-            diskimage.make_file_system(self.image, root, 64 * MIB)
+        images.write_atomically(self.grub, program(PVH_PROGRAM))
+        make_image(self.image, boot, command_line, self.NAME)
         return ('-kernel', self.grub, *self.devices())
 
     def devices(self):
         return ('-drive', 'file=%s,format=raw,if=none,id=pv' % self.image,
                 '-device', 'xen-disk,drive=pv,vdev=' + self.NAME)
-
-    def _extract(self):
-        for name, read in material.package(SUITE, 'amd64', PACKAGE).files():
-            if name == PROGRAM:
-                with open(self.grub, 'wb') as f:
-                    f.write(read())
-                return
-        raise material.MissingMaterial('%s has no %s' % (PACKAGE, PROGRAM))
 
     def close(self):
         for path in self.boot_files:

@@ -18,6 +18,7 @@
 #   XE_FLOOD    the arguments of udp-flood, with commas
 #   XE_LONGEST  seconds that step_travel waits for the host's word
 #   XE_THEN     the steps of the kernel that step_kexec or step_panic starts
+#   XE_HVC      the PV console that the host answers on, if not hvc0
 #   XE_VMCORE   which parts of the dump step_vmcore reads
 #   XE_RESETS   how the boots in step_resets end, with commas
 #   XE_TWINS    how those in step_twins end
@@ -74,7 +75,8 @@ step_facts() {
     v=/sys/hypervisor/version
     say "hypervisor=$(cat /sys/hypervisor/type 2>&1)"
     say "xen=$(cat $v/major).$(cat $v/minor)"
-    dmesg | grep -q 'Hypervisor detected: Xen HVM' && say detected=xen-hvm
+    say "guest-type=$(cat /sys/hypervisor/guest_type)"
+    say "detected=$(dmesg | sed -n 's/.*Hypervisor detected: //p')"
     if dmesg | grep -q 'Using FIFO-based ABI'; then
         say abi=fifo
     elif dmesg | grep -q 'Using 2-level ABI'; then
@@ -180,8 +182,8 @@ step_fs() {
 # Open first: the last close would reset the terminal's settings.  With echo, what
 # the host types would mix with the lines that it waits for.
 open_hvc() {
-    wait_for /dev/hvc0 || return
-    exec 3<>/dev/hvc0
+    wait_for "/dev/${XE_HVC:=hvc0}" || return
+    exec 3<>"/dev/$XE_HVC"
     stty raw -echo <&3
 }
 
@@ -279,12 +281,12 @@ step_consoles() {
 # Writes a line and reads the host's answer.
 step_console() {
     open_hvc || return
-    echo "hvc0 of $XE_NONCE speaks" >&3
+    echo "$XE_HVC of $XE_NONCE speaks" >&3
     # shellcheck disable=SC3045 # busybox has -t
     if read -r -t 20 answer <&3; then
         say "hvc-answer=$answer"
     else
-        say "error=no answer on hvc0"
+        say "error=no answer on $XE_HVC"
     fi
     exec 3<&-
 }
