@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A disk image that boots by itself: GRUB, and a file system with a kernel and a
-test guest's initramfs. Made without mounting anything."""
+"""A disk image that boots by itself, by BIOS or UEFI: GRUB, and a file system with a
+kernel and a test guest's initramfs. Made without mounting anything."""
 import os
 import shutil
 import struct
 import subprocess
 import tempfile
 
+import fat
 import hostside
 import material
 
@@ -16,11 +17,13 @@ SECTOR = 512
 FIRST_SECTOR = 2048
 SIZE = 64 * MIB
 LINUX_TYPE = 0x83
+EFI_TYPE = 0xef
+EFI_FILE = 'EFI/BOOT/BOOTX64.EFI'
 
 # It runs on the host, so it is the oldest Debian's that is supported.
 SUITE = 'bookworm'
-PACKAGES = ('grub-pc-bin', 'grub-common', 'libdevmapper1.02.1')
-MODULES = ('biosdisk', 'part_msdos', 'ext2', 'linux', 'boot')
+TOOL_PACKAGES = ('grub-common', 'libdevmapper1.02.1')
+MODULES = ('part_msdos', 'ext2', 'linux', 'boot')
 ROOT = '(hd0,msdos1)'
 
 CLUSTER = 65536
@@ -38,34 +41,53 @@ def _run(*command, **arguments):
                                                    done.stdout.strip()))
 
 
-def _grub(folder, command_line):
-    """Its first sector, and the rest, which follows it on the disk."""
-    for name in PACKAGES:
+def _grub(folder, command_line, target, package, modules):
+    """Makes GRUB for @target, which is in @package, with a configuration of its own.
+    Returns it, and the folder of @package's files."""
+    for name in (*TOOL_PACKAGES, package):
         material.package(SUITE, 'amd64', name).unpack(folder)
-    modules = os.path.join(folder, 'usr/lib/grub/i386-pc')
+    grub = os.path.join(folder, 'usr/lib/grub', target)
     config, core = (os.path.join(folder, n) for n in ('config', 'core'))
     with open(config, 'w') as f:
         f.write('linux %s/kernel %s\ninitrd %s/initrd\nboot\n'
                 % (ROOT, command_line, ROOT))
-    _run(os.path.join(folder, 'usr/bin/grub-mkimage'), '-O', 'i386-pc', '-d',
-         modules, '-p', '/', '-c', config, '-o', core, *MODULES,
+    _run(os.path.join(folder, 'usr/bin/grub-mkimage'), '-O', target, '-d', grub, '-p',
+         '/', '-c', config, '-o', core, *modules,
          env=dict(os.environ, LD_LIBRARY_PATH=os.path.join(
              folder, 'lib/x86_64-linux-gnu')))
-    with open(os.path.join(modules, 'boot.img'), 'rb') as f:
-        first = bytearray(f.read())
     with open(core, 'rb') as f:
-        rest = f.read()
-    if len(rest) > (FIRST_SECTOR - 1) * SECTOR:
-        raise material.MissingMaterial('GRUB of %d bytes' % len(rest))
-    return first, rest
+        return f.read(), grub
 
 
-def _add_partition(first):
-    """A table with one partition, in place of GRUB's code for floppies."""
+def _partition(kind, start, sectors):
+    """An entry of the table of partitions; the last sector's number counts."""
     chs = b'\xfe\xff\xff'
-    entry = struct.pack('<B3sB3sII', 0x80, chs, LINUX_TYPE, chs, FIRST_SECTOR,
-                        SIZE // SECTOR - FIRST_SECTOR)
-    first[440:510] = bytes(6) + entry + bytes(3 * len(entry))
+    return struct.pack('<B3sB3sII', 0x80 if kind == LINUX_TYPE else 0, chs, kind, chs,
+                       start, sectors)
+
+
+def _first_sectors(folder, command_line, sectors):
+    """What is before the file system of @sectors, and behind it."""
+    linux = _partition(LINUX_TYPE, FIRST_SECTOR, sectors)
+    core, grub = _grub(folder, command_line, 'i386-pc', 'grub-pc-bin',
+                       ('biosdisk', *MODULES))
+    with open(os.path.join(grub, 'boot.img'), 'rb') as f:
+        first = bytearray(f.read())
+    if len(core) > (FIRST_SECTOR - 1) * SECTOR:
+        raise material.MissingMaterial('GRUB of %d bytes' % len(core))
+    # In place of GRUB's code for floppies.
+    first[440:510] = bytes(6) + linux.ljust(64, b'\0')
+    return first + core, b''
+
+
+def _first_sectors_efi(folder, command_line, sectors):
+    """The same, for firmware that boots from a FAT partition, which is the last."""
+    last = FIRST_SECTOR + sectors
+    core, _ = _grub(folder, command_line, 'x86_64-efi', 'grub-efi-amd64-bin', MODULES)
+    table = (_partition(LINUX_TYPE, FIRST_SECTOR, sectors)
+             + _partition(EFI_TYPE, last, fat.SECTORS))
+    return (bytes(446) + table.ljust(64, b'\0') + b'\x55\xaa',
+            fat.file_system(EFI_FILE, core, last))
 
 
 def make_file_system(path, root, size, start=0):
@@ -78,18 +100,20 @@ def make_file_system(path, root, size, start=0):
          '%dk' % ((size - start) // 1024))
 
 
-def _make_raw(path, boot, command_line):
+def _make_raw(path, boot, command_line, efi):
     with tempfile.TemporaryDirectory() as folder:
-        first, rest = _grub(folder, command_line)
-        _add_partition(first)
+        sides = _first_sectors_efi if efi else _first_sectors
+        before, behind = sides(folder, command_line, SIZE // SECTOR - FIRST_SECTOR)
         with open(path, 'wb') as f:
-            f.write(first + rest)
+            f.write(before)
             f.truncate(SIZE)
         root = os.path.join(folder, 'root')
         os.mkdir(root)
         shutil.copy(boot.kernel, os.path.join(root, 'kernel'))
         shutil.copy(boot.initrd, os.path.join(root, 'initrd'))
         make_file_system(path, root, SIZE, FIRST_SECTOR * SECTOR)
+        with open(path, 'ab') as f:
+            f.write(behind)
 
 
 def qcow2(data):
@@ -109,12 +133,12 @@ def qcow2(data):
     return b''.join(t.ljust(CLUSTER, b'\0') for t in (*tables, data))
 
 
-def make(path, boot, command_line):
-    """The image @path, in the format qcow2, that boots @boot. Raises
-    material.MissingMaterial."""
+def make(path, boot, command_line, efi=False):
+    """The image @path, in the format qcow2, that boots @boot; with @efi by UEFI,
+    otherwise by BIOS. Raises material.MissingMaterial."""
     raw = path + '.raw'
     try:
-        _make_raw(raw, boot, command_line)
+        _make_raw(raw, boot, command_line, efi)
         with open(raw, 'rb') as f:
             data = f.read()
     finally:

@@ -14,6 +14,7 @@ import images
 import material
 import media
 import migration
+import ovmf
 import paths
 import power
 import pvgrub
@@ -259,6 +260,12 @@ MATRIX = [
     row('debian13-2cpu-twins-q35', 'debian13', 2, machine='pc-q35-xen',
         accel='thread=multi', steps=TWINS_STEPS, program='emulated-disks',
         hosts=(twins.TwinsQ35,)),
+    row('debian13-1cpu-ovmf', 'debian13', 1, machine='pc-i440fx-xen',
+        accel='thread=multi', steps=TWINS_STEPS, program='emulated-disks',
+        hosts=(ovmf.Ovmf,)),
+    row('debian13-2cpu-ovmf-q35', 'debian13', 2, machine='pc-q35-xen',
+        accel='thread=multi', steps=TWINS_STEPS, program='emulated-disks',
+        hosts=(ovmf.OvmfQ35,)),
 ] + [
     row('debian13-1cpu-twins-s3', 'debian13', 1, machine='pc-i440fx-xen',
         accel='thread=multi', steps=TWINS_STEPS, program='emulated-disks',

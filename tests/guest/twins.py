@@ -13,6 +13,8 @@ class Twins(hostside.HostSide):
     """One image, and no option for it. The guest boots, works and ends in each of
     these ways."""
     ENDS = ('guest', 'host')
+    # The image is for UEFI.
+    EFI = False
     # It makes an image, and boots it so often.
     TIME = 300 * len(ENDS)
 
@@ -31,7 +33,7 @@ class Twins(hostside.HostSide):
 
     def boot(self, boot, command_line):
         """In place of -kernel."""
-        diskimage.make(self.image, boot, command_line)
+        diskimage.make(self.image, boot, command_line, efi=self.EFI)
         return (*self.devices(), '-action', 'reboot=reset')
 
     def devices(self):
