@@ -12,7 +12,8 @@ import material
 import paths
 
 # Firmware of a PC that boots a kernel directly; the last one is optional.
-FIRMWARE = ('bios-256k.bin', 'linuxboot_dma.bin', 'pvh.bin', 'kvmvapic.bin')
+FIRMWARE = ('bios-256k.bin', 'linuxboot_dma.bin', 'multiboot_dma.bin',
+            'pvh.bin', 'kvmvapic.bin')
 FIRMWARE_FOLDER = '/firmware'
 PYTHON_FOLDER = '/lib/python'
 PROGRAM = '/bin/qemu-system-x86_64'

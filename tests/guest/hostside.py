@@ -26,6 +26,8 @@ class HostSide:
     boot_files = ()
     # The guest has the usual PV devices, too, if it boots so.
     PV = False
+    # What it boots is read by boot(), not only named.
+    READS_BOOT = True
     # It has a serial port, if it boots so; see guestvm.guest_arguments().
     SERIAL = True
     # TCP streams both ways until the guest has had enough.

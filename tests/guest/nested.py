@@ -123,8 +123,9 @@ class Plan:
         boot, boots = boot_in_l1(image_name(row)), guestvm.direct_boot
         booter = next((host for host in self.hosts if host.boot), None)
         if booter:
-            # It reads the kernel, so that is the host's.
-            boot, boots = images.guest(row.guest, row.program), booter.boot
+            boots = booter.boot
+            if booter.READS_BOOT:
+                boot = images.guest(row.guest, row.program)
         url = 'http://10.0.2.2:8000/%s/fetched' % row.name
         words = [bundle.PROGRAM, '-L', bundle.FIRMWARE_FOLDER,
                  '-chardev', 'file,id=serial,path=console.log,append=on',
@@ -137,7 +138,7 @@ class Plan:
                                              row.sleeps, row.then)
                      + list(row.append)
                      + [w for host in self.hosts for w in host.parameters()],
-                     boots=boots),
+                     boots=boots, serial=booter.SERIAL if booter else True),
                  *(w for host in self.hosts for w in host.arguments())]
         words = [word.replace(self.folder + '/', '') for word in words]
         if row.monitor or row.sleeper:

@@ -11,6 +11,7 @@ import hostside
 import matrix
 import power
 import pvgrub
+import shim
 import upcalls
 import webserver
 
@@ -28,6 +29,9 @@ BUSY_STEPS = ('modules', 'disk', 'net', 'console', 'busy', 'write', 'sleep',
 # A kernel without a vector for event channels takes one INTx for all, on vCPU 0.
 INTX_STEPS = tuple(s for s in BUSY_STEPS if s not in ('sleep', 'interrupts'))
 NO_VECTOR = {'clockevent': 'lapic', 'clocksource': None}
+# A PV guest, whose marks end in the shim.
+SHIM_STEPS = ('modules', 'disk', 'write', 'net', 'console', 'sleep', 'facts', 'clock',
+              'interrupts')
 # Migrated under load, with PV devices.
 MOVES_STEPS = ('facts', 'modules', 'net', 'moved', 'net', 'disk', 'console',
                'clock')
@@ -185,6 +189,9 @@ TABLE = (
           ('-hcallonly', PLAIN_ACCEL + ',x-kvm-xen-caps=2', 'fifo'))
       for cpus in (2, 1, 4)
       if LONG or (cpus, name) in ((2, ''), (1, '-hcallonly'))),
+    *(row('debian13-%dcpu-shim' % cpus, cpus=cpus, steps=SHIM_STEPS,
+          expect=shim.EXPECT, hosts=(shim.NestedShim,), traced=False)
+      for cpus in (2, 1, 4) if LONG),
     # Hypercalls, shared pages and event bits in the 32-bit layout.
     row('debian12-pae-2cpu', guest='debian12-pae', budget='in-kernel'),
     row('debian12-pae-2cpu-fifo', guest='debian12-pae',
