@@ -260,12 +260,19 @@ def rate(run):
         yield 'the kinds of events measured were %s' % names
 
 
+def hypervisors(run):
+    """Both are there, of which the guest took Xen."""
+    leaves = run.vm.facts.get('leaf', [])
+    if leaves != ['Microsoft Hv', 'XenVMMXenVMM']:
+        yield 'the leaves of CPUID were %s' % leaves
+
+
 # By name of the guest's step.
 BY_STEP = {'facts': facts, 'disk': disk, 'code': code, 'write': write, 'net': net,
            'console': console, 'lines': lines, 'sleep': sleep, 'clock': clock,
            'interrupts': interrupts, 'channels': channels,
            'kexec': kexec, 'rate': rate, 'tcp': tcp, 'moved': moved,
-           'busy': busy, 'travel': moved}
+           'busy': busy, 'travel': moved, 'hypervisors': hypervisors}
 
 
 def failures(machine, stimulus, cpus, steps, expect, sleeps):

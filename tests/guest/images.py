@@ -49,6 +49,7 @@ PROGRAM_MODULES = {'many-channels': ('xen-evtchn',), 'kexec-now': (),
 # Modules without a program.
 MODULE_SETS = {'emulated-disks': ('ata-piix', 'ahci', 'sd-mod', 'sr-mod',
                                   'ext4'),
+               'cpuid': ('cpuid',),
                'virtio': ('virtio-pci', 'virtio-blk', 'virtio-net')}
 # Programs of Debian's, whatever the guest's kernel: packages that hold them and
 # their libraries, and further names of a program, by which the guest calls it.

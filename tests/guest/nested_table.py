@@ -32,6 +32,8 @@ NO_VECTOR = {'clockevent': 'lapic', 'clocksource': None}
 # A PV guest, whose marks end in the shim.
 SHIM_STEPS = ('modules', 'disk', 'write', 'net', 'console', 'sleep', 'facts', 'clock',
               'interrupts')
+# Beside Hyper-V's leaves and MSRs.
+HYPERV_STEPS = ('modules', 'disk', 'net', 'sleep', 'facts', 'hypervisors', 'clock')
 # Migrated under load, with PV devices.
 MOVES_STEPS = ('facts', 'modules', 'net', 'moved', 'net', 'disk', 'console',
                'clock')
@@ -86,6 +88,15 @@ UPCALL_ROWS = (('vapic', 2, '2level'), ('novector-nomsi', 2, 'fifo'),
 Row = collections.namedtuple(
     'Row', 'name guest cpus smp accel measured expect steps sleeps disk_mib '
     'budget append program then monitor moves hosts sleeper traced refused l1')
+
+
+class HyperV(hostside.HostSide):
+    """The enlightenments that libvirt's users give to Windows."""
+
+    def arguments(self):
+        return ('-cpu', 'qemu64,' + ','.join('hv-' + name for name in (
+            'relaxed', 'vapic', 'spinlocks=0x1fff', 'vpindex', 'runtime', 'synic',
+            'stimer', 'time')))
 
 
 def row(name, guest='debian13', cpus=2, accel=PLAIN_ACCEL, abi='2level',
@@ -192,6 +203,11 @@ TABLE = (
     *(row('debian13-%dcpu-shim' % cpus, cpus=cpus, steps=SHIM_STEPS,
           expect=shim.EXPECT, hosts=(shim.NestedShim,), traced=False)
       for cpus in (2, 1, 4) if LONG),
+    # A kernel that writes the hypercall MSR, which is another one then.
+    *(row('debian11-2cpu-hyperv-' + abi, guest='debian11', abi=abi,
+          accel='%s,xen-evtchn-abi=%s' % (PLAIN_ACCEL, abi), program='cpuid',
+          steps=HYPERV_STEPS, hosts=(HyperV,), traced=False)
+      for abi in ('2level', 'fifo') if LONG or abi == '2level'),
     # Hypercalls, shared pages and event bits in the 32-bit layout.
     row('debian12-pae-2cpu', guest='debian12-pae', budget='in-kernel'),
     row('debian12-pae-2cpu-fifo', guest='debian12-pae',
@@ -210,6 +226,12 @@ TABLE = (
        row('page-debian11-1cpu-pvgrub', guest='debian11', cpus=1, l1=OLD_L1,
            abi='fifo', steps=SHORT_STEPS, hosts=(pvgrub.PvGrub,), traced=False))
       if LONG else ()),
+    # The guest has the SynIC, so Xen has no callback vector.
+    *(row('page-debian11-2cpu-hyperv', guest='debian11', program='cpuid',
+          accel=PLAIN_ACCEL + ',xen-evtchn-abi=2level', l1=OLD_L1, traced=False,
+          expect=NO_VECTOR, steps=tuple(s for s in HYPERV_STEPS if s != 'sleep'),
+          hosts=(HyperV,))
+      for _ in range(1 if LONG else 0)),
     row('page-refused', accel=PLAIN_ACCEL + ',xen-hypercalls=kvm', l1=OLD_L1,
         refused=('KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL', 'xen-hypercalls=page')),
     # There is no alternative to this capability but the one above.

@@ -522,6 +522,15 @@ step_upcalls() {
     step_interrupts
 }
 
+# The hypervisors that CPUID names, in its leaves 0x40000000 and 0x40000100.
+step_hypervisors() {
+    wait_for /dev/cpu/0/cpuid || return
+    for leaf in 1073741824 1073742080; do
+        say "leaf=$(dd if=/dev/cpu/0/cpuid bs=16 count=1 iflag=skip_bytes \
+            skip=$leaf 2>/dev/null | tail -c 12)"
+    done
+}
+
 step_shell() {
     stty -F /dev/hvc0 sane
     echo "You are in the guest; exit powers it off, Ctrl-a x ends QEMU." \
