@@ -225,10 +225,13 @@ static void test_latch(const void *long_mode)
     unsigned other = vm->long_mode ? 2304 : 3072;
 
     g_assert_cmpuint(qtest_readl(vm->qts, vm->shared_info + here), !=, 0);
-    qtest_memset(vm->qts, vm->shared_info + 2048, 0, 2048);
     vm->long_mode = !vm->long_mode;
     g_assert_cmpint(xen_set_param(vm, HVM_PARAM_CALLBACK_IRQ, 0), ==, 0);
-    g_assert_cmpuint(qtest_readl(vm->qts, vm->shared_info + here), ==, 0);
+    /* Where it was are pending bits, in the other layout. */
+    for (unsigned i = 0; i < 12; i += 4) {
+        g_assert_cmpuint(qtest_readl(vm->qts, vm->shared_info + here + i), ==,
+                         0);
+    }
     g_assert_cmpuint(qtest_readl(vm->qts, vm->shared_info + other), !=, 0);
     xen_vm_stop(vm);
 }

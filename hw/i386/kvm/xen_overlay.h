@@ -43,10 +43,12 @@ void xen_overlay_vcpu_added(unsigned vcpu);
 int xen_overlay_clear(void);
 
 /*
- * The guest's layout, 64-bit or 32-bit: latch it, and take over what the
- * accelerator latched by itself.  0 or negative errno.  BQL.
+ * The guest's layout, 64-bit or 32-bit: latch it; set that of a guest whose
+ * shared info is loaded; and take over what the accelerator latched by itself.
+ * 0 or negative errno.  BQL.
  */
 int xen_set_long_mode(bool long_mode);
+int xen_restore_long_mode(bool long_mode);
 int xen_sync_long_mode(void);
 
 #endif

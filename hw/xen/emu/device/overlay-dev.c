@@ -70,7 +70,7 @@ static int overlay_post_load(void *opaque, int version_id)
                      "the invalid address 0x%" PRIx64, gpa);
         return -EINVAL;
     }
-    if (xen_set_long_mode(s->long_mode)) {
+    if (xen_restore_long_mode(s->long_mode)) {
         return -EINVAL;
     }
     /* Forget the address from before the load, so that this maps it again. */

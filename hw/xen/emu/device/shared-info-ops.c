@@ -104,7 +104,7 @@ int xen_overlay_clear(void)
     return xen_overlay_map_shinfo_page(XEN_GPA_NONE);
 }
 
-void xen_emu_note_long_mode(bool long_mode)
+static void use_layout(bool long_mode)
 {
     bool changed = xen_emu_long_mode() != long_mode;
 
@@ -117,16 +117,44 @@ void xen_emu_note_long_mode(bool long_mode)
     }
 }
 
-int xen_set_long_mode(bool long_mode)
+/*
+ * Whoever mapped the page got a wall clock in the layout of before: the firmware's,
+ * if the guest makes its hypercalls without a page.  There is no port yet whose
+ * bits would be there.
+ */
+void xen_emu_note_long_mode(bool long_mode)
+{
+    const XenGuestLayout *old = xen_emu_layout();
+
+    use_layout(long_mode);
+    if (xen_emu_layout() != old && xen_shared_info_page.gpa != XEN_GPA_NONE) {
+        xen_time_erase_wallclock(xen_shared_info(), old);
+    }
+}
+
+static int set_in_accel(bool long_mode)
 {
     const XenAccelOffloadOps *offload = xen_emu_offload(SHARED_INFO);
-    int ret = 0;
 
-    if (offload) {
-        ret = offload->set_long_mode(long_mode);
-    }
+    return offload ? offload->set_long_mode(long_mode) : 0;
+}
+
+int xen_set_long_mode(bool long_mode)
+{
+    int ret = set_in_accel(long_mode);
+
     if (!ret) {
         xen_emu_note_long_mode(long_mode);
+    }
+    return ret;
+}
+
+int xen_restore_long_mode(bool long_mode)
+{
+    int ret = set_in_accel(long_mode);
+
+    if (!ret) {
+        use_layout(long_mode);
     }
     return ret;
 }
@@ -142,7 +170,7 @@ int xen_sync_long_mode(void)
     }
     ret = offload->get_long_mode(&long_mode);
     if (!ret) {
-        xen_emu_note_long_mode(long_mode);
+        use_layout(long_mode);
     }
     return ret;
 }

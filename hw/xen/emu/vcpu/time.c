@@ -106,3 +106,10 @@ void xen_time_write_wallclock(void *shared_info)
 
     end_write(version, odd);
 }
+
+void xen_time_erase_wallclock(void *shared_info, const XenGuestLayout *layout)
+{
+    memset((uint8_t *)shared_info + layout->wc_version, 0,
+           3 * sizeof(uint32_t));
+    memset((uint8_t *)shared_info + layout->wc_sec_hi, 0, sizeof(uint32_t));
+}

@@ -19,6 +19,7 @@
 #define HW_XEN_EMU_VCPU_TIME_H
 
 #include "hw/core/cpu.h"
+#include "hw/xen/emu/layout.h"
 #include "hw/xen/emu/page.h"
 
 #define XEN_EMU_TSC_KHZ     1000000u    /* 1 GHz: a tick is a nanosecond */
@@ -29,6 +30,12 @@
  * the page was mapped or the layout changed.  BQL.
  */
 void xen_time_write_wallclock(void *shared_info);
+
+/*
+ * Clears the wall clock where @layout has it, which is not the guest's any more:
+ * that of 32 bits is in the middle of the pending bits of 64.  BQL.
+ */
+void xen_time_erase_wallclock(void *shared_info, const XenGuestLayout *layout);
 
 /*
  * Writes a vcpu_time_info at @hva (32 bytes, any alignment), under its version
