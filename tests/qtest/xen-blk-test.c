@@ -155,6 +155,7 @@ static void test_nodes(const void *long_mode)
         { "xen-disk", "sector-size", "512" },
         { "xen-disk", "mode", "w" },
         { "xen-disk", "dev", "xvda" },
+        { "xen-disk", "type", "qdisk" },
         { "xen-disk", "info", "0" },
         { "xen-disk,max-ring-page-order=2", "max-ring-page-order", "2" },
         { "xen-disk,num-queues=2", "multi-queue-max-queues", "2" },
@@ -167,6 +168,7 @@ static void test_nodes(const void *long_mode)
           "4096" },
         { "xen-cdrom", "mode", "r" },
         { "xen-cdrom", "info", "5" },
+        { "xen-cdrom", "type", "qdisk" },
     };
     char *path = xen_new_file(DISK_SIZE);
 

@@ -274,6 +274,8 @@ static void publish_features(XenBlockDevice *dev, unsigned info)
 
     /* GRUB on Xen calls the disk by it: (xen/xvda), else (xenid/51712). */
     xen_device_backend_printf(xendev, "dev", "%s", name);
+    /* As libxl has it for QEMU's: without one, OpenBSD takes no disk. */
+    xen_device_backend_printf(xendev, "type", "qdisk");
     xen_device_backend_printf(xendev, "feature-flush-cache", "1");
     xen_device_backend_printf(xendev, "feature-barrier", "1");
     xen_device_backend_printf(xendev, "feature-max-indirect-segments", "%u",
