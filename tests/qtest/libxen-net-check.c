@@ -6,7 +6,10 @@
 #include "qemu/osdep.h"
 #include <sys/socket.h>
 #include "qobject/qdict.h"
+#include "qobject/qlist.h"
 #include "libxen-net.h"
+
+#define LOOK_AGAIN_US   50
 
 bool xen_vif_iothread;
 
@@ -89,6 +92,35 @@ void xen_vif_check_receive(XenVif *vif, unsigned queue, uint8_t mark)
 void xen_vif_check_alive(XenVif *vif)
 {
     qobject_unref(qtest_qmp(vif->vm->qts, "{ 'execute': 'query-status' }"));
+}
+
+uint64_t xen_vif_counter(XenVif *vif, const char *name)
+{
+    QDict *answer = qtest_qmp(vif->vm->qts,
+        "{ 'execute': 'qom-get', 'arguments': {"
+        "  'path': %s, 'property': 'queue-stats' } }",
+        vif->twin ? "/machine/peripheral/vif/xen-twin" :
+                    "/machine/peripheral/vif");
+    QList *list = qdict_get_qlist(answer, "return");
+    QListEntry *entry;
+    uint64_t sum = 0;
+
+    g_assert(list);
+    QLIST_FOREACH_ENTRY(list, entry) {
+        sum += qdict_get_int(qobject_to(QDict, qlist_entry_obj(entry)), name);
+    }
+    qobject_unref(answer);
+    return sum;
+}
+
+void xen_vif_wait_counter(XenVif *vif, const char *name, uint64_t value)
+{
+    uint64_t now;
+
+    while ((now = xen_vif_counter(vif, name)) < value) {
+        g_usleep(LOOK_AGAIN_US);
+    }
+    g_assert_cmpuint(now, ==, value);
 }
 
 void xen_vif_check_backend(XenVif *vif, const char *key, const char *value)

@@ -6,8 +6,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include "qemu/atomic.h"
-#include "qobject/qdict.h"
-#include "qobject/qlist.h"
 #include "libxen-net.h"
 
 #include "hw/xen/interface/grant_table.h"
@@ -98,9 +96,11 @@ static int share_ram(XenVif *vif)
 
 /*
  * @device: for netdev "net".  @old: NULL, or whose guest it waits for.
+ * @nr_vcpus: 0 for one vCPU whose guest has taken its first steps.
  */
-static void start_qemu(XenVif *vif, const XenVm *old, bool long_mode,
-                       const char *device, const char *netdev)
+static void start_qemu(XenVif *vif, const XenVm *old, unsigned nr_vcpus,
+                       bool long_mode, const char *accel, const char *device,
+                       const char *netdev)
 {
     g_autofree char *options = NULL, *socket_netdev = NULL;
     const struct timeval patience = { .tv_sec = PATIENCE_S };
@@ -122,7 +122,8 @@ static void start_qemu(XenVif *vif, const XenVm *old, bool long_mode,
         RAM_SIZE >> 20, vif->ram_path, netdev ?: socket_netdev, device,
         old ? " -incoming defer" : "");
     vif->vm = old ? xen_vm_start_target(old, NULL, options) :
-                    xen_vm_start(1, long_mode, options);
+              nr_vcpus ? xen_vm_start_bare(nr_vcpus, long_mode, accel, options) :
+              xen_vm_start(1, long_mode, options);
     close(ram);
     if (fds[1] >= 0) {
         close(fds[1]);
@@ -148,7 +149,7 @@ static XenVif *start_target(const XenVif *vif, const char *device,
 {
     XenVif *target = g_memdup2(vif, sizeof(*vif));
 
-    start_qemu(target, vif->vm, false, device, netdev);
+    start_qemu(target, vif->vm, 0, false, NULL, device, netdev);
     target->backend = g_strdup(vif->backend);
     target->store.vm = target->vm;
     /* Only the test's own frames: QEMU would say where the MAC is now. */
@@ -197,11 +198,12 @@ void xen_vif_set_up(XenVif *vif)
     vif->backend = g_strdup(answer.payload);
 }
 
-static XenVif *start(bool long_mode, const char *device, const char *netdev)
+static XenVif *start_bare(unsigned nr_vcpus, bool long_mode, const char *accel,
+                          const char *device, const char *netdev)
 {
     XenVif *vif = g_new0(XenVif, 1);
 
-    start_qemu(vif, NULL, long_mode, device, netdev);
+    start_qemu(vif, NULL, nr_vcpus, long_mode, accel, device, netdev);
     for (unsigned i = 0; i < XEN_VIF_MAX_QUEUES; i++) {
         XenVifQueue *q = &vif->queue[i];
 
@@ -213,6 +215,13 @@ static XenVif *start(bool long_mode, const char *device, const char *netdev)
     vif->table = new_pages(vif->vm, GRANT_FRAMES);
     vif->tx_data = new_pages(vif->vm, XEN_VIF_TX_PAGES);
     vif->rx_data = new_pages(vif->vm, XEN_VIF_RX_PAGES);
+    return vif;
+}
+
+static XenVif *start(bool long_mode, const char *device, const char *netdev)
+{
+    XenVif *vif = start_bare(0, long_mode, NULL, device, netdev);
+
     xen_vif_set_up(vif);
     return vif;
 }
@@ -230,6 +239,17 @@ XenVif *xen_vif_start_twin(bool long_mode, const char *device,
 {
     g_autofree char *all = twin_device(device, options);
     XenVif *vif = start(long_mode, all, NULL);
+
+    vif->twin = true;
+    return vif;
+}
+
+XenVif *xen_vif_start_twin_bare(unsigned nr_vcpus, bool long_mode,
+                                const char *accel, const char *device,
+                                const char *options)
+{
+    g_autofree char *all = twin_device(device, options);
+    XenVif *vif = start_bare(nr_vcpus, long_mode, accel, all, NULL);
 
     vif->twin = true;
     return vif;
@@ -367,35 +387,6 @@ void xen_vif_disconnect(XenVif *vif)
     xen_vif_wait_state(vif, XenbusStateClosed);
     write_number(vif, "state", XenbusStateInitialising);
     xen_vif_wait_state(vif, XenbusStateInitWait);
-}
-
-uint64_t xen_vif_counter(XenVif *vif, const char *name)
-{
-    QDict *answer = qtest_qmp(vif->vm->qts,
-        "{ 'execute': 'qom-get', 'arguments': {"
-        "  'path': %s, 'property': 'queue-stats' } }",
-        vif->twin ? "/machine/peripheral/vif/xen-twin" :
-                    "/machine/peripheral/vif");
-    QList *list = qdict_get_qlist(answer, "return");
-    QListEntry *entry;
-    uint64_t sum = 0;
-
-    g_assert(list);
-    QLIST_FOREACH_ENTRY(list, entry) {
-        sum += qdict_get_int(qobject_to(QDict, qlist_entry_obj(entry)), name);
-    }
-    qobject_unref(answer);
-    return sum;
-}
-
-void xen_vif_wait_counter(XenVif *vif, const char *name, uint64_t value)
-{
-    uint64_t now;
-
-    while ((now = xen_vif_counter(vif, name)) < value) {
-        g_usleep(LOOK_AGAIN_US);
-    }
-    g_assert_cmpuint(now, ==, value);
 }
 
 /* -------------------------------------------------------------------- send */

@@ -67,6 +67,13 @@ XenVif *xen_vif_start(bool long_mode, const char *properties,
  */
 XenVif *xen_vif_start_twin(bool long_mode, const char *device,
                            const char *options);
+/*
+ * The same without any hypercall: ports, grants and xenstore are not set up.
+ * @accel: as for xen_vm_start_bare(), or NULL.
+ */
+XenVif *xen_vif_start_twin_bare(unsigned nr_vcpus, bool long_mode,
+                                const char *accel, const char *device,
+                                const char *options);
 XenVif *xen_vif_start_twin_target(const XenVif *vif, const char *device,
                                   const char *options);
 /* After a reset: the guest's first steps once more. */
