@@ -298,6 +298,8 @@ static void test_events(const void *long_mode)
     xen_unmask(vif->vm, q->tx_port);
     xen_unmask(vif->vm, q->rx_port);
     take_event(vif, 0);
+    /* Each channel has one when it is bound, which an I/O thread takes when it can. */
+    xen_vif_wait_counter(vif, "events-in", 2);
     in = xen_vif_counter(vif, "events-in");
     out = xen_vif_counter(vif, "events-out");
 
