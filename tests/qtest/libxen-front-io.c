@@ -8,6 +8,7 @@
 #include "libxen-front.h"
 
 #include "hw/xen/interface/grant_table.h"
+#include "hw/xen/interface/memory.h"
 #include "hw/xen/interface/sched.h"
 
 /* Behind those of libxen-blk (indirect pages) and libxen-net (buffers). */
@@ -150,6 +151,19 @@ void xen_front_use_grants(XenFront *f, uint64_t table, unsigned nr_frames)
         write_entry(f, xen_vif_rx_ref(i), f->vif->rx_data + i * XEN_PAGE_SIZE,
                     GTF_permit_access);
     }
+}
+
+void xen_front_map_grants(XenFront *f, unsigned nr_frames)
+{
+    uint64_t table = f->vm->next_page;
+
+    f->vm->next_page += nr_frames * XEN_PAGE_SIZE;
+    g_assert_cmpuint(xen_front_max_frames(f), >=, nr_frames);
+    for (unsigned i = 0; i < nr_frames; i++) {
+        g_assert_cmpint(xen_add_to_physmap(f->vm, XENMAPSPACE_grant_table, i,
+                                           table + i * XEN_PAGE_SIZE), ==, 0);
+    }
+    xen_front_use_grants(f, table, nr_frames);
 }
 
 uint32_t xen_front_grant(XenFront *f, uint64_t gpa, bool read_only)

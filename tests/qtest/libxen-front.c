@@ -8,6 +8,8 @@
 #include "qemu/host-utils.h"
 #include "libxen-front.h"
 
+#include "hw/xen/interface/hvm/params.h"
+
 #define LOOK_AGAIN_US   50
 /* shared_info */
 #define LEGACY_INFO     64      /* for each of the first vCPUs */
@@ -304,6 +306,18 @@ static char *read_node(XenFront *f, uint32_t tx, const char *path)
         return NULL;
     }
     return g_strndup(answer.payload, answer.header.len);
+}
+
+void xen_front_find_store(XenFront *f)
+{
+    uint64_t value;
+
+    g_assert_cmpint(xen_get_param(f->vm, HVM_PARAM_STORE_EVTCHN, &value), ==,
+                    0);
+    f->store.vm = f->vm;
+    f->store.port = value;
+    g_assert_cmpint(xen_get_param(f->vm, HVM_PARAM_STORE_PFN, &value), ==, 0);
+    f->store.ring = value * XEN_PAGE_SIZE;
 }
 
 char *xen_front_read(XenFront *f, uint32_t tx, const char *path, ...)

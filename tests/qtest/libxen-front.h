@@ -85,6 +85,9 @@ uint32_t xen_front_new_port(XenFront *f, unsigned vcpu);
 
 /* Page and port are those of f->store, which the caller has found and unmasked. */
 
+/* Finds them by the HVM parameters, the port first; does not unmask it. */
+void xen_front_find_store(XenFront *f);
+
 /* The value, or NULL if there is no such node. */
 char *xen_front_read(XenFront *f, uint32_t tx, const char *path, ...)
     G_GNUC_PRINTF(3, 4);
@@ -140,6 +143,8 @@ void xen_front_expect_state(XenFrontDevice *d, enum xenbus_state state);
 unsigned xen_front_max_frames(XenFront *f);
 /* The table is mapped: @nr_frames of it. */
 void xen_front_use_grants(XenFront *f, uint64_t table, unsigned nr_frames);
+/* Maps that much of it, the lowest frame first, and uses it. */
+void xen_front_map_grants(XenFront *f, unsigned nr_frames);
 uint32_t xen_front_grant(XenFront *f, uint64_t gpa, bool read_only);
 /* The back end does not use it any more. */
 void xen_front_revoke(XenFront *f, uint32_t ref);

@@ -146,14 +146,7 @@ static void start_grants(XenFront *f)
 
 static void start_store(XenFront *f)
 {
-    uint64_t value;
-
-    g_assert_cmpint(xen_get_param(f->vm, HVM_PARAM_STORE_EVTCHN, &value), ==,
-                    0);
-    f->store.vm = f->vm;
-    f->store.port = value;
-    g_assert_cmpint(xen_get_param(f->vm, HVM_PARAM_STORE_PFN, &value), ==, 0);
-    f->store.ring = value * XEN_PAGE_SIZE;
+    xen_front_find_store(f);
     g_assert_cmpint(xen_bind_vcpu(f->vm, f->store.port, 0), ==, 0);
     xen_unmask(f->vm, f->store.port);
 }

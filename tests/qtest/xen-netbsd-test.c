@@ -92,20 +92,6 @@ static void start_cpus(XenVm *vm)
     }
 }
 
-static void start_grants(XenFront *f)
-{
-    XenVm *vm = f->vm;
-    uint64_t table = vm->next_page;
-
-    vm->next_page += GRANT_FRAMES * XEN_PAGE_SIZE;
-    g_assert_cmpuint(xen_front_max_frames(f), >=, GRANT_FRAMES);
-    for (unsigned i = 0; i < GRANT_FRAMES; i++) {
-        g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_grant_table, i,
-                                           table + i * XEN_PAGE_SIZE), ==, 0);
-    }
-    xen_front_use_grants(f, table, GRANT_FRAMES);
-}
-
 /* The handler of its watch.  @reason: NULL if there is no such node. */
 static void take_shutdown(XenFront *f, const char *reason, bool may_remove)
 {
@@ -147,7 +133,7 @@ static Guest boot(XenFront *f)
     xen_unplug(vm, XEN_UNPLUG_DISKS | XEN_UNPLUG_NICS);
     g_assert_cmpuint(xen_ide_sectors(vm, XEN_IDE_PRIMARY, 0), ==, 0);
     g_assert_false(xen_pci_has(vm, 0, XEN_FRONT_NIC_SLOT));
-    start_grants(f);
+    xen_front_map_grants(f, GRANT_FRAMES);
     xen_unmask(vm, f->store.port);
     xen_unmask(vm, f->con.port);
 

@@ -260,30 +260,9 @@ static void start_xen(XenFront *f)
     xen_front_mask_all(f);
 }
 
-static void start_grants(XenFront *f)
-{
-    XenVm *vm = f->vm;
-    uint64_t table = vm->next_page;
-
-    vm->next_page += GRANT_FRAMES * XEN_PAGE_SIZE;
-    g_assert_cmpuint(xen_front_max_frames(f), >=, GRANT_FRAMES);
-    for (unsigned i = 0; i < GRANT_FRAMES; i++) {
-        g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_grant_table, i,
-                                           table + i * XEN_PAGE_SIZE), ==, 0);
-    }
-    xen_front_use_grants(f, table, GRANT_FRAMES);
-}
-
 static void start_store(XenFront *f)
 {
-    uint64_t value;
-
-    g_assert_cmpint(xen_get_param(f->vm, HVM_PARAM_STORE_EVTCHN, &value), ==,
-                    0);
-    f->store.vm = f->vm;
-    f->store.port = value;
-    g_assert_cmpint(xen_get_param(f->vm, HVM_PARAM_STORE_PFN, &value), ==, 0);
-    f->store.ring = value * XEN_PAGE_SIZE;
+    xen_front_find_store(f);
     xen_mask(f->vm, f->store.port);
 }
 
@@ -295,7 +274,7 @@ static Guest boot(XenFront *f)
 
     f->cold = true;
     start_xen(f);
-    start_grants(f);
+    xen_front_map_grants(f, GRANT_FRAMES);
     start_store(f);
     types = xen_front_list(f, "device");
     /* The only one that it knows not to be a device. */

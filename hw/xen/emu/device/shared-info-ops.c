@@ -119,8 +119,11 @@ static void use_layout(bool long_mode)
 
 /*
  * Whoever mapped the page got a wall clock in the layout of before: the firmware's,
- * if the guest makes its hypercalls without a page.  There is no port yet whose
- * bits would be there.
+ * if the guest makes its hypercalls without a page.  That of 32 bits is where 64 have
+ * the pending bits of ports 2048 to 2143.  No event is lost by this: until now the
+ * guest's layout was that of 32 bits, whose 2-level ports end at 1,023.  (A guest that
+ * changes it at will loses what it would lose anyway: all its bits have other meanings
+ * then.)
  */
 void xen_emu_note_long_mode(bool long_mode)
 {
@@ -170,6 +173,7 @@ int xen_sync_long_mode(void)
     }
     ret = offload->get_long_mode(&long_mode);
     if (!ret) {
+        /* It latched some time ago: the wall clock's place may have events by now. */
         use_layout(long_mode);
     }
     return ret;
