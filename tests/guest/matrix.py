@@ -140,6 +140,14 @@ MATRIX = [
         program='many-channels')
     for guest in ('debian13', 'debian12')
 ] + [
+    # A kernel without a hypercall page tells its layout after it has mapped shared
+    # info, in whose pending bits was the wall clock of the other layout.
+    row('debian13-backports-2cpu-channels-2level', 'debian13-backports', 2,
+        accel='xen-version=4.17,xen-evtchn-abi=2level', expect={'abi': '2level'},
+        steps=('facts', 'modules', 'channels'), extra=('-m', '1024'),
+        append=('XE_CHANNELS=%d' % checks.CHANNELS_2LEVEL,),
+        program='many-channels'),
+] + [
     # Migrated while all 20,000 are unmasked and in use.
     row('debian13-4cpu-moved', 'debian13', 4,
         accel='xen-version=4.17,xen-evtchn-abi=fifo',
