@@ -34,14 +34,12 @@ typedef struct XenFuzzProgram {
     const uint8_t *data;
     size_t size;
     unsigned steps;             /* so far */
-    unsigned costly;            /* of these, those that take a millisecond */
+    unsigned resets;            /* of the domain, among these */
+    bool loaded;                /* a state, which takes most of a program's time */
 } XenFuzzProgram;
 
 /* The next record; false: there is none, or the program is too long. */
 bool xen_fuzz_next(XenFuzzProgram *p, Record *r);
-
-/* Whether one more costly step may be taken. */
-bool xen_fuzz_may_cost(XenFuzzProgram *p);
 
 /* A step: its arguments are the rest of @r. */
 typedef void XenFuzzStep(XenFuzzProgram *p, Record *r);

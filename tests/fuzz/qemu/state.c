@@ -184,9 +184,10 @@ void xen_fuzz_state(XenFuzzProgram *p, Record *r)
     Section section[NR_SECTIONS];
     unsigned n;
 
-    if (!xen_fuzz_may_cost(p)) {
+    if (p->loaded) {
         return;
     }
+    p->loaded = true;
     vm_stop(RUN_STATE_SAVE_VM);
     state = save();
     n = find_sections(state->data, state->len, section);
