@@ -10,6 +10,8 @@
 #include "libxen-net.h"
 #include "libxen-state.h"
 
+#include "hw/xen/interface/sched.h"
+
 #define NR_SLEEPS       3
 #define NR_REQUESTS     8
 #define NR_ASLEEP       3
@@ -92,6 +94,78 @@ static void test_migrated(const void *long_mode)
     take_answers(v);
     g_assert_cmpint(xen_vbd_state(v), ==, XenbusStateConnected);
     xen_vbd_stop(v);
+}
+
+static void expect_status(XenVm *vm, const char *status)
+{
+    QDict *info = qtest_qmp_assert_success_ref(vm->qts,
+                                               "{ 'execute': 'query-status' }");
+
+    g_assert_cmpstr(qdict_get_str(info, "status"), ==, status);
+    qobject_unref(info);
+}
+
+/* It is stopped, and asleep when it goes on. */
+static void continue_asleep(XenVm *vm)
+{
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");
+    expect_status(vm, "suspended");
+    xen_vm_wake_up(vm);
+    expect_status(vm, "running");
+}
+
+static void disk_command(XenVm *vm, const char *command)
+{
+    g_autofree char *said = qtest_hmp(vm->qts, "qemu-io -d x \"%s\"", command);
+
+    g_assert_cmpstr(said, ==, "");
+}
+
+/* The host's disk is full when the guest is asleep: the write is done again later. */
+static void test_disk_full(const void *long_mode)
+{
+    XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode),
+        "-nodefaults -blockdev '{\"driver\":\"raw\",\"node-name\":\"n\",\"file\":"
+        "{\"driver\":\"blkdebug\",\"inject-error\":[{\"event\":\"write_aio\","
+        "\"errno\":28,\"once\":true}],\"image\":{\"driver\":\"null-co\",\"size\":"
+        "1048576}}}' -device xen-disk,id=x,drive=n,vdev=xvda");
+    XenVbdAnswer a;
+
+    xen_vbd_connect(v, 1, 0);
+    disk_command(v->vm, "break write_aio a");
+    xen_vbd_put(v, 0, &(XenVbdRequest) {
+        .op = BLKIF_OP_WRITE, .id = 1, .nr = 1, .last = 7,
+    });
+    xen_vbd_push(v, 0);
+    disk_command(v->vm, "wait_break a");
+    xen_vm_suspend(v->vm);
+    disk_command(v->vm, "resume a");
+    qtest_qmp_eventwait(v->vm->qts, "STOP");
+    expect_status(v->vm, "io-error");
+    continue_asleep(v->vm);
+    xen_vbd_get(v, 0, &a);
+    g_assert_cmpint(a.status, ==, BLKIF_RSP_OKAY);
+    xen_vbd_stop(v);
+}
+
+/* A vCPU asks for the sleep when the VM is being stopped for something else. */
+static void test_stopped(const void *long_mode)
+{
+    struct sched_shutdown crash = { .reason = SHUTDOWN_crash };
+    XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode),
+                             "-nodefaults -action panic=pause");
+
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'stop' }");
+    xen_vm_suspend(vm);
+    expect_status(vm, "paused");
+    continue_asleep(vm);
+
+    xen_op(vm, 0, __HYPERVISOR_sched_op, SCHEDOP_shutdown, &crash,
+           sizeof(crash));
+    xen_vm_suspend(vm);
+    expect_status(vm, "guest-panicked");
+    continue_asleep(vm);
+    xen_vm_stop(vm);
 }
 
 static void test_disk(const void *long_mode)
@@ -216,6 +290,8 @@ int main(int argc, char **argv)
         { "disk", test_disk },
         { "disk-iothread", test_disk_iothread },
         { "migrated", test_migrated },
+        { "disk-full", test_disk_full },
+        { "stopped", test_stopped },
         { "net", test_net },
         { "console", test_console },
         { "watch", test_watch },
