@@ -452,6 +452,26 @@ static void test_runstate_flag(const void *opaque)
     xen_vm_stop(vm);
 }
 
+/* It is stopped, and may be saved all the same; so is the one that is loaded. */
+static void test_failed_loadvm(const void *variant)
+{
+    const Variant *v = variant;
+    XenVm *vm = start(v);
+    g_autofree char *said = qtest_hmp(vm->qts, "loadvm none");
+    g_autofree char *path = NULL;
+    XenVm *target;
+
+    g_assert_cmpstr(said, !=, "");
+    path = xen_state_save(vm);
+    target = xen_vm_start_target(vm, NULL, XEN_STATE_TARGET);
+    xen_state_load(target, path);
+    xen_state_wait(target);
+    qtest_qmp_assert_success(target->qts, "{ 'execute': 'cont' }");
+    xen_vm_stop(vm);
+    xen_vm_stop(target);
+    unlink(path);
+}
+
 static const struct {
     const char *name;
     void (*run)(const void *variant);
@@ -464,6 +484,7 @@ static const struct {
     { "callback", test_callback },
     { "snapshot", test_snapshot },
     { "runstate-flag", test_runstate_flag },
+    { "failed-loadvm", test_failed_loadvm },
     { "queues", test_queues, .fifo_only = true },
     { "half-handled", test_half_handled, .fifo_only = true },
     { "moved", test_moved, .fifo_only = true },
