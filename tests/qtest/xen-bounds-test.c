@@ -12,6 +12,7 @@
 #include "libxen-store.h"
 
 #include "hw/xen/interface/memory.h"
+#include "hw/xen/interface/sched.h"
 #include "hw/xen/interface/version.h"
 
 #define DIMM_BYTES      (128 << 20)
@@ -20,6 +21,8 @@
 /* The platform device's port for the guest's log, and the longest line. */
 #define PLATFORM_LOG    0x12
 #define LOG_LINE        256
+
+#define NR_CRASHES      1000
 
 /* ------------------------------------------------------- what QEMU logs -- */
 
@@ -231,6 +234,33 @@ static void test_no_lines(const void *long_mode)
     stop(&l);
 }
 
+static bool count_crash(QTestState *qts, const char *name, QDict *event,
+                        void *nr)
+{
+    *(unsigned *)nr += g_str_equal(name, "GUEST_PANICKED");
+    return false;
+}
+
+/* A guest that goes on after it has crashed, as the user wants, and crashes again. */
+static void test_crashes(const void *long_mode)
+{
+    XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode),
+                             "-nodefaults -action panic=none");
+    struct sched_shutdown op = { .reason = SHUTDOWN_crash };
+    unsigned nr = 0;
+
+    qtest_qmp_set_event_callback(vm->qts, count_crash, &nr);
+    for (unsigned i = 0; i < NR_CRASHES; i++) {
+        g_assert_cmpint(xen_op(vm, 0, __HYPERVISOR_sched_op, SCHEDOP_shutdown,
+                               &op, sizeof(op)), ==, 0);
+    }
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'query-status' }");
+    /* One a second, however long that took. */
+    g_assert_cmpuint(nr, >, 0);
+    g_assert_cmpuint(nr, <, NR_CRASHES);
+    xen_vm_stop(vm);
+}
+
 /* A line of the guest's that has no end is traced in parts. */
 static void test_platform_lines(const void *long_mode)
 {
@@ -351,6 +381,7 @@ int main(int argc, char **argv)
         { "extent-flags", test_extent_flags },
         { "store-lines", test_store_lines },
         { "no-lines", test_no_lines },
+        { "crashes", test_crashes },
         { "platform-lines", test_platform_lines },
         { "version-strings", test_version_strings },
         { "pv-config", test_pv_config },

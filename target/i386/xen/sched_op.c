@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
+#include "qemu/timer.h"
 #include "hw/xen/emu/device/reset.h"
 #include "hw/xen/emu/domain.h"
 #include "hw/xen/emu/evtchn.h"
@@ -11,6 +12,7 @@
 #include "system/cpus.h"
 #include "system/kvm_xen.h"
 #include "system/runstate.h"
+#include "system/runstate-action.h"
 #include "system/watchdog.h"
 #include "cpu.h"
 #include "compat.h"
@@ -92,6 +94,25 @@ static int poll_ports(XenHypercall *hc, uint64_t gva)
 }
 
 /*
+ * With "panic=none" the guest goes on, and may crash again and again.  A monitor keeps
+ * the events that its client does not read, without a bound, so there is one a second.
+ */
+#define CRASH_INTERVAL_MS   1000
+
+/* BQL. */
+static void crash(void)
+{
+    static int64_t next_ms;
+    int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+
+    if (panic_action == PANIC_ACTION_NONE && now < next_ms) {
+        return;
+    }
+    next_ms = now + CRASH_INTERVAL_MS;
+    qemu_system_guest_panicked(NULL);
+}
+
+/*
  * On Xen all vCPUs stop immediately, and the call does not return.  QEMU's main
  * loop stops them a little later.  The current vCPU stops here, because the
  * guest would take a return for a failure.
@@ -116,7 +137,7 @@ static int shut_down(CPUState *cs, uint32_t reason)
         cpu_stop_current();
         return 1;
     case SHUTDOWN_crash:
-        qemu_system_guest_panicked(NULL);
+        crash();
         return 0;
     case SHUTDOWN_watchdog:
         watchdog_perform_action();
