@@ -5,6 +5,8 @@
 #include "libxen-state.h"
 #include "qobject/qdict.h"
 
+#include "hw/xen/interface/memory.h"
+
 #define PLATFORM    0x00015853
 #define E1000       0x100e8086
 #define EDU         0x11e81234
@@ -179,6 +181,29 @@ static void test_firmware_segment(void)
     }
 }
 
+/* No page of the guest's choice is in SMRAM's place when firmware wakes up. */
+static void test_smram(void)
+{
+    const uint32_t bridge = 0x80000000;
+    const uint64_t tseg = 63 << 20;
+    XenVm *vm = xen_vm_start(1, true, "-nodefaults -machine q35,smm=on -m 64");
+
+    qtest_memset(vm->qts, tseg, 0x5a, XEN_PAGE_SIZE);
+    /* The last MiB of RAM; and both registers are locked. */
+    qtest_outl(vm->qts, 0xcf8, bridge | 0x9c);
+    qtest_outb(vm->qts, 0xcfc + 2, 0x01);
+    qtest_outb(vm->qts, 0xcfc + 1, 0x1a);
+    g_assert_cmphex(qtest_readb(vm->qts, tseg), ==, 0xff);
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_grant_table, 0, tseg), ==,
+                    -EINVAL);
+    g_assert_cmpint(xen_add_to_physmap(vm, XENMAPSPACE_shared_info, 0, tseg), ==,
+                    -EINVAL);
+    sleep_on_q35(vm);
+    xen_vm_wake_up(vm);
+    g_assert_cmphex(qtest_readb(vm->qts, tseg), ==, 0x5a);
+    xen_vm_stop(vm);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -187,5 +212,6 @@ int main(int argc, char **argv)
     qtest_add_func("xen/platform/another", test_another);
     qtest_add_func("xen/platform/moved", test_moved);
     qtest_add_func("xen/platform/firmware-segment", test_firmware_segment);
+    qtest_add_func("xen/platform/smram", test_smram);
     return g_test_run();
 }

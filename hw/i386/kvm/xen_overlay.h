@@ -21,6 +21,9 @@ void xen_overlay_create(void);
  */
 bool xen_overlay_frame_is_valid(uint64_t gfn);
 
+/* Of a page of Xen's in the machine's memory: that of RAM, which it covers. */
+#define XEN_OVERLAY_PRIORITY    0
+
 /*
  * Shows @page (one page of RAM) to the guest at @gpa instead of where it was;
  * where no page can be (see above): nowhere.  BQL.

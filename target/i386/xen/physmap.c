@@ -94,12 +94,32 @@ static bool is_firmware(uint64_t gfn)
     return is;
 }
 
+/*
+ * Something is in front of what is mapped at @gfn: closed SMRAM, for example.  The
+ * guest would not see the page.  But firmware that wakes up from S3 would, in the
+ * place of SMRAM, before it has closed that again.
+ */
+static bool is_covered(uint64_t gfn)
+{
+    uint64_t gpa = gfn << XEN_EMU_PAGE_SHIFT;
+    MemoryRegion *mr;
+
+    QTAILQ_FOREACH(mr, &get_system_memory()->subregions, subregions_link) {
+        if (mr->priority > XEN_OVERLAY_PRIORITY && mr->enabled &&
+            (mr->addr > gpa ? mr->addr - gpa < XEN_EMU_PAGE_SIZE :
+             int128_lt(int128_make64(gpa - mr->addr), mr->size))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int map_page(const XenPage *page, uint64_t gfn)
 {
     XenPage old;
 
     BQL_LOCK_GUARD();
-    if (is_firmware(gfn)) {
+    if (is_firmware(gfn) || is_covered(gfn)) {
         return -EINVAL;
     }
     if (find_page(gfn, &old) &&

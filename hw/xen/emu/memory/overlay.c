@@ -77,5 +77,6 @@ void xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa)
         memory_region_set_address(page, gpa);
         return;
     }
-    memory_region_add_subregion_overlap(get_system_memory(), gpa, page, 0);
+    memory_region_add_subregion_overlap(get_system_memory(), gpa, page,
+                                        XEN_OVERLAY_PRIORITY);
 }
