@@ -107,6 +107,36 @@ static void test_size(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+/*
+ * All that the user may allow the guest, each cutting its RAM in two: QEMU has no room
+ * for so many parts.  Those that continue one another are one.
+ */
+static void test_places(const void *long_mode)
+{
+    const unsigned max = 4096, places = 1024;
+    XenVm *vm = xen_vm_start_bare(1, GPOINTER_TO_INT(long_mode),
+                                  XEN_VM_ACCEL ",xen-gnttab-max-frames=4096",
+                                  "-nodefaults -m 64");
+    uint64_t gpa;
+
+    xen_vm_set_up(vm);
+    gpa = 16 << 20;
+    for (unsigned i = 0; i < places - 1; i++) {
+        g_assert_cmpint(map_frame(vm, i, gpa + 2 * i * XEN_PAGE_SIZE), ==, 0);
+    }
+    gpa += 2 * places * XEN_PAGE_SIZE;
+    for (unsigned i = places - 1; i < max; i++) {
+        g_assert_cmpint(map_frame(vm, i, gpa + i * XEN_PAGE_SIZE), ==, 0);
+    }
+    /* It would be one more without its neighbour, or elsewhere. */
+    g_assert_cmpint(xen_remove_from_physmap(vm, gpa + (max - 2) *
+                                            XEN_PAGE_SIZE), ==, -ENOMEM);
+    g_assert_cmpint(map_frame(vm, max - 1, 12 << 20), ==, -ENOMEM);
+    g_assert_cmpint(xen_remove_from_physmap(vm, 16 << 20), ==, 0);
+    g_assert_cmpint(map_frame(vm, max - 1, 12 << 20), ==, 0);
+    xen_vm_stop(vm);
+}
+
 /* xen-gnttab-max-frames: minimum and maximum */
 static void test_limit(const void *long_mode)
 {
@@ -317,6 +347,7 @@ int main(int argc, char **argv)
         { "version", test_version },
         { "size", test_size },
         { "limit", test_limit },
+        { "places", test_places },
         { "frames", test_frames },
         { "reset", test_reset },
         { "setup-table", test_setup_table },

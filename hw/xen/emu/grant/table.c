@@ -16,6 +16,7 @@
 #include "hw/i386/kvm/xen_gnttab.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "hw/xen/emu/domain.h"
+#include "hw/xen/emu/memory/overlay.h"
 #include "hw/xen/emu/qemu-compat.h"
 #include "hw/xen/xen.h"
 #include "migration/vmstate.h"
@@ -31,6 +32,12 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenGrantTable, XEN_GNTTAB)
 #define ENTRIES_PER_FRAME   (XEN_GRANT_PAGE_SIZE / sizeof(grant_entry_v1_t))
 /* Xen's table is never empty. */
 #define MIN_FRAMES          1
+/*
+ * Places of frames that do not continue the one before.  Each cuts the guest's RAM in
+ * two, and QEMU aborts if it comes to 4,096 parts of memory; a KVM of old had 509.
+ * Guests have all frames in one piece, or in few.
+ */
+#define MAX_PLACES          1024
 
 struct XenGrantTable {
     SysBusDevice parent_obj;
@@ -85,6 +92,21 @@ static void clear_places(XenGrantTable *t)
     set_nr_frames(t, 0);
 }
 
+/* Are there not too many if frame @idx, unless it is max_frames, is at @gpa? */
+static bool places_fit(const XenGrantTable *t, uint32_t idx, uint64_t gpa)
+{
+    uint64_t next = INVALID_GPA;
+    uint32_t nr = 0;
+
+    for (uint32_t i = 0; i < t->max_frames; i++) {
+        uint64_t at = i == idx ? gpa : t->gpa[i];
+
+        nr += at != next && xen_overlay_place_is_valid(at);
+        next = at + XEN_GRANT_PAGE_SIZE;
+    }
+    return nr <= MAX_PLACES;
+}
+
 int xen_gnttab_map_page(uint64_t idx, uint64_t gfn)
 {
     XenGrantTable *t = grant_table;
@@ -96,6 +118,10 @@ int xen_gnttab_map_page(uint64_t idx, uint64_t gfn)
         return -EINVAL;
     }
     BQL_LOCK_GUARD();
+    /* One that goes may leave those before and behind it in two places. */
+    if (!places_fit(t, idx, gfn << XEN_EMU_PAGE_SHIFT)) {
+        return -ENOMEM;
+    }
     place_frame(t, idx, gfn << XEN_EMU_PAGE_SHIFT);
     if (idx >= t->nr_frames) {
         set_nr_frames(t, idx + 1);
@@ -192,8 +218,17 @@ static int table_post_load(void *opaque, int version_id)
 {
     XenGrantTable *t = opaque;
 
+    for (uint32_t i = t->nr_frames; i < t->max_frames; i++) {
+        t->gpa[i] = INVALID_GPA;
+    }
+    if (!places_fit(t, t->max_frames, 0)) {
+        error_report("xen_gnttab: grant frames in the incoming state are in "
+                     "more than %u places", MAX_PLACES);
+        clear_places(t);
+        return -EINVAL;
+    }
     for (uint32_t i = 0; i < t->max_frames; i++) {
-        place_frame(t, i, i < t->nr_frames ? t->gpa[i] : INVALID_GPA);
+        place_frame(t, i, t->gpa[i]);
     }
     set_nr_frames(t, t->nr_frames);
     return 0;
