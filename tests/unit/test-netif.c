@@ -278,6 +278,62 @@ static void test_extras(void)
     end(&t);
 }
 
+/* An address to add or remove: an extra slot around which nothing is. */
+static void test_mcast(void)
+{
+    static const uint8_t address[6] = { 1, 0, 0x5e, 2, 3, 4 };
+    static const struct {
+        uint8_t type[2];            /* the second: 0 if there is none */
+        uint16_t flags;
+        XenNetifTx expected;
+    } cases[] = {
+        { { XEN_NETIF_EXTRA_TYPE_MCAST_ADD }, 0, XEN_NETIF_MCAST },
+        { { XEN_NETIF_EXTRA_TYPE_MCAST_DEL }, 0, XEN_NETIF_MCAST },
+        { { XEN_NETIF_EXTRA_TYPE_HASH, XEN_NETIF_EXTRA_TYPE_MCAST_ADD }, 0,
+          XEN_NETIF_MCAST },
+        { { XEN_NETIF_EXTRA_TYPE_MCAST_ADD, XEN_NETIF_EXTRA_TYPE_MCAST_DEL }, 0,
+          XEN_NETIF_ERROR },
+        { { XEN_NETIF_EXTRA_TYPE_MCAST_DEL, XEN_NETIF_EXTRA_TYPE_MCAST_DEL }, 0,
+          XEN_NETIF_ERROR },
+        { { XEN_NETIF_EXTRA_TYPE_MCAST_ADD }, NETTXF_more_data, XEN_NETIF_ERROR },
+        { { XEN_NETIF_EXTRA_TYPE_HASH }, NETTXF_more_data, XEN_NETIF_FRAME },
+        { { XEN_NETIF_EXTRA_TYPE_HASH, XEN_NETIF_EXTRA_TYPE_HASH }, 0,
+          XEN_NETIF_ERROR },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        unsigned nr = 1 + !!cases[i].type[1];
+        Tx t;
+
+        start(&t, 0);
+        put(&t, 0, NETTXF_extra_info | cases[i].flags, 100);
+        for (unsigned k = 0; k < nr; k++) {
+            put_extra(&t, cases[i].type[k],
+                      (k + 1 < nr) * XEN_NETIF_EXTRA_FLAG_MORE);
+            memcpy((uint8_t *)&t.page->ring[1 + k] +
+                   offsetof(netif_extra_info_t, u.mcast.addr),
+                   address, sizeof(address));
+        }
+        if (cases[i].flags) {
+            put(&t, 0, 0, 40);
+        }
+        g_assert_cmpint(xen_netif_tx_take(&t.ring, &t.frame), ==,
+                        cases[i].expected);
+        g_assert_cmpint(!t.frame.why, ==, cases[i].expected != XEN_NETIF_ERROR);
+        g_assert_cmpuint(t.ring.req_cons, ==, t.page->req_prod);
+        g_assert_cmpuint(t.frame.nr_extras, ==, nr);
+        if (cases[i].expected == XEN_NETIF_MCAST) {
+            g_assert_cmpmem(t.frame.mcast, sizeof(t.frame.mcast), address,
+                            sizeof(address));
+            g_assert_cmpint(t.frame.mcast_add, ==, cases[i].type[nr - 1] ==
+                                                   XEN_NETIF_EXTRA_TYPE_MCAST_ADD);
+        }
+        xen_netif_tx_answer(&t.ring, &t.frame, NETIF_RSP_OKAY);
+        g_assert_cmpuint(t.ring.rsp_prod, ==, t.page->req_prod);
+        end(&t);
+    }
+}
+
 /* An incomplete frame: nothing beyond req_prod is consumed. */
 static void test_missing(void)
 {
@@ -416,6 +472,7 @@ int main(int argc, char **argv)
     g_test_add_func("/netif/attach", test_attach);
     g_test_add_func("/netif/events", test_events);
     g_test_add_func("/netif/extras", test_extras);
+    g_test_add_func("/netif/mcast", test_mcast);
     g_test_add_func("/netif/missing", test_missing);
     g_test_add_func("/netif/noise", test_noise);
     g_test_add_func("/netif/rx", test_rx);
