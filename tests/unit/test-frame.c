@@ -153,6 +153,39 @@ static void test_flow(void)
                     xen_frame_flow(other, sizeof(other)));
 }
 
+/*
+ * Connections whose ports, or addresses, differ by small numbers: each of 2, 4 and 8
+ * queues gets some of them, and none more than three times its share.
+ */
+static void test_flow_spread(void)
+{
+    for (unsigned kind = 0; kind < 3; kind++) {
+        for (unsigned nr = 2; nr <= 8; nr *= 2) {
+            unsigned count[8] = { 0 };
+
+            for (unsigned i = 0; i < 64; i++) {
+                uint8_t frame[UDP_FRAME];
+
+                make_udp(frame, 1);
+                if (kind == 0) {
+                    frame[35] += i;         /* source port */
+                }
+                if (kind != 2) {
+                    frame[37] += i;         /* destination port */
+                }
+                if (kind == 2) {
+                    frame[29] += i;         /* source address */
+                }
+                count[xen_frame_flow(frame, sizeof(frame)) % nr]++;
+            }
+            for (unsigned i = 0; i < nr; i++) {
+                g_assert_cmpuint(count[i], >, 0);
+                g_assert_cmpuint(count[i], <=, 3 * 64 / nr);
+            }
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -161,5 +194,6 @@ int main(int argc, char **argv)
     g_test_add_func("/frame/bounds", test_bounds);
     g_test_add_func("/frame/extensions", test_extensions);
     g_test_add_func("/frame/flow", test_flow);
+    g_test_add_func("/frame/flow-spread", test_flow_spread);
     return g_test_run();
 }
