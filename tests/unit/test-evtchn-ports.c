@@ -121,6 +121,34 @@ static void test_reset(void)
     evtchn_stage_free(s);
 }
 
+/*
+ * Ports that were closed while they were in a queue: after a reset their numbers are as
+ * free as all others, and the lowest of all is the first again.
+ */
+static void test_reset_closing(void)
+{
+    EvtchnGuest *g = evtchn_guest_new(1, true);
+    uint32_t nr = 20;
+
+    evtchn_guest_use_fifo(g, 1);
+    for (uint32_t port = 1; port <= nr; port++) {
+        g_assert_cmpuint(evtchn_guest_bind_ipi(g, 0), ==, port);
+        evtchn_guest_unmask(g, port);
+        g_assert_cmpint(xen_evtchn_send(g->e, port), ==, 0);
+    }
+    /* Those that are closed first would be looked at first. */
+    for (uint32_t port = nr; port; port--) {
+        g_assert_cmpint(xen_evtchn_close(g->e, port), ==, 0);
+        g_assert_true(*evtchn_guest_word(g, port) & 1u << EVTCHN_FIFO_LINKED);
+    }
+    g_assert_cmpint(xen_evtchn_reset(g->e, DOMID_SELF), ==, 0);
+    g->fifo = false;
+    for (uint32_t port = 1; port <= nr; port++) {
+        g_assert_cmpuint(evtchn_guest_bind_ipi(g, 0), ==, port);
+    }
+    evtchn_guest_free(g);
+}
+
 /* port_changed is called for each change. */
 static void test_port_changed(void)
 {
@@ -178,6 +206,7 @@ int main(int argc, char **argv)
     g_test_add_func("/evtchn/ports/close-pair", test_close_pair);
     g_test_add_func("/evtchn/ports/rebind", test_rebind);
     g_test_add_func("/evtchn/ports/reset", test_reset);
+    g_test_add_func("/evtchn/ports/reset-closing", test_reset_closing);
     g_test_add_func("/evtchn/ports/port-changed", test_port_changed);
     g_test_add_func("/evtchn/ports/lowest-first", test_lowest_first);
     return g_test_run();
