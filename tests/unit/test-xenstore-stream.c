@@ -253,6 +253,62 @@ static void test_upstream(void)
     }
 }
 
+/*
+ * What upstream gets: a tree, and a transaction that wrote data/x.  Only that node is
+ * one that the transaction modified; what it shares with the live tree is a reference.
+ */
+static const char saved[] =
+    "\0\0\0\2" "\0\0\0\2"
+    EMPTY(N0)
+      "local\0" EMPTY(N0)
+        "domain\0" EMPTY(N0)
+          "1\0" EMPTY("n0\0r1\0\0")
+            "data\0" EMPTY("n1\0\0")
+              "x\0" "\0\0\0\0\3old" "n1\0\0" "\0"
+              "\0"
+            "domid\0" "\0\0\0\0\1" "1" "n0\0r1\0\0" "\0"
+            "\0"
+          "\0"
+        "\0"
+      "secret\0" EMPTY(N0) "\0"
+      "\0"
+    "\0\0\0\2" "\0\0\0\1" "\0\0\0\1"
+    EMPTY(N0)
+      "local\0" EMPTY(N0)
+        "domain\0" EMPTY(N0)
+          "1\0" EMPTY("n0\0r1\0\0")
+            "data\0" EMPTY("n1\0\0")
+              "x\0" "\1\0\0\0\2" "ab" "n1\0\0" "\0"
+              "\0"
+            "domid\0" LINK("\2")
+            "\0"
+          "\0"
+        "\0"
+      "secret\0" LINK("\2")
+      "\0"
+    "\0\0\0\0"
+    "data\0token\0"
+    ;
+
+static void test_saved(void)
+{
+    Fixture f;
+    uint32_t tx;
+    State s;
+
+    fixture_init(&f);
+    client_expect(f.guest, XS_WRITE, 0, BYTES("data/x\0old"), OK);
+    client_expect(f.guest, XS_WATCH, 0, STRINGS("data\0token"), OK);
+    tx = client_start(f.guest);
+    g_assert_cmpuint(tx, ==, 1);
+    client_expect(f.guest, XS_READ, tx, STRINGS("domid"), BYTES("1"));
+    client_expect(f.guest, XS_WRITE, tx, BYTES("data/x\0ab"), OK);
+    s = save(&f);
+    g_assert_cmpmem(s.state->data, s.state->len, saved, sizeof(saved));
+    state_free(&s);
+    fixture_destroy(&f);
+}
+
 /* --------------------------------------------------------------- invalid -- */
 
 static void fill(Fixture *f)
@@ -464,6 +520,7 @@ int main(int argc, char **argv)
     g_test_add_func("/xenstore/stream/long-paths", test_long_paths);
     g_test_add_func("/xenstore/stream/others-watches", test_others_watches);
     g_test_add_func("/xenstore/stream/upstream", test_upstream);
+    g_test_add_func("/xenstore/stream/saved", test_saved);
     g_test_add_func("/xenstore/stream/damaged", test_damaged);
     g_test_add_func("/xenstore/stream/invalid", test_invalid);
     return g_test_run();
