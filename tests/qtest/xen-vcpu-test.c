@@ -106,11 +106,15 @@ static void test_runstate(const void *long_mode)
     }
     g_assert_cmpuint(sum, ==, 123456789);
     g_assert_cmpuint(ldq_le_p(info + entry + 8), ==, 123456789);
+    /* It has been in this state from the beginning. */
+    g_assert_cmpuint(ldl_le_p(info), ==, RUNSTATE_running);
+    g_assert_cmpuint(ldq_le_p(info + entry), ==, 0);
 
     /* vCPU 1 has never run. */
     g_assert_cmpint(xen_vcpu_op(vm, 0, VCPUOP_get_runstate_info, 1, info,
                                 sizeof(info)), ==, 0);
     g_assert_cmpuint(ldl_le_p(info), ==, RUNSTATE_offline);
+    g_assert_cmpuint(ldq_le_p(info + entry), ==, 0);
     g_assert_cmpuint(ldq_le_p(info + entry + 8 + 3 * 8), ==, 123456789);
 
     xen_vm_stop(vm);
