@@ -60,39 +60,62 @@ static void test_announced(const void *long_mode)
     xen_vif_stop(vif);
 }
 
-/* What a front end may not leave out or get wrong; and a good one after it. */
+/* QEMU has logged the reason why it refuses a front end. */
+static void check_reason(const char *log, const char *reason)
+{
+    g_autofree char *text = NULL, *line = g_strdup_printf(
+        "xen-net-device '0': %s", reason);
+
+    g_assert_true(g_file_get_contents(log, &text, NULL, NULL));
+    if (!strstr(text, line)) {
+        g_error("no \"%s\" in: %s", line, text);
+    }
+}
+
+/* What a front end may not leave out or get wrong. */
 static void test_refused(const void *long_mode)
 {
     static const struct {
         unsigned queues;
-        const char *nodes;
+        const char *nodes, *reason;
     } tries[] = {
-        { 1, "request-rx-copy=0" },
-        { 1, "multi-queue-num-queues=0" },
-        { 1, "multi-queue-num-queues=4" },
-        { 1, "multi-queue-num-queues=4294967295" },
-        { 1, "multi-queue-num-queues=3" },      /* without their nodes */
-        { 4, "feature-sg=1" },                  /* with them */
-        { 1, "tx-ring-ref=40" },                /* not granted */
-        { 1, "rx-ring-ref=4294967295" },
-        { 1, "event-channel=4294967295" },
-        { 1, "event-channel-tx=1000 event-channel-rx=1001" },
-        { 3, "queue-1/event-channel=x" },
-        { 3, "queue-2/tx-ring-ref=40" },
+        { 1, "request-rx-copy=0", "front end does not do rx-copy" },
+        { 1, "multi-queue-num-queues=0",
+          "front end wants 0 queues, there are 1 to 3" },
+        { 1, "multi-queue-num-queues=4", "front end wants 4 queues" },
+        { 1, "multi-queue-num-queues=4294967295",
+          "front end wants 4294967295 queues" },
+        /* Without their nodes; with them. */
+        { 1, "multi-queue-num-queues=3", "queue 0: no tx-ring-ref" },
+        { 4, "feature-sg=1", "front end wants 4 queues" },
+        /* Not granted */
+        { 1, "tx-ring-ref=40", "queue 0: tx-ring-ref 40: " },
+        { 1, "rx-ring-ref=4294967295", "queue 0: rx-ring-ref 4294967295: " },
+        { 1, "event-channel=4294967295",
+          "queue 0: event channel 4294967295: " },
+        { 1, "event-channel-tx=1000 event-channel-rx=1001",
+          "queue 0: event channel 1000: " },
+        { 3, "queue-1/event-channel=x", "queue 1: no event-channel" },
+        { 3, "queue-2/tx-ring-ref=40", "queue 2: tx-ring-ref 40: " },
         /* Two queues at one channel. */
-        { 3, "queue-1/event-channel=1 queue-2/event-channel=1" },
+        { 3, "queue-1/event-channel=1 queue-2/event-channel=1",
+          "queue 1: event channel 1: " },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
-        XenVif *vif = start(long_mode, "queues=3");
+        g_autofree char *log = xen_new_file(0), *properties = g_strdup_printf(
+            "queues=3 2>%s", log);
+        XenVif *vif = start(long_mode, properties);
         g_autofree char *nodes = g_strconcat("request-rx-copy=1 ",
                                              tries[i].nodes, NULL);
 
         g_assert_cmpint(xen_vif_connect(vif, tries[i].queues, false, nodes),
                         ==, XenbusStateClosing);
+        check_reason(log, tries[i].reason);
         xen_vif_check_alive(vif);
         xen_vif_disconnect(vif);
         xen_vif_stop(vif);
+        unlink(log);
     }
 }
 
