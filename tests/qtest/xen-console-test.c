@@ -7,6 +7,8 @@
 #include "qobject/qjson.h"
 #include "libxen-con-reader.h"
 
+#include "hw/xen/interface/io/xenbus.h"
+
 /* As in hw/xen/pv/console/console.h */
 #define LIMIT_MAX       (1u << 20)
 
@@ -318,10 +320,31 @@ static void test_primary_stays(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+/* A port that is none: QEMU logs which. */
+static void test_bad_port(const void *long_mode)
+{
+    g_autofree char *log = xen_con_server_path(), *text = NULL;
+    g_autofree char *options = g_strdup_printf(
+        "-chardev null,id=c -device xen-console,chardev=c,idx=1 2>%s", log);
+    XenVm *vm = xen_con_start(long_mode, options);
+    XenStore s = xen_store_open(vm);
+
+    xen_con_connect(vm, &s, 1, 20);
+    xen_con_set_state(&s, 1, XenbusStateClosed, XenbusStateClosed);
+    xen_con_set_state(&s, 1, XenbusStateInitialising, XenbusStateInitWait);
+    xen_con_offer(&s, 1, 20, 4000);
+    xen_con_set_state(&s, 1, XenbusStateConnected, XenbusStateClosing);
+    xen_vm_stop(vm);
+    g_assert_true(g_file_get_contents(log, &text, NULL, NULL));
+    g_assert_nonnull(strstr(text, "xen-console 1: port 4000: "));
+    unlink(log);
+}
+
 int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
         { "primary/stays", test_primary_stays },
+        { "bad-port", test_bad_port },
         { "output/slow-reader", test_slow_reader },
         { "output/pieces", test_pieces },
         { "output/no-reader", test_away },
