@@ -10,6 +10,7 @@
 #include "libqos/pci-pc.h"
 #include "hw/pci/pci_regs.h"
 #include "libxen-edu.h"
+#include "libxen-state.h"
 
 #include "hw/xen/interface/physdev.h"
 
@@ -97,6 +98,24 @@ static int64_t irq_status(XenVm *vm, uint32_t pirq)
     int64_t ret = physdev_op(vm, PHYSDEVOP_irq_status_query, &op, sizeof(op));
 
     return ret ? ret : (int64_t)op.flags;
+}
+
+/* GSIs that are level-triggered by the MADT, or belong to PCI's pins only. */
+#define LEVEL_GSIS          0xff0e20u
+
+static void test_status(const void *long_mode)
+{
+    XenVm *vm = start(long_mode, "-nodefaults");
+
+    g_assert_cmpint(irq_status(vm, FIRST_GSI_PIRQ), ==, -EINVAL);
+    for (int gsi = 0; gsi < NR_GSIS; gsi++) {
+        int64_t pirq = map_gsi(vm, gsi, -1);
+
+        g_assert_cmpint(pirq, >, 0);
+        g_assert_cmpint(irq_status(vm, pirq), ==,
+                        LEVEL_GSIS >> gsi & 1 ? XENIRQSTAT_needs_eoi : 0);
+    }
+    xen_vm_stop(vm);
 }
 
 /* The port or an error. */
@@ -291,6 +310,41 @@ static void test_edge(const void *long_mode)
     xen_expect_event(vm, 0, 0);
     g_assert_true(qtest_get_irq(vm->qts, SERIAL_GSI));
 
+    xen_vm_stop(vm);
+}
+
+/* What the saved state has of the lines: those that are high and mapped. */
+static uint64_t saved_levels(XenVm *vm)
+{
+    g_autofree char *path = xen_state_save(vm);
+    XenStateSection *section = xen_state_section(path, "xen_evtchn", 0, "pirq.");
+    const XenStateField *field = xen_state_field(section, "pirq.gsi_high");
+    g_autofree char *state = NULL;
+    uint64_t levels = 0;
+
+    g_assert_true(g_file_get_contents(path, &state, NULL, NULL));
+    for (size_t i = 0; i < field->size; i++) {
+        levels = levels << 8 | (uint8_t)state[field->at + i];
+    }
+    xen_state_section_free(section);
+    unlink(path);
+    return levels;
+}
+
+/*
+ * Upstream does not see a line fall that is not mapped.  If it found it high it would
+ * take the next edge, after the guest has mapped it, for none.
+ */
+static void test_saved_levels(const void *mapped)
+{
+    XenVm *vm = start(GINT_TO_POINTER(true), XEN_STATE_SOURCE " -serial null");
+
+    set_serial_irq(vm, true);
+    if (GPOINTER_TO_INT(mapped)) {
+        g_assert_cmpint(map_gsi(vm, SERIAL_GSI, -1), >, 0);
+    }
+    g_assert_cmphex(saved_levels(vm), ==,
+                    GPOINTER_TO_INT(mapped) ? 1u << SERIAL_GSI : 0);
     xen_vm_stop(vm);
 }
 
@@ -512,6 +566,7 @@ int main(int argc, char **argv)
         { "map", test_map },
         { "vcpu1-vector", test_vcpu1_vector },
         { "bind", test_bind },
+        { "status", test_status },
         { "edge", test_edge },
         { "level", test_level },
         { "level-q35", test_level_q35 },
@@ -523,5 +578,9 @@ int main(int argc, char **argv)
 
     g_test_init(&argc, &argv, NULL);
     xen_add_tests("pirq", tests, ARRAY_SIZE(tests));
+    qtest_add_data_func("xen/pirq/saved-levels/mapped", GINT_TO_POINTER(true),
+                        test_saved_levels);
+    qtest_add_data_func("xen/pirq/saved-levels/unmapped", GINT_TO_POINTER(false),
+                        test_saved_levels);
     return g_test_run();
 }
