@@ -149,6 +149,31 @@ static void test_other_reset(void)
     xen_vbd_stop(v);
 }
 
+/* One that has gone takes no part in the next reset: its nodes stay away. */
+static void test_gone_reset(void)
+{
+    XenVbd *v = xen_vbd_start(true, OTHER_DISK SLOW_DISK);
+    g_autofree char *online = NULL;
+
+    xen_vbd_use(v, OTHER);
+    xen_vbd_connect(v, 1, 0);
+    delete_device(v, "y");
+    xen_vbd_wait_state(v, XenbusStateClosing);
+    xen_vbd_set_state(v, XenbusStateClosed);
+    qtest_qmp_eventwait(v->vm->qts, "DEVICE_DELETED");
+    for (unsigned i = 0; i < 2; i++) {
+        kick_and_reset(v);
+        begin_again(v);
+        xen_vbd_use(v, OTHER);
+        online = xen_vbd_read(v, "online");
+        g_assert_null(online);
+        xen_vbd_use(v, DISK);
+        xen_vbd_connect(v, 1, 0);
+        xen_vbd_check_works(v, 0);
+    }
+    xen_vbd_stop(v);
+}
+
 /* ------------------------------------------------------------------- closed */
 
 static void expect_not_closed(XenVbd *v)
@@ -286,6 +311,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("xen/pv-going/own-reset", test_own_reset);
     qtest_add_func("xen/pv-going/other-reset", test_other_reset);
+    qtest_add_func("xen/pv-going/gone-reset", test_gone_reset);
     qtest_add_data_func("xen/pv-going/broken-and-closed/disk-first",
                         GINT_TO_POINTER(false), test_broken_and_closed);
     qtest_add_data_func("xen/pv-going/broken-and-closed/store-first",
