@@ -561,6 +561,9 @@ static void test_hotplug(const void *long_mode)
                          XEN_STORE_STRINGS("OK"));
         qtest_qmp_eventwait(vm->qts, "DEVICE_DELETED");
         close(fd);
+        /* Nobody tells it of these. */
+        qtest_qmp_assert_success(vm->qts, "{ 'execute': 'stop' }");
+        qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");
     }
     xen_vm_stop(vm);
     unlink(path);
