@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tests that need a running vCPU: halts in hypercalls, and soft resets, on TCG
+ * Tests that need a running vCPU, on TCG: halts in hypercalls, wake-ups, soft resets
  *
  * The guest is a few instructions of real-mode code in place of the firmware,
  * and counts its steps in memory.  It runs with interrupts disabled, so that
@@ -181,6 +181,28 @@ static void test_poll_migrates(const void *opaque)
     unlink(firmware);
 }
 
+/* A sleep in S3, after which the guest's first hypercall releases its upcalls. */
+static void test_wakeup(const void *opaque)
+{
+    g_autofree char *firmware = write_firmware(poll_code, sizeof(poll_code));
+    QTestState *qts = start_guest(opaque, firmware);
+    XenVm vm = { .qts = qts };
+
+    for (uint32_t i = 1; i <= 2; i++) {
+        wait_for(qts, STARTED, i);
+        xen_vm_suspend(&vm);
+        xen_vm_wake_up(&vm);
+    }
+    wait_for(qts, STARTED, 3);
+    qtest_writel(qts, POLLED, 0);
+    while (!qtest_readl(qts, POLLED)) {
+        inject(qts);
+        g_usleep(1000);
+    }
+    qtest_quit(qts);
+    unlink(firmware);
+}
+
 /* ------------------------------------------------ soft resets and stops -- */
 
 typedef struct Reset {
@@ -354,6 +376,7 @@ int main(int argc, char **argv)
     } tests[] = {
         { "poll", test_poll },
         { "poll-migrates", test_poll_migrates },
+        { "wakeup", test_wakeup },
         { "soft-reset-stopped", test_soft_reset_stopped },
         { "soft-reset-saved", test_soft_reset_saved },
     };
