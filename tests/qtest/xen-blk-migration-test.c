@@ -405,6 +405,14 @@ static void test_held(const void *variant)
         }
         expect_image(g.image, BAD_SECTOR, xen_vbd_page(g.v, 1), XEN_PAGE_SIZE);
         xen_vbd_check_works(g.v, 0);
+
+        /* They are answered: neither the next QEMU nor another ring has them. */
+        move(&g);
+        g_assert_cmpint(xen_vbd_state(g.v), ==, XenbusStateConnected);
+        xen_vbd_check_works(g.v, 0);
+        xen_vbd_disconnect(g.v);
+        xen_vbd_connect(g.v, 1, 0);
+        xen_vbd_check_works(g.v, 0);
         stop(&g);
     }
 }
