@@ -371,6 +371,14 @@ static void test_read_only(const void *long_mode)
 
 /* -------------------------------------------------------------- malformed */
 
+static uint64_t invalid_operations(XenVbd *v)
+{
+    return xen_vbd_counter(v, "invalid_rd_operations") +
+           xen_vbd_counter(v, "invalid_wr_operations") +
+           xen_vbd_counter(v, "invalid_flush_operations") +
+           xen_vbd_counter(v, "invalid_unmap_operations");
+}
+
 static void test_malformed(const void *long_mode)
 {
     static const uint32_t no_grant[] = { 8 * 512 - 1 };
@@ -415,6 +423,7 @@ static void test_malformed(const void *long_mode)
     for (int io = 0; io < 2; io++) {
         XenVbd *v = start(long_mode, path, "",
                           io ? "xen-disk,iothread=io" : "xen-disk");
+        unsigned invalid = 0;
 
         xen_vbd_connect(v, 1, 0);
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -423,6 +432,9 @@ static void test_malformed(const void *long_mode)
             g_assert_cmpint(xen_vbd_do(v, 0, &cases[i].r), ==,
                             cases[i].status);
             g_assert_cmphex(xen_vbd_page(v, 0)[0], ==, 0x33);
+            /* What is read is found to have no place only then. */
+            invalid += !cases[i].r.ref || cases[i].r.op == BLKIF_OP_WRITE;
+            g_assert_cmpuint(invalid_operations(v), ==, invalid);
         }
         g_assert_cmpuint(xen_vbd_counter(v, "wr_operations"), ==, 0);
 
