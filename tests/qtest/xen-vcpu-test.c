@@ -81,9 +81,20 @@ static void test_before_shared_info(const void *long_mode)
     xen_vm_stop(vm);
 }
 
+/* As Linux counts for a thread how long it waited for a CPU. */
+static void write_delay(const char *path, unsigned delay)
+{
+    g_autofree char *text = g_strdup_printf("1000 %u 3\n", delay);
+    int fd = open(path, O_WRONLY);
+
+    g_assert_cmpint(write(fd, text, strlen(text)), ==, strlen(text));
+    close(fd);
+}
+
 static void test_runstate(const void *long_mode)
 {
-    XenVm *vm = xen_vm_start(2, GPOINTER_TO_INT(long_mode), NULL);
+    g_autofree char *path = xen_new_file(0), *options = g_strdup_printf("<%s", path);
+    XenVm *vm = xen_vm_start(2, GPOINTER_TO_INT(long_mode), options);
     unsigned entry = vm->long_mode ? 8 : 4, size = entry + 5 * 8;
     /* Across a page boundary */
     uint64_t first = xen_vm_page(vm), area = first + 4096 - 20;
@@ -98,6 +109,8 @@ static void test_runstate(const void *long_mode)
     g_assert_cmpuint(qtest_readb(vm->qts, area + size), ==, 0xee);
     g_assert_cmpuint(qtest_readb(vm->qts, area + size - 1), ==, 0);
 
+    /* Of QEMU's standard input, which is nobody's statistics. */
+    write_delay(path, 1000000);
     qtest_clock_step(vm->qts, 123456789);
     g_assert_cmpint(xen_vcpu_op(vm, 0, VCPUOP_get_runstate_info, 0, info,
                                 sizeof(info)), ==, 0);
@@ -118,6 +131,7 @@ static void test_runstate(const void *long_mode)
     g_assert_cmpuint(ldq_le_p(info + entry + 8 + 3 * 8), ==, 123456789);
 
     xen_vm_stop(vm);
+    unlink(path);
 }
 
 static void test_time(const void *long_mode)
