@@ -159,6 +159,50 @@ static void test_periodic(const void *long_mode)
     xen_vm_stop(g.vm);
 }
 
+/* Stopped before it is due: nothing wakes QEMU for it. */
+static void test_periodic_stopped(const void *long_mode)
+{
+    Guest g = start(long_mode);
+    int64_t due, next;
+
+    g_assert_cmpint(periodic(g.vm, 0, 7654321), ==, 0);
+    xen_take_vector(g.vm, 0, VECTOR);
+    xen_expect_event(g.vm, 0, g.port);
+    due = qtest_clock_step(g.vm->qts, 1) - 1 + 7654321;
+    g_assert_cmpint(xen_vcpu_op(g.vm, 0, VCPUOP_stop_periodic_timer, 0, NULL,
+                                0), ==, 0);
+    do {
+        next = qtest_clock_step_next(g.vm->qts);
+        g_assert_cmpint(next, !=, due);
+    } while (next < due);
+    xen_expect_event(g.vm, 0, 0);
+    xen_vm_stop(g.vm);
+}
+
+/* A timer's event also brings a runstate area up to date that is not. */
+static void test_runstate(const void *long_mode)
+{
+    Guest g = start(long_mode);
+    const unsigned entry = g.vm->long_mode ? 8 : 4;
+    uint64_t area[1] = { xen_vm_page(g.vm) }, running = area[0] + entry + 8;
+    uint64_t at_first;
+
+    g_assert_cmpint(xen_vcpu_op(g.vm, 0, VCPUOP_register_runstate_memory_area, 0,
+                                area, sizeof(area)), ==, 0);
+    at_first = qtest_readq(g.vm->qts, running);
+    g_assert_cmpuint(qtest_readl(g.vm->qts, area[0]), ==, RUNSTATE_running);
+    for (unsigned i = 1; i <= 2; i++) {
+        qtest_clock_step(g.vm->qts, 3 * MS);
+        g_assert_cmpuint(qtest_readq(g.vm->qts, running), ==,
+                         at_first + (i - 1) * 5 * MS);
+        g_assert_cmpint(singleshot(g.vm, 0, 0, now(g.vm) + 2 * MS), ==, 0);
+        expect_after(&g, 2 * MS);
+        g_assert_cmpuint(qtest_readq(g.vm->qts, running), ==,
+                         at_first + i * 5 * MS);
+    }
+    xen_vm_stop(g.vm);
+}
+
 static void test_errors(const void *long_mode)
 {
     Guest g = start(long_mode);
@@ -282,6 +326,8 @@ int main(int argc, char **argv)
         { "past", test_past },
         { "set-timer-op", test_set_timer_op },
         { "periodic", test_periodic },
+        { "periodic-stopped", test_periodic_stopped },
+        { "runstate", test_runstate },
         { "errors", test_errors },
         { "pause", test_pause },
         { "clock-back", test_clock_back },
