@@ -93,7 +93,16 @@ static void test_asleep(const void *long_mode)
     xen_vm_stop(vm);
 }
 
-/* When the guest has powered off, who watches for that hears of it. */
+static void expect_released(XenVm *vm)
+{
+    QDict *event = qtest_qmp_eventwait_ref(vm->qts, "XENSTORE_CHANGED");
+
+    g_assert_cmpstr(qdict_get_str(qdict_get_qdict(event, "data"), "path"), ==,
+                    "@releaseDomain");
+    qobject_unref(event);
+}
+
+/* When the guest has powered off or reset itself, who watches for that hears of it. */
 static void test_released(const void *long_mode)
 {
     XenVm *vm = xen_vm_start(1, GPOINTER_TO_INT(long_mode),
@@ -103,18 +112,14 @@ static void test_released(const void *long_mode)
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'xenstore-watch', "
                              "'arguments': { 'id': 'w', "
                              "'path': '@releaseDomain' } }");
+    expect_released(vm);
     for (unsigned i = 0; i < 2; i++) {
-        QDict *event;
-
-        if (i) {
-            /* PM1 control: S5 as this chip set encodes it, which is 0. */
-            qtest_outw(vm->qts, xen_vm_show_pm1(vm) + 4, enable);
-        }
-        event = qtest_qmp_eventwait_ref(vm->qts, "XENSTORE_CHANGED");
-        g_assert_cmpstr(qdict_get_str(qdict_get_qdict(event, "data"), "path"),
-                        ==, "@releaseDomain");
-        qobject_unref(event);
+        qtest_system_reset(vm->qts);
+        expect_released(vm);
     }
+    /* PM1 control: S5 as this chip set encodes it, which is 0. */
+    qtest_outw(vm->qts, xen_vm_show_pm1(vm) + 4, enable);
+    expect_released(vm);
     xen_vm_stop(vm);
 }
 
