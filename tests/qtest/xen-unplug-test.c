@@ -36,22 +36,36 @@ static void expect_availability(XenVm *vm, const char *value)
     qobject_unref(node);
 }
 
-static void plug(XenVm *vm)
+static void plug_cpu(XenVm *vm, int cpu)
 {
+    g_autofree char *id = g_strdup_printf("added%d", cpu);
+
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'device_add', "
                              "'arguments': { 'driver': 'qemu64-x86_64-cpu', "
-                             "'id': 'added', 'socket-id': 2, 'core-id': 0, "
-                             "'thread-id': 0 } }");
+                             "'id': %s, 'socket-id': %d, 'core-id': 0, "
+                             "'thread-id': 0 } }", id, cpu);
+}
+
+static void unplug_cpu(XenVm *vm, int cpu)
+{
+    g_autofree char *id = g_strdup_printf("added%d", cpu);
+
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'device_del', "
+                             "'arguments': { 'id': %s } }", id);
+    qtest_outl(vm->qts, HOTPLUG, cpu);
+    qtest_outb(vm->qts, HOTPLUG_FLAGS, EJECT);
+    qtest_qmp_eventwait(vm->qts, "DEVICE_DELETED");
+}
+
+static void plug(XenVm *vm)
+{
+    plug_cpu(vm, 2);
     expect_availability(vm, "online");
 }
 
 static void unplug(XenVm *vm)
 {
-    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'device_del', "
-                             "'arguments': { 'id': 'added' } }");
-    qtest_outl(vm->qts, HOTPLUG, 2);
-    qtest_outb(vm->qts, HOTPLUG_FLAGS, EJECT);
-    qtest_qmp_eventwait(vm->qts, "DEVICE_DELETED");
+    unplug_cpu(vm, 2);
     expect_availability(vm, "offline");
 }
 
@@ -163,6 +177,23 @@ static void test_replug(const void *long_mode)
         check_all(vm, &a);
     }
     unplug(vm);
+    xen_vm_stop(vm);
+}
+
+/* If nothing was registered it is in shared info, as for all vCPUs. */
+static void test_default_info(const void *long_mode)
+{
+    XenVm *vm = start(GPOINTER_TO_INT(long_mode));
+    uint32_t port = xen_bind_ipi(vm, 2);
+
+    vm->vcpu_info[2] = vm->shared_info + 2 * 64;
+    xen_unmask(vm, port);
+    for (unsigned i = 0; i < 2; i++) {
+        g_assert_cmpint(xen_send(vm, port), ==, 0);
+        xen_expect_event(vm, 2, port);
+        unplug(vm);
+        plug(vm);
+    }
     xen_vm_stop(vm);
 }
 
@@ -302,14 +333,66 @@ static void test_invalid(const void *long_mode)
     unlink(path);
 }
 
+/* Two are unplugged: the list is in order, and has each once. */
+static void test_invalid_order(const void *long_mode)
+{
+    static const char options[] = "-smp maxcpus=4,sockets=4 -cpu qemu64 ";
+    static const struct {
+        uint64_t id[2];
+        bool good;
+    } lists[] = {
+        { { 2, 3 }, true }, { { 2, 2 } }, { { 3, 3 } }, { { 2, 3 }, true },
+        { { 3, 2 } }, { { 2, 3 }, true },
+    };
+    g_autofree char *source = g_strconcat(options, XEN_STATE_SOURCE, NULL);
+    g_autofree char *incoming = g_strconcat(options, XEN_STATE_TARGET, NULL);
+    g_autofree char *path = NULL;
+    XenVm *vm = xen_vm_start_bare(2, GPOINTER_TO_INT(long_mode), NULL, source);
+    XenStateSection *section;
+
+    xen_vm_set_up(vm);
+    qtest_outb(vm->qts, HOTPLUG, 0);
+    for (int cpu = 2; cpu < 4; cpu++) {
+        plug_cpu(vm, cpu);
+        g_assert_cmpint(xen_register_vcpu_info(vm, cpu, xen_vm_page(vm)), ==, 0);
+    }
+    for (int cpu = 2; cpu < 4; cpu++) {
+        unplug_cpu(vm, cpu);
+    }
+    path = xen_state_save(vm);
+    section = xen_state_section(path, "xen_evtchn", 0, "xen_evtchn/unplugged");
+    for (unsigned i = 0; i < ARRAY_SIZE(lists); i++) {
+        XenVm *target = xen_vm_start_target(vm, NULL, incoming);
+
+        for (unsigned k = 0; k < 2; k++) {
+            g_autofree char *name = g_strdup_printf(
+                "xen_evtchn/unplugged_vcpus.unplugged[%u].id", k);
+
+            write_field(path, xen_state_field(section, name), lists[i].id[k]);
+        }
+        if (lists[i].good) {
+            xen_state_load(target, path);
+            qtest_qmp_eventwait(target->qts, "RESUME");
+        } else {
+            xen_state_expect_refused(target, path);
+        }
+        xen_vm_stop(target);
+    }
+    xen_state_section_free(section);
+    xen_vm_stop(vm);
+    unlink(path);
+}
+
 int main(int argc, char **argv)
 {
     static const XenTest tests[] = {
         { "replug", test_replug },
+        { "default-info", test_default_info },
         { "timers", test_timers },
         { "reset", test_reset },
         { "migrate", test_migrate },
         { "invalid", test_invalid },
+        { "invalid-order", test_invalid_order },
     };
 
     g_test_init(&argc, &argv, NULL);
