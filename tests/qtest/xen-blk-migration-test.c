@@ -260,17 +260,20 @@ static void test_anew(const void *variant)
 
 /*
  * The guest is asked to let go of the disk, and does not (it is mounted), or has not
- * heard of it: both ends' states are "Closing", or one, and it goes on.
+ * heard of it: both ends' states are "Closing", or one, and it goes on.  Then it does,
+ * or is not asked the second time.
  */
 static void test_asked(const void *variant)
 {
-    for (unsigned i = 0; i < 4; i++) {
+    static const char ask[] =
+        "{'execute': 'device_del', 'arguments': {'id': 'x'}}";
+
+    for (unsigned i = 0; i < 8; i++) {
         Guest g = { };
 
         start_image(&g, variant, i & 1, NULL);
         xen_vbd_connect(g.v, 2, 0);
-        xen_vbd_qmp(g.v, "{'execute': 'device_del',"
-                         " 'arguments': {'id': 'x'}}");
+        xen_vbd_qmp(g.v, ask);
         if (i & 2) {
             xen_vbd_set_state(g.v, XenbusStateClosing);
         }
@@ -283,7 +286,11 @@ static void test_asked(const void *variant)
         xen_vbd_get_each_once(g.v, 1, NR, -1);
         xen_vbd_check_works(g.v, 0);
         g_assert_cmpint(xen_vbd_state(g.v), ==, XenbusStateClosing);
-        xen_vbd_set_state(g.v, XenbusStateClosed);
+        if (i & 4) {
+            xen_vbd_qmp(g.v, ask);
+        } else {
+            xen_vbd_set_state(g.v, XenbusStateClosed);
+        }
         qtest_qmp_eventwait(g.v->vm->qts, "DEVICE_DELETED");
         stop(&g);
     }
