@@ -23,6 +23,7 @@
 #define UNBOUND         0x1010      /* struct evtchn_alloc_unbound */
 #define REQUESTS        0x2004      /* soft resets asked for, and */
 #define RESETS          0x2008      /* over */
+#define RESULTS         0x200c      /* the sum of what these calls returned */
 
 #define XENSTORE_PORT   1           /* is open from the reset on */
 #define PATIENCE        60          /* seconds, on a busy host */
@@ -57,8 +58,9 @@ static const uint8_t reset_code[] = {
     0x66, 0xbb, 0x02, 0x00, 0x00, 0x00,         /* mov $SCHEDOP_shutdown,%ebx */
     0x66, 0xb9, 0x00, 0x10, 0x00, 0x00,         /* mov $SHUTDOWN,%ecx */
     0x0f, 0x01, 0xd9,                           /* vmmcall */
+    0x66, 0xf0, 0x01, 0x06, 0x0c, 0x20,         /* lock add %eax,RESULTS */
     0x66, 0xf0, 0xff, 0x06, 0x08, 0x20,         /* lock incl RESETS */
-    0xeb, 0xbe,                                 /* jmp again */
+    0xeb, 0xb8,                                 /* jmp again */
 };
 #define VMMCALL_SIZE    3
 #define RESET_VMMCALL   65          /* offset of the one for the shutdown */
@@ -343,11 +345,13 @@ static void check_soft_reset(const Thread *t, bool (*find)(Reset *r))
     qtest_writel(r.qts, STARTED, 0);
     qtest_writel(r.qts, REQUESTS, 0);
     qtest_writel(r.qts, RESETS, 0);
+    qtest_writel(r.qts, RESULTS, 0);
     for (unsigned found = 0; found < WANTED; found += find(&r)) {
         g_assert_cmpuint(++tries, <, MOST);
     }
     g_test_message("%u tries, %u resets", tries, qtest_readl(r.qts, RESETS));
     g_assert_cmpuint(qtest_readl(r.qts, STARTED), ==, 1);
+    g_assert_cmpuint(qtest_readl(r.qts, RESULTS), ==, 0);
     qtest_quit(r.qts);
     close(r.pipe);
     unlink(r.path);
