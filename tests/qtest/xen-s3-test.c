@@ -5,22 +5,43 @@
  * xen-reset-test has the rest of the domain.  Each test sleeps a few times.
  */
 #include "qemu/osdep.h"
+#include "qemu/atomic.h"
 #include "libxen-blk.h"
 #include "libxen-con.h"
 #include "libxen-net.h"
 #include "libxen-state.h"
 
 #include "hw/xen/interface/sched.h"
+#include "hw/xen/interface/version.h"
 
 #define NR_SLEEPS       3
 #define NR_REQUESTS     8
 #define NR_ASLEEP       3
 #define MIB             (1024 * 1024)
 
+/* QEMU's main loop has done what it can do now. */
+static void main_loop_turns(XenVm *vm)
+{
+    qobject_unref(qtest_qmp(vm->qts, "{ 'execute': 'query-status' }"));
+}
+
+/* Back ends rest until the guest's kernel calls, which is after firmware has run. */
+static void kernel_wakes_up(XenVm *vm)
+{
+    g_assert_cmphex(xen_op(vm, 0, __HYPERVISOR_xen_version, XENVER_version, NULL,
+                           0), ==, 4 << 16 | 17);
+}
+
+static void wake_up(XenVm *vm)
+{
+    xen_vm_wake_up(vm);
+    kernel_wakes_up(vm);
+}
+
 static void sleep_and_wake_up(XenVm *vm)
 {
     xen_vm_suspend(vm);
-    xen_vm_wake_up(vm);
+    wake_up(vm);
 }
 
 static void put_reads(XenVbd *v)
@@ -90,7 +111,7 @@ static void test_migrated(const void *long_mode)
     path = xen_state_save(v->vm);
     unlink(path);
     xen_vbd_qmp(v, "{ 'execute': 'cont' }");
-    xen_vm_wake_up(v->vm);
+    wake_up(v->vm);
     take_answers(v);
     g_assert_cmpint(xen_vbd_state(v), ==, XenbusStateConnected);
     xen_vbd_stop(v);
@@ -110,41 +131,38 @@ static void continue_asleep(XenVm *vm)
 {
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");
     expect_status(vm, "suspended");
-    xen_vm_wake_up(vm);
+    wake_up(vm);
     expect_status(vm, "running");
 }
 
-static void disk_command(XenVm *vm, const char *command)
-{
-    g_autofree char *said = qtest_hmp(vm->qts, "qemu-io -d x \"%s\"", command);
-
-    g_assert_cmpstr(said, ==, "");
-}
-
-/* The host's disk is full when the guest is asleep: the write is done again later. */
+/* The host's disk is full when the guest falls asleep: the write is done again later. */
 static void test_disk_full(const void *long_mode)
 {
     XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode),
-        "-nodefaults -blockdev '{\"driver\":\"raw\",\"node-name\":\"n\",\"file\":"
+        "-nodefaults -object throttle-group,id=t,x-iops-total=1 "
+        "-blockdev '{\"driver\":\"throttle\",\"node-name\":\"n\","
+        "\"throttle-group\":\"t\",\"file\":{\"driver\":\"raw\",\"file\":"
         "{\"driver\":\"blkdebug\",\"inject-error\":[{\"event\":\"write_aio\","
         "\"errno\":28,\"once\":true}],\"image\":{\"driver\":\"null-co\",\"size\":"
-        "1048576}}}' -device xen-disk,id=x,drive=n,vdev=xvda");
+        "1048576}}}}' -device xen-disk,id=x,drive=n,vdev=xvda");
     XenVbdAnswer a;
 
     xen_vbd_connect(v, 1, 0);
-    disk_command(v->vm, "break write_aio a");
+    put_reads(v);
     xen_vbd_put(v, 0, &(XenVbdRequest) {
-        .op = BLKIF_OP_WRITE, .id = 1, .nr = 1, .last = 7,
+        .op = BLKIF_OP_WRITE, .id = NR_REQUESTS, .nr = 1, .last = 7,
     });
     xen_vbd_push(v, 0);
-    disk_command(v->vm, "wait_break a");
     xen_vm_suspend(v->vm);
-    disk_command(v->vm, "resume a");
     qtest_qmp_eventwait(v->vm->qts, "STOP");
     expect_status(v->vm, "io-error");
     continue_asleep(v->vm);
-    xen_vbd_get(v, 0, &a);
-    g_assert_cmpint(a.status, ==, BLKIF_RSP_OKAY);
+    do {
+        while (!xen_vbd_poll(v, 0, &a)) {
+            qtest_clock_step(v->vm->qts, 1000 * 1000 * 1000);
+        }
+        g_assert_cmpint(a.status, ==, BLKIF_RSP_OKAY);
+    } while (a.id != NR_REQUESTS);
     xen_vbd_stop(v);
 }
 
@@ -166,6 +184,61 @@ static void test_stopped(const void *long_mode)
     expect_status(vm, "guest-panicked");
     continue_asleep(vm);
     xen_vm_stop(vm);
+}
+
+/* Nothing is read into RAM in the sleep, nor when firmware wakes up. */
+static void check_rest(const void *long_mode, bool in_iothread)
+{
+    XenVbd *v = xen_vbd_start(GPOINTER_TO_INT(long_mode),
+                              "-nodefaults -object iothread,id=io");
+    XenVbdRequest r = { .op = BLKIF_OP_READ, .nr = 1, .last = 7 };
+    XenVbdAnswer a;
+
+    xen_vm_add_slow_disk(v->vm, in_iothread);
+    xen_vbd_connect(v, 1, 0);
+    for (unsigned i = 0; i < NR_SLEEPS; i++) {
+        put_reads(v);
+        xen_vm_suspend(v->vm);
+        /* What was in flight is answered without the throttle, what comes now waits. */
+        for (unsigned k = 0; k < NR_REQUESTS; k++) {
+            xen_vbd_get(v, 0, &a);
+            g_assert_cmpuint(a.id, <, NR_REQUESTS);
+        }
+        for (unsigned k = 0; k < NR_REQUESTS; k++) {
+            r.id = r.page = NR_REQUESTS + k;
+            memset(xen_vbd_page(v, r.page), 0x5a, XEN_PAGE_SIZE);
+            xen_vbd_put(v, 0, &r);
+        }
+        /* Requests before their index, as in xen_vbd_push(), but without an event. */
+        smp_wmb();
+        qatomic_set(XEN_VBD_INDEX(v, 0, req_prod), v->queue[0].prod);
+        xen_vm_wake_up(v->vm);
+        qtest_clock_step(v->vm->qts, 1000 * 1000 * 1000);
+        main_loop_turns(v->vm);
+        for (unsigned k = 0; k < NR_REQUESTS; k++) {
+            g_assert_cmphex(*xen_vbd_page(v, NR_REQUESTS + k), ==, 0x5a);
+        }
+        kernel_wakes_up(v->vm);
+        for (unsigned k = 0; k < NR_REQUESTS; k++) {
+            while (!xen_vbd_poll(v, 0, &a)) {
+                qtest_clock_step(v->vm->qts, 1000 * 1000 * 1000);
+            }
+            g_assert_cmpint(a.status, ==, BLKIF_RSP_OKAY);
+            g_assert_cmpuint(a.id, >=, NR_REQUESTS);
+            g_assert_cmpuint(*xen_vbd_page(v, a.id), ==, 0);
+        }
+    }
+    xen_vbd_stop(v);
+}
+
+static void test_rest(const void *long_mode)
+{
+    check_rest(long_mode, false);
+}
+
+static void test_rest_iothread(const void *long_mode)
+{
+    check_rest(long_mode, true);
 }
 
 static void test_disk(const void *long_mode)
@@ -208,8 +281,12 @@ static void test_net(const void *long_mode)
             xen_vif_network_send(vif, frame, size);
         }
         /* QEMU has read what it reads, and the ring is as it was. */
-        qobject_unref(qtest_qmp(vif->vm->qts, "{ 'execute': 'query-status' }"));
+        main_loop_turns(vif->vm);
         xen_vm_wake_up(vif->vm);
+        /* Firmware runs, with SMRAM open: the ring is as it was. */
+        main_loop_turns(vif->vm);
+        g_assert_false(xen_vif_has_rx(vif, 0));
+        kernel_wakes_up(vif->vm);
         for (int n = 0; n < NR_ASLEEP; n++) {
             frame[0] = 0x80 + n;
             xen_vif_get_frame(vif, 0, in);
@@ -289,6 +366,8 @@ int main(int argc, char **argv)
     static const XenTest tests[] = {
         { "disk", test_disk },
         { "disk-iothread", test_disk_iothread },
+        { "rest", test_rest },
+        { "rest-iothread", test_rest_iothread },
         { "migrated", test_migrated },
         { "disk-full", test_disk_full },
         { "stopped", test_stopped },

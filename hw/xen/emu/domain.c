@@ -3,6 +3,7 @@
  * Data of the Xen domain that this machine emulates
  */
 #include "qemu/osdep.h"
+#include "qemu/aio.h"
 #include "qemu/main-loop.h"
 #include "hw/xen/emu/domain.h"
 #include "system/kvm_xen.h"
@@ -71,6 +72,41 @@ void xen_emu_notify_resume(void)
 {
     assert(bql_locked());
     notifier_list_notify(&resume_notifiers, NULL);
+}
+
+static NotifierList sleep_notifiers =
+    NOTIFIER_LIST_INITIALIZER(sleep_notifiers);
+
+static bool asleep;             /* atomic */
+
+bool xen_emu_is_asleep(void)
+{
+    return qatomic_read(&asleep);
+}
+
+void xen_emu_add_sleep_notifier(Notifier *n)
+{
+    notifier_list_add(&sleep_notifiers, n);
+}
+
+static void notify_sleep(void *opaque)
+{
+    notifier_list_notify(&sleep_notifiers, NULL);
+}
+
+void xen_emu_set_asleep(bool now)
+{
+    assert(bql_locked());
+    if (now == asleep) {
+        return;
+    }
+    qatomic_set(&asleep, now);
+    if (now) {
+        notify_sleep(NULL);
+    } else {
+        /* From a vCPU's thread, in its hypercall. */
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), notify_sleep, NULL);
+    }
 }
 
 uint16_t kvm_xen_get_gnttab_max_frames(void)

@@ -39,8 +39,12 @@ static void stop(void)
     xen_vcpu_pre_save_all();
 }
 
-static void resume(void)
+static void resume(RunState state)
 {
+    if (state == RUN_STATE_SUSPENDED) {
+        /* It was loaded like that. */
+        xen_emu_set_asleep(true);
+    }
     accel_vm_state(true);
     xen_vcpu_run_post_load();
     set_timers_running(true);
@@ -51,7 +55,7 @@ static void resume(void)
 static void vm_state_changed(void *opaque, bool running, RunState state)
 {
     if (running) {
-        resume();
+        resume(state);
     } else {
         stop();
     }
@@ -64,6 +68,13 @@ static void set_wallclock(void)
         xen_time_write_wallclock(xen_shared_info());
     }
 }
+
+static void suspended(Notifier *n, void *data)
+{
+    xen_emu_set_asleep(true);
+}
+
+static Notifier suspend_notifier = { .notify = suspended };
 
 static void woken_up(Notifier *n, void *reason)
 {
@@ -86,6 +97,7 @@ static bool withheld_needed(void *opaque)
 static int withheld_post_load(void *opaque, int version_id)
 {
     xen_delivery_withhold();
+    xen_emu_set_asleep(true);
     return 0;
 }
 
@@ -107,6 +119,7 @@ void xen_vm_state_init(void)
      * KVM has set its clock, and first when it stops, before KVM reads it.
      */
     qemu_add_vm_change_state_handler_prio(vm_state_changed, NULL, INT_MAX);
+    qemu_register_suspend_notifier(&suspend_notifier);
     qemu_register_wakeup_notifier(&wakeup_notifier);
     vmstate_register(NULL, 0, &withheld_vmstate, NULL);
 }

@@ -327,13 +327,13 @@ void xen_delivery_withhold(void)
 
 void xen_delivery_release(void)
 {
-    if (!xen_upcall_is_withheld()) {
-        return;
+    if (xen_upcall_is_withheld()) {
+        set_withheld(false);
+        XEN_FOREACH_VCPU(v) {
+            renotify(v);
+        }
     }
-    set_withheld(false);
-    XEN_FOREACH_VCPU(v) {
-        renotify(v);
-    }
+    xen_emu_set_asleep(false);
 }
 
 /* ------------------------------------------------------ life of a vCPU -- */

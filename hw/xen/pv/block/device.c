@@ -179,10 +179,8 @@ static const BlockDevOps twin_ops = {
     .drained_end = drained_end,
 };
 
-static void vm_state_changed(void *opaque, bool running, RunState state)
+static void set_running(XenBlockDevice *dev, bool running)
 {
-    XenBlockDevice *dev = opaque;
-
     qatomic_set(&dev->owner.paused, !running);
     if (running) {
         qatomic_inc(&dev->owner.resumes);
@@ -193,6 +191,23 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
     for (unsigned i = 0; dev->link == XEN_BLOCK_UP &&
                          i < dev->owner.nr_queues; i++) {
         xen_blk_queue_sync(dev->queue[i]);
+    }
+}
+
+static void vm_state_changed(void *opaque, bool running, RunState state)
+{
+    set_running(opaque, xen_pv_may_run(running, state));
+}
+
+/* The guest suspends, or has woken up. */
+static void sleep_changed(Notifier *n, void *data)
+{
+    XenBlockDevice *dev = container_of(n, XenBlockDevice, sleep);
+
+    set_running(dev, xen_pv_may_run_now());
+    if (xen_emu_is_asleep()) {
+        /* What is in flight would be read into RAM that firmware uses. */
+        blk_drain(dev->owner.blk);
     }
 }
 
@@ -324,7 +339,7 @@ static void block_realize(XenDevice *xendev, Error **errp)
     disk->unit = 1;
     disk->writable = !readonly;
     disk->discard = !readonly && blk_get_flags(blk) & BDRV_O_UNMAP;
-    dev->owner.paused = !runstate_is_running();
+    dev->owner.paused = !xen_pv_may_run_now();
     xen_block_connect_init(dev);
     xen_pv_set_rules(xendev, xen_block_rules(class->cdrom));
 
@@ -340,6 +355,8 @@ static void block_realize(XenDevice *xendev, Error **errp)
     blk_set_dev_ops(blk, dev->twin ? &twin_ops :
                          class->cdrom ? &cdrom_ops : &disk_ops, dev);
     dev->vm_state = xen_add_vm_state_handler(DEVICE(dev), vm_state_changed, dev);
+    dev->sleep.notify = sleep_changed;
+    xen_emu_add_sleep_notifier(&dev->sleep);
 }
 
 static void block_unrealize(XenDevice *xendev)
@@ -350,6 +367,7 @@ static void block_unrealize(XenDevice *xendev)
         trace_xen_vbd_unrealize(object_get_typename(OBJECT(dev)),
                                 xendev->name);
         qemu_del_vm_change_state_handler(dev->vm_state);
+        notifier_remove(&dev->sleep);
         xen_block_connect_exit(dev);
         if (dev->twin) {
             blk_set_dev_ops(dev->owner.blk, dev->twin->ops, dev->twin->opaque);

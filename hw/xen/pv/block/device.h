@@ -30,7 +30,7 @@
 
 #include "hw/block/block.h"
 #include "hw/xen/pv/threads.h"
-#include "hw/xen/xen-bus.h"
+#include "hw/xen/pv/bus.h"
 #include "queue.h"
 #include "vdev.h"
 
@@ -81,6 +81,7 @@ struct XenBlockDevice {
     unsigned events;            /* EVENT_*, atomic */
     QEMUBH *bh;
     VMChangeStateEntry *vm_state;
+    Notifier sleep;
 
     /* What the stream holds, migration.c; until the front end is followed. */
     bool loaded;                /* these are of an incoming stream */

@@ -49,7 +49,7 @@
 #include "hw/xen/emu/grant.h"
 #include "hw/xen/emu/qemu-compat.h"
 #include "hw/xen/pv/console-ring.h"
-#include "hw/xen/xen-bus.h"
+#include "hw/xen/pv/bus.h"
 #include "qemu/fifo8.h"
 #include "qemu/units.h"
 #include "system/runstate.h"
@@ -93,6 +93,7 @@ struct XenConsole {
     QEMUBH *bh;
     guint watch;                /* for the chardev to take more; 0: none */
     VMChangeStateEntry *vm_state;
+    Notifier sleep;
 
     /* What the stream holds while it is saved or loaded, migration.c */
     bool saved_connected;

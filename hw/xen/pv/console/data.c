@@ -24,7 +24,8 @@ static bool has_ring(const XenConsole *con)
  */
 static bool state_in_transit(const XenConsole *con)
 {
-    if (con->vm_idle) {
+    /* Firmware that wakes up from S3 uses RAM, too. */
+    if (con->vm_idle || xen_emu_is_asleep()) {
         return true;
     }
     switch (runstate_get()) {
@@ -373,18 +374,30 @@ static int chardev_changed(void *opaque)
     return 0;
 }
 
+/* What had to wait while the state was in transit, or the guest asleep. */
+static void go_on(XenConsole *con)
+{
+    con->vm_idle = false;
+    con->input_blocked = true;
+    qemu_bh_schedule(con->bh);
+}
+
 static void vm_state_changed(void *opaque, bool running, RunState state)
 {
     XenConsole *con = opaque;
 
-    if (running) {
-        /* What had to wait while the state was in transit. */
-        con->vm_idle = false;
-        con->input_blocked = true;
-        qemu_bh_schedule(con->bh);
-    } else {
+    if (xen_pv_may_run(running, state)) {
+        go_on(con);
+    } else if (!running) {
         /* When QEMU ends, chardevs do so before devices. */
         move_output(con);
+    }
+}
+
+static void sleep_changed(Notifier *n, void *data)
+{
+    if (xen_pv_may_run_now()) {
+        go_on(container_of(n, XenConsole, sleep));
     }
 }
 
@@ -394,7 +407,7 @@ void xen_console_attach(XenConsole *con)
 {
     con->broken = false;
     con->input_blocked = true;
-    con->vm_idle = !runstate_is_running();
+    con->vm_idle = !xen_pv_may_run_now();
     qemu_chr_fe_set_open(&con->chr, true);
     qemu_bh_schedule(con->bh);
 }
@@ -415,6 +428,8 @@ void xen_console_start(XenConsole *con)
     }
     con->bh = qemu_bh_new(turn, con);
     con->vm_state = qemu_add_vm_change_state_handler(vm_state_changed, con);
+    con->sleep.notify = sleep_changed;
+    xen_emu_add_sleep_notifier(&con->sleep);
     con->running = true;
     follow_chardev(con);
 }
@@ -432,6 +447,7 @@ void xen_console_stop(XenConsole *con)
     qemu_chr_fe_set_handlers(&con->chr, NULL, NULL, NULL, NULL, NULL, NULL,
                              true);
     qemu_del_vm_change_state_handler(con->vm_state);
+    notifier_remove(&con->sleep);
     qemu_bh_delete(con->bh);
     if (con->limit) {
         fifo8_destroy(&con->backlog);

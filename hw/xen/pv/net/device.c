@@ -44,10 +44,8 @@ static NetClientInfo client_info = {
     .query_rx_filter = xen_net_query_rx_filter,
 };
 
-static void vm_state_changed(void *opaque, bool running, RunState state)
+static void set_running(XenNetDev *net, bool running)
 {
-    XenNetDev *net = opaque;
-
     qatomic_set(&net->running, running);
     for (unsigned i = 0; i < net->nr_queues; i++) {
         XenNetQueue *queue = &net->queue[i];
@@ -64,20 +62,18 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
     }
 }
 
-/*
- * QEMU's network layer holds back what comes while the guest is asleep in S3, and
- * does not read a tap any more then.  An emulated NIC asks for it when its driver
- * starts it anew, but a front end does not notice the sleep.
- */
-static void flush_bh(void *opaque)
+static void vm_state_changed(void *opaque, bool running, RunState state)
 {
-    xen_net_rx_flush(opaque);
+    set_running(opaque, xen_pv_may_run(running, state));
 }
 
-/* Not at once: an event must not be raised before upcalls are withheld. */
-static void woken_up(Notifier *n, void *reason)
+/*
+ * The guest suspends, or has woken up.  QEMU's network layer holds back what comes
+ * meanwhile, and does not read a tap any more.
+ */
+static void sleep_changed(Notifier *n, void *data)
 {
-    qemu_bh_schedule(container_of(n, XenNetDev, wakeup)->wakeup_bh);
+    set_running(container_of(n, XenNetDev, sleep), xen_pv_may_run_now());
 }
 
 /* ----------------------------------------------------------- device's life */
@@ -323,12 +319,10 @@ static void realize(XenDevice *xendev, Error **errp)
     qemu_mutex_init(&net->mcast_lock);
     net->shut_bh = qemu_bh_new_guarded(shut, net, &dev->mem_reentrancy_guard);
     net->rx_timer = timer_new_ms(QEMU_CLOCK_VIRTUAL, xen_net_rx_poll, net);
-    net->running = runstate_is_running();
+    net->running = xen_pv_may_run_now();
     net->vm_state = xen_add_vm_state_handler(dev, vm_state_changed, net);
-    net->wakeup_bh = qemu_bh_new_guarded(flush_bh, net,
-                                         &dev->mem_reentrancy_guard);
-    net->wakeup.notify = woken_up;
-    qemu_register_wakeup_notifier(&net->wakeup);
+    net->sleep.notify = sleep_changed;
+    xen_emu_add_sleep_notifier(&net->sleep);
 
     if (net->twin) {
         xen_net_begin_twin(net, &client_info);
@@ -355,8 +349,7 @@ static void unrealize(XenDevice *xendev)
     trace_xen_net_unrealize(net->dev);
     xen_net_disconnect(net);
     qemu_del_vm_change_state_handler(net->vm_state);
-    notifier_remove(&net->wakeup);
-    qemu_bh_delete(net->wakeup_bh);
+    notifier_remove(&net->sleep);
     qemu_bh_delete(net->shut_bh);
     timer_free(net->rx_timer);
     if (net->twin) {

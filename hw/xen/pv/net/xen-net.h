@@ -43,7 +43,7 @@
 #ifndef HW_XEN_PV_NET_XEN_NET_H
 #define HW_XEN_PV_NET_XEN_NET_H
 
-#include "hw/xen/xen-bus.h"
+#include "hw/xen/pv/bus.h"
 #include "hw/xen/pv/threads.h"
 #include "net/net.h"
 #include "qemu/main-loop.h"
@@ -182,8 +182,7 @@ struct XenNetDev {
     XenPvThreads threads;
     gint64 logged_at;
     VMChangeStateEntry *vm_state;
-    Notifier wakeup;
-    QEMUBH *wakeup_bh;
+    Notifier sleep;
     QEMUBH *shut_bh;
     /* What it is to log. */
     unsigned shut_queue;

@@ -227,6 +227,23 @@ void xen_emu_add_resume_notifier(Notifier *n);
 void xen_emu_notify_resume(void);
 
 /*
+ * Whether the guest sleeps in S3: from its suspend until its kernel makes a hypercall
+ * again, so also while firmware wakes up.  Back ends rest meanwhile: the chip set's
+ * reset opens SMRAM, which grants would reach, and firmware uses RAM that the guest has
+ * granted.  Any thread.
+ */
+bool xen_emu_is_asleep(void);
+
+/*
+ * @n->notify is called, without data, in the main loop: in the middle of the suspend,
+ * when vCPUs have stopped; and soon after it has ended.  It may poll the main loop.
+ * BQL, as for notifier_remove(), which ends it.
+ */
+void xen_emu_add_sleep_notifier(Notifier *n);
+/* For device/vm-state.c and offload/delivery.c; true: in the main loop.  BQL. */
+void xen_emu_set_asleep(bool asleep);
+
+/*
  * Per-vCPU state.  Fields belong to the file that is named.  Registered
  * addresses are in CPUX86State (env.xen_*), in upstream's migration format.
  */

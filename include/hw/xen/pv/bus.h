@@ -30,6 +30,9 @@
  *                with qdev_add_vm_change_state_handler().  When the handler has
  *                returned and QEMU has drained its disks, nothing of the guest's
  *                is touched until the VM runs on.
+ *   S3           As when the VM stops, until the guest's kernel has woken up: a class
+ *                has a notifier for that (hw/xen/emu/domain.h), and drains.  Both ask
+ *                xen_pv_may_run().
  *   migration    See below.
  *   unplug       device_del asks the front end to close.  When it has, or was
  *                never there, the device goes.  A second device_del does not
@@ -106,7 +109,27 @@
 #ifndef HW_XEN_PV_BUS_H
 #define HW_XEN_PV_BUS_H
 
+#include "hw/xen/emu/domain.h"
 #include "hw/xen/xen-bus.h"
+#include "system/runstate.h"
+
+/*
+ * For a VMChangeStateHandler with these arguments: may a device touch the guest's
+ * memory?  Any thread.
+ */
+static inline bool xen_pv_may_run(bool running, RunState state)
+{
+    /* A guest that is loaded asleep is known to be so only after this. */
+    return running && state != RUN_STATE_SUSPENDED && !xen_emu_is_asleep();
+}
+
+/* The same for now. */
+static inline bool xen_pv_may_run_now(void)
+{
+    RunState state = runstate_get();
+
+    return xen_pv_may_run(runstate_is_live(state), state);
+}
 
 /*
  * Lines that a device may log because of what its guest does: at once, and one
