@@ -7,6 +7,7 @@
 #include "qemu/main-loop.h"
 #include "hw/xen/emu/domain.h"
 #include "system/kvm_xen.h"
+#include "system/runstate.h"
 
 XenEmu *xen_emu;
 
@@ -101,11 +102,15 @@ void xen_emu_set_asleep(bool now)
         return;
     }
     qatomic_set(&asleep, now);
-    if (now) {
-        notify_sleep(NULL);
-    } else {
+    if (!now) {
         /* From a vCPU's thread, in its hypercall. */
         aio_bh_schedule_oneshot(qemu_get_aio_context(), notify_sleep, NULL);
+    } else if (runstate_is_running()) {
+        /*
+         * Else the VM has stopped, and so have back ends.  A state is being loaded, for
+         * example, in a coroutine: nothing may drain there.
+         */
+        notify_sleep(NULL);
     }
 }
 
